@@ -1,0 +1,308 @@
+"""From an export to a cohort: which rows and values are refused, and why. Nothing is lost unlisted.
+
+Two kinds of refusal. A refused row is out, listed once. A refused value becomes missing; its row stays.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+
+from durability_utils.columns import Column, ColumnMap, dictionary, normalise, read_column_map
+from durability_utils.exports import read_export
+from durability_utils.measures import Measure
+from durability_utils.outcomes import FOLLOW_UPS, ITEMS, follow_up_columns
+from durability_utils.study import Study
+
+ROW_RULES = {
+    "no_patient_id": "the row has no patient_id",
+    "copy": "an exact copy of an earlier row of the patient; the first one stays",
+    "conflicting_rows": "several rows of one patient that differ: all of them are out",
+    "outside_window": "discharged before or after the study's window",
+    "no_discharge_date": "no discharge date that can be read, so not known to be in the window",
+    "too_few_sessions": "fewer sessions than the study's minimum",
+}
+VALUE_RULES = {
+    "out_of_range": "outside the range that the data dictionary or the measure allows",
+    "not_a_whole_number": "not a whole number (for an item mean: not a number)",
+    "unknown_code": "a code that neither the data dictionary nor the column map knows",
+    "impossible_date": "no day of the calendar in the date style of the column map",
+    "before_discharge": "a follow-up dated before the patient was discharged",
+    "contradicts_items": "a total that is not the sum of its items; the items win",
+    "incomplete_items": "a total of which some items are missing or refused",
+    "no_upflow_consent": "treatment data of a patient who did not agree to their up-flow",
+    "no_contact_consent": "follow-up data of a patient who did not agree to be contacted",
+}
+TREATMENT_DATA = ["step", "sessions", *(f"{name}_{time}" for time in ("baseline", "end")
+                                        for name in ("phq9", "gad7", "adsm"))]
+FOLLOW_UP_DATA = [column for time in FOLLOW_UPS for column in follow_up_columns(time)]
+_DTYPES = {"text": "str", "code": "str", "measure": "str", "date": "datetime64[us]",
+           "whole_number": "Int64", "score": "Float64"}
+
+
+class Cleaned(NamedTuple):
+    """What cleaning one export gives.
+
+    cohort: one row a patient, the canonical columns. rejected: `row, patient_id, column, value, reason,
+    refused` (row or value). log: `rule, rows`. unused: columns of the export that nothing reads.
+    absent: canonical columns that the export does not hold.
+    """
+
+    cohort: pd.DataFrame
+    rejected: pd.DataFrame
+    log: pd.DataFrame
+    unused: list[str]
+    absent: list[str]
+
+
+def clean_service(study: Study, service: str) -> Cleaned:
+    """Read and clean the export of one service of a study. Raises InputError where it cannot be used."""
+    entry = study.services[service]
+    columns = read_column_map(entry.columns)
+    required = dictionary()["required"]
+    wanted = ["yes", "window"] if study.discharged else ["yes"]
+    export = read_export(entry.file, columns, list(required.index[required.isin(wanted)]))
+    return clean(export, columns, study)
+
+
+def clean(export: pd.DataFrame, columns: ColumnMap, study: Study) -> Cleaned:
+    """Clean an export (text, as `read_export` gives it) by the rules above, in their order."""
+    found = {name.casefold(): position for position, name in enumerate(export.columns)}
+    raw = _canonical_text(export, columns, found)
+    values, refusals = _interpret(raw, columns, study.measures)
+    row_reason = _refused_rows(raw, values, refusals, study)
+    kept = row_reason.isna()
+    row_list = _row_list(raw, row_reason)
+    raw, values = raw[kept], values[kept].copy()
+    refusals = {column: reasons[reasons.index.isin(values.index)] for column, reasons in refusals.items()}
+    _refuse_early_follow_ups(values, refusals)
+    _check_items(raw, values, refusals)
+    _withhold_without_consent(raw, values, refusals)
+    rejected = pd.concat([row_list, _value_list(raw, values, refusals)])
+    rejected = rejected.sort_values("row", kind="stable", ignore_index=True)
+    cohort = values.reset_index(drop=True)
+    _schema(study.measures).validate(cohort)
+    log = _log(len(export), rejected, len(cohort))
+    if len(export) != len(cohort) + (~kept).sum():
+        raise AssertionError(f"{len(export)} rows read, but {len(cohort)} kept and {(~kept).sum()} refused")
+    used = {column.source.casefold() for column in columns.columns.values() if column.source}
+    unused = [name for name in export.columns if name.casefold() not in used]
+    absent = [name for name in dictionary().index if not _is_there(columns, name, found)]
+    return Cleaned(cohort, rejected, log, unused, absent)
+
+
+# -- reading cells ---------------------------------------------------------------------------------
+
+def _is_there(columns: ColumnMap, name: str, found: dict[str, int]) -> bool:
+    column = columns.columns.get(name)
+    return column is not None and (column.source is None or column.source.casefold() in found)
+
+
+def _canonical_text(export: pd.DataFrame, columns: ColumnMap, found: dict[str, int]) -> pd.DataFrame:
+    """The export's cells under the canonical names, still as the service wrote them; missing is an empty text."""
+    texts = {}
+    for name in dictionary().index:
+        column = columns.columns.get(name, Column(None))
+        if not _is_there(columns, name, found) or column.source is None:
+            texts[name] = pd.Series(column.constant if column.source is None else "", export.index, dtype="str")
+            continue
+        cells = export.iloc[:, found[column.source.casefold()]]
+        no_value = {cell for cell in cells.unique() if normalise(cell) in column.missing}
+        no_value |= {cell for cell in cells.unique() if dict(column.codes).get(normalise(cell)) == ""}
+        texts[name] = cells.mask(cells.isin(no_value), "")
+    return pd.DataFrame(texts, index=export.index)
+
+
+def _interpret(raw: pd.DataFrame, columns: ColumnMap, measures: dict[str, Measure]):
+    """Typed values (missing where blank or refused), and for each column the reasons of its refused cells."""
+    readers = {"text": _as_text, "code": _as_code, "measure": _as_code, "date": _as_date,
+               "whole_number": _as_number, "score": _as_number}
+    values, refusals = {}, {}
+    for name, entry in dictionary().iterrows():
+        column = columns.columns.get(name, Column(None))
+        allowed = [measure for measure in measures if measure not in ("PHQ-9", "GAD-7")]
+        if entry["type"] == "code":
+            allowed = entry["allowed"].split("|")
+        if entry["type"] == "score":
+            limits = _adsm_limits(values["adsm"], measures)
+        else:
+            limits = (entry["minimum"], entry["maximum"], False)
+        read, reason = readers[entry["type"]](raw[name], column, allowed, limits)
+        refused = reason.notna() & (raw[name] != "")
+        values[name] = read.mask(refused).astype(_DTYPES[entry["type"]])
+        refusals[name] = reason[refused]
+    # a blank or unknown answer counts as no consent
+    values["consent_contact"] = values["consent_contact"].fillna("no")
+    return pd.DataFrame(values, index=raw.index), refusals
+
+
+def _adsm_limits(adsm: pd.Series, measures: dict[str, Measure]):
+    """Smallest and largest score, and whether it is an item mean, of each patient's ADSM; none: no limits."""
+    def of(key):
+        return adsm.map({name: getattr(measure, key) for name, measure in measures.items()})
+    return of("minimum").astype(float), of("maximum").astype(float), of("scale").eq("item_mean")
+
+
+def _as_text(cells, column, allowed, limits):
+    return cells.mask(cells == ""), pd.Series(None, cells.index, dtype="str")
+
+
+def _as_code(cells, column, allowed, limits):
+    known = {normalise(code): code for code in allowed} | dict(column.codes)
+    meanings = {cell: known.get(normalise(cell)) for cell in cells.unique()}
+    read = cells.map(meanings).astype("str")
+    return read, _reason(read.isna(), "unknown_code", cells)
+
+
+def _as_number(cells, column, allowed, limits):
+    minimum, maximum, decimal = limits
+    whole = cells.str.fullmatch(r"-?[0-9]+(\.0+)?")
+    number = cells.str.fullmatch(r"-?[0-9]+(\.[0-9]+)?")
+    readable = whole | (number & decimal)
+    read = pd.to_numeric(cells.where(readable), errors="coerce").astype(float)
+    # a number too long for a computer reads as infinite: outside every range, and no cohort can hold it
+    outside = (read < minimum) | (read > maximum) | np.isinf(read)
+    reason = _reason(outside, "out_of_range", cells).mask(~readable, "not_a_whole_number")
+    return read.mask(outside), reason
+
+
+def _as_date(cells, column, allowed, limits):
+    days = {cell: _day(cell, column.dates) for cell in cells.unique()}
+    read = pd.to_datetime(cells.map(days))
+    return read, _reason(read.isna(), "impossible_date", cells)
+
+
+def _day(text: str, style: str) -> pd.Timestamp:
+    """One date; NaT where it is none. ISO dates are read in every style: spreadsheets write them so."""
+    day = text.partition("T")[0].partition(" ")[0] if ":" in text else text
+    if style == "excel_serial" and day.replace(".", "", 1).isdigit():
+        read = pd.to_datetime(float(day), unit="D", origin="1899-12-30", errors="coerce")
+    elif style == "day_first" and not day[:4].isdigit():
+        day = day.replace(".", "/").replace("-", "/")
+        read = pd.to_datetime(day, format="%d/%m/%Y", errors="coerce")
+        read = pd.to_datetime(day, format="%d/%b/%Y", errors="coerce") if pd.isna(read) else read
+    else:
+        read = pd.to_datetime(day, format="%Y-%m-%d", errors="coerce")
+    return read.floor("D") if pd.notna(read) and 1900 <= read.year <= 2100 else pd.NaT
+
+
+def _reason(holds: pd.Series, reason: str, cells: pd.Series) -> pd.Series:
+    return pd.Series(None, cells.index, dtype="str").mask(holds, reason)
+
+
+# -- the rules -------------------------------------------------------------------------------------
+
+def _refused_rows(raw, values, refusals, study: Study) -> pd.Series:
+    """For each row of the export the first of ROW_RULES that refuses it; missing where it stays."""
+    ids = values["patient_id"]
+    # what a row says: its values, and where one could not be read, the text itself
+    says = values.astype("object")
+    for column, reasons in refusals.items():
+        says.loc[reasons.index, column] = raw.loc[reasons.index, column]
+    says = says[ids.notna()]
+    first_of_copies = ~says.duplicated()
+    different = says[first_of_copies]["patient_id"].value_counts()
+    rules = {
+        "no_patient_id": ids.isna(),
+        "conflicting_rows": ids.map(different).gt(1),
+        "copy": ids.isin(different.index) & ~first_of_copies.reindex(ids.index, fill_value=True),
+    }
+    if study.discharged:
+        first, last = map(pd.Timestamp, study.discharged)
+        date = values["discharge_date"]
+        rules["outside_window"] = (date < first) | (date > last)
+        rules["no_discharge_date"] = date.isna()
+    rules["too_few_sessions"] = values["sessions"].lt(study.minimum_sessions).fillna(False).astype(bool)
+    reason = pd.Series(None, raw.index, dtype="str")
+    for rule, holds in rules.items():
+        reason = reason.mask(reason.isna() & holds, rule)
+    return reason
+
+
+def _refuse(values, refusals, column: str, holds: pd.Series, reason: str) -> None:
+    """Make the values of a column missing where `holds`, for this reason (a later rule overrides an earlier)."""
+    values[column] = values[column].mask(holds)
+    earlier = refusals[column]
+    new = pd.Series(reason, holds.index[holds], dtype="str")
+    refusals[column] = pd.concat([earlier[~earlier.index.isin(new.index)], new])
+
+
+def _refuse_early_follow_ups(values, refusals) -> None:
+    for time in FOLLOW_UPS:
+        column = f"followup_{time}_date"
+        _refuse(values, refusals, column, values[column] < values["discharge_date"], "before_discharge")
+
+
+def _check_items(raw, values, refusals) -> None:
+    """Totals against their items: where all items are there their sum is the total, where some are there is none."""
+    for time in FOLLOW_UPS:
+        for name, n in ITEMS.items():
+            total = f"{name}_{time}"
+            items = values[[f"{total}_item{i}" for i in range(1, n + 1)]]
+            answered = items.notna().sum(axis=1)
+            readable, items_sum = values[total].notna(), items.sum(axis=1)
+            contradicts = (answered == n) & readable & (values[total] != items_sum).fillna(False)
+            _refuse(values, refusals, total, contradicts, "contradicts_items")
+            incomplete = answered.between(1, n - 1) & readable
+            _refuse(values, refusals, total, incomplete, "incomplete_items")
+            values[total] = values[total].mask(answered == n, items_sum)
+
+
+def _withhold_without_consent(raw, values, refusals) -> None:
+    no_upflow = (values["consent_upflow"] == "no").fillna(False)
+    no_contact = values["consent_contact"] != "yes"
+    for columns, holds, reason in ((TREATMENT_DATA, no_upflow, "no_upflow_consent"),
+                                   (FOLLOW_UP_DATA, no_contact, "no_contact_consent")):
+        for column in columns:
+            # a total computed from its items goes too, though the export held none
+            values[column] = values[column].mask(holds)
+            _refuse(values, refusals, column, holds & (raw[column] != ""), reason)
+
+
+# -- what is written down --------------------------------------------------------------------------
+
+def _row_list(raw, row_reason: pd.Series) -> pd.DataFrame:
+    """The refused rows, each with the column, and its cell as exported, that the rule looked at."""
+    looked_at = {"outside_window": "discharge_date", "no_discharge_date": "discharge_date",
+                 "too_few_sessions": "sessions"}
+    out = row_reason.dropna()
+    column = out.map(looked_at).fillna("patient_id").astype("str")
+    value = pd.Series("", out.index, dtype="str")
+    for name in column.unique():
+        value = value.mask(column == name, raw.loc[out.index, name])
+    return pd.DataFrame({"row": out.index, "patient_id": raw.loc[out.index, "patient_id"], "column": column,
+                         "value": value, "reason": out, "refused": "row"}).reset_index(drop=True)
+
+
+def _value_list(raw, values, refusals) -> pd.DataFrame:
+    lists = []
+    for column, reasons in refusals.items():
+        withheld = reasons.isin(["no_upflow_consent", "no_contact_consent"])
+        lists.append(pd.DataFrame({
+            "row": reasons.index, "patient_id": values.loc[reasons.index, "patient_id"], "column": column,
+            "value": raw.loc[reasons.index, column].mask(withheld, ""), "reason": reasons, "refused": "value",
+        }).reset_index(drop=True))
+    return pd.concat(lists)
+
+
+def _log(rows_read: int, rejected: pd.DataFrame, kept: int) -> pd.DataFrame:
+    rows = rejected.groupby("reason")["row"].nunique()
+    counts = {"rows_read": rows_read, **{rule: rows.get(rule, 0) for rule in ROW_RULES},
+              "rows_in_cohort": kept, **{rule: rows.get(rule, 0) for rule in VALUE_RULES}}
+    return pd.DataFrame({"rule": counts.keys(), "rows": counts.values()})
+
+
+def _schema(measures: dict[str, Measure]) -> pa.DataFrameSchema:
+    """What a finished cohort must satisfy, from the data dictionary: an independent look at the result."""
+    adsms = [name for name in measures if name not in ("PHQ-9", "GAD-7")]
+    columns = {}
+    for name, entry in dictionary().iterrows():
+        checks = []
+        if entry["type"] == "whole_number":
+            checks = [pa.Check.in_range(entry["minimum"], entry["maximum"])]
+        elif entry["type"] in ("code", "measure"):
+            checks = [pa.Check.isin(entry["allowed"].split("|") if entry["type"] == "code" else adsms)]
+        always = name in ("patient_id", "consent_contact")
+        columns[name] = pa.Column(_DTYPES[entry["type"]], checks, nullable=not always, unique=name == "patient_id")
+    return pa.DataFrameSchema(columns, strict=True, ordered=True)

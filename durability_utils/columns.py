@@ -1,0 +1,145 @@
+"""The canonical columns (`data/dictionary.csv`) and the maps from a service's own columns to them."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from durability_utils.errors import InputError
+from durability_utils.parameters import read_yaml
+
+PROJECT = Path(__file__).parents[1]
+DICTIONARY_PATH = PROJECT / "data" / "dictionary.csv"
+CODES_PATH = PROJECT / "parameters" / "codes.yaml"
+DATE_STYLES = ("iso", "day_first", "excel_serial")
+_COLUMN_KEYS = ("column", "constant", "codes", "missing", "dates")
+_FILE_KEYS = ("separator", "encoding", "sheet")
+
+
+@cache
+def dictionary() -> pd.DataFrame:
+    """The data dictionary, one row a canonical column (the index), in the order of the cohort."""
+    table = pd.read_csv(DICTIONARY_PATH, dtype=str, keep_default_na=False, index_col="column")
+    return table.assign(minimum=pd.to_numeric(table["minimum"]), maximum=pd.to_numeric(table["maximum"]))
+
+
+@dataclass(frozen=True)
+class Column:
+    """Where the values of one canonical column come from, and how the service writes them."""
+
+    source: str | None                # the column of the export; None: `constant` in every row
+    constant: str = ""
+    codes: tuple[tuple[str, str], ...] = ()   # (code as `normalise` gives it, canonical code)
+    missing: frozenset[str] = frozenset()     # missing codes as `normalise` gives them
+    dates: str = "iso"
+
+
+@dataclass(frozen=True)
+class ColumnMap:
+    """How one service's export is read: its file format and its columns, by canonical name."""
+
+    columns: dict[str, Column]
+    separator: str = ","
+    encoding: str = "utf-8-sig"
+    sheet: str | None = None
+    source: str = ""
+
+
+def normalise(text: str) -> str:
+    """A code for comparing: case, outer blanks, `_`, `-` or blanks between words, and `2.0` for `2` don't count.
+
+    The sign of a negative number stays.
+    """
+    text = re.sub(r"(?<=\w)[\s_-]+", "_", text.strip().casefold())
+    return re.sub(r"^(-?\d+)\.0+$", r"\1", text)
+
+
+def canonical_columns() -> ColumnMap:
+    """The map of an export that uses the canonical names: UTF-8, commas, ISO dates, blanks for missing."""
+    return ColumnMap({name: Column(name) for name in dictionary().index})
+
+
+def read_column_map(path: Path | None) -> ColumnMap:
+    """The column map in a YAML file, or the canonical one where there is no file.
+
+    Raises InputError naming the file, the key and what was expected.
+    """
+    if path is None:
+        return canonical_columns()
+    content = read_yaml(path, text_only=True)
+    _known(path, "", content, ("source", "file", "missing", "dates", "columns"))
+    file = _mapping(path, "file", content.get("file", {}))
+    _known(path, "file: ", file, _FILE_KEYS)
+    if len(file.get("separator", ",")) != 1:
+        raise InputError(f"{path.name}: file: separator: expected one character, found {file['separator']!r}")
+    shared = {"missing": _codes_list(path, "missing", content.get("missing", [])),
+              "dates": content.get("dates", "iso")}
+    columns = {}
+    for name, entry in _mapping(path, "columns", content.get("columns")).items():
+        entry = {"column": entry} if isinstance(entry, str) else _mapping(path, f"columns: {name}", entry)
+        for canonical, number in _family(path, name):
+            columns[canonical] = _column(path, canonical, entry, number, shared)
+    return ColumnMap(columns=columns, source=content.get("source", ""), **file)
+
+
+def _family(path: Path, name: str) -> list[tuple[str, str]]:
+    """The canonical columns that one line of a map stands for, each with what `*` means in it."""
+    pattern = re.compile(re.escape(name).replace(r"\*", r"(\d+)"))
+    found = [(match.group(), "".join(match.groups())) for match in map(pattern.fullmatch, dictionary().index) if match]
+    if not found:
+        raise InputError(f"{path.name}: columns: '{name}' is no canonical column; data/dictionary.csv lists them")
+    return found
+
+
+def _column(path: Path, name: str, entry: dict, number: str, shared: dict) -> Column:
+    key = f"columns: {name}"
+    _known(path, f"{key}: ", entry, _COLUMN_KEYS)
+    if ("column" in entry) == ("constant" in entry):
+        raise InputError(f"{path.name}: {key}: expected either `column:` or `constant:`")
+    dates = entry.get("dates", shared["dates"])
+    if dates not in DATE_STYLES:
+        raise InputError(f"{path.name}: {key}: dates: expected {' or '.join(DATE_STYLES)}, found '{dates}'")
+    source = entry.get("column")
+    return Column(
+        source=source.replace("*", number) if source else None,
+        constant=entry.get("constant", ""),
+        codes=_codes(path, name, entry.get("codes", {})),
+        missing=shared["missing"] | _codes_list(path, f"{key}: missing", entry.get("missing", [])),
+        dates=dates,
+    )
+
+
+def _codes(path: Path, name: str, codes) -> tuple[tuple[str, str], ...]:
+    """Pairs (normalised code, canonical code or blank), from a mapping or the name of a shared list."""
+    if isinstance(codes, str):
+        lists = read_yaml(CODES_PATH, text_only=True)
+        if codes not in lists:
+            raise InputError(f"{path.name}: columns: {name}: no code list '{codes}' in {CODES_PATH.name}; "
+                             f"there are {', '.join(lists)}")
+        codes = lists[codes]
+    allowed = dictionary().at[name, "allowed"]
+    for code, meaning in _mapping(path, f"columns: {name}: codes", codes).items():
+        if allowed and meaning and meaning not in allowed.split("|"):
+            raise InputError(f"{path.name}: columns: {name}: code '{code}': expected one of {allowed}, "
+                             f"found '{meaning}'")
+    return tuple((normalise(code), meaning) for code, meaning in codes.items())
+
+
+def _codes_list(path: Path, key: str, codes) -> frozenset[str]:
+    if not isinstance(codes, list):
+        raise InputError(f"{path.name}: {key}: expected a list of missing codes, as in [NULL, -99]")
+    return frozenset(normalise(code) for code in codes)
+
+
+def _mapping(path: Path, key: str, value) -> dict:
+    if not isinstance(value, dict):
+        raise InputError(f"{path.name}: {key}: expected `key: value` lines, found {value!r}")
+    return value
+
+
+def _known(path: Path, key: str, entry: dict, known: tuple[str, ...]) -> None:
+    for name in entry:
+        if name not in known:
+            raise InputError(f"{path.name}: {key}unknown key '{name}'; known keys: {', '.join(known)}")

@@ -1,0 +1,144 @@
+"""Reading a service's export as text, exactly as it was written: nothing is interpreted here.
+
+Every reader returns the header and (line, cells) for each row; line 1 is the header.
+"""
+
+import csv
+import datetime as dt
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from durability_utils.columns import ColumnMap, dictionary
+from durability_utils.errors import InputError
+from durability_utils.identifiers import refuse_identifiers
+
+DELIMITED = (".csv", ".tsv", ".txt")
+# a quoted cell may be long, but what is longer than this is no cell of a table
+csv.field_size_limit(10_000_000)
+
+
+def read_export(path: Path, columns: ColumnMap, required: list[str]) -> pd.DataFrame:
+    """The export as text: one row a line (the index: line in the file, header = 1), its own column names.
+
+    Outer blanks of names and cells are removed; an empty cell is an empty text. Raises InputError, naming
+    file, column and line, for an export that cannot be used at all: no such file, not a table, no data row,
+    a row longer than the header, a quote never closed, a column of `required` (canonical names) absent or
+    any mapped column there twice, an identifier such as an NHS number.
+    """
+    readers = {**dict.fromkeys(DELIMITED, _read_delimited), ".xlsx": _read_excel, ".sav": _read_spss}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise InputError(f"{path.name}: not a table that can be read; expected one of {', '.join(readers)}")
+    if not path.is_file():
+        raise InputError(f"{path.name}: no such file{'. ' + columns.source if columns.source else ''}")
+    try:
+        rows = reader(path, columns)
+        header = [name.strip() for name in next(rows)[1]]
+        table = _table(path, header, rows)
+    except StopIteration:
+        raise InputError(f"{path.name}: the file is empty; expected a header and one row a patient") from None
+    except OSError as error:
+        raise InputError(f"{path.name}: cannot be read: {error.strerror or type(error).__name__}") from None
+    _check_header(path, header, columns, required)
+    if table.empty:
+        raise InputError(f"{path.name}: no data row below the header")
+    refuse_identifiers(table, path.name)
+    return table
+
+
+def _table(path: Path, header: list[str], rows: Iterator[tuple[int, list[str]]]) -> pd.DataFrame:
+    width, lines, cells = len(header), [], []
+    for line, row in rows:
+        # even where the surplus cell is blank: a stray separator has then shifted the cells before it
+        if len(row) > width:
+            raise InputError(f"{path.name}: line {line}: {len(row)} cells, but the header has {width} columns")
+        lines.append(line)
+        cells.append(row + [""] * (width - len(row)))
+    table = pd.DataFrame(cells, index=pd.Index(lines, name="row", dtype="int64"), columns=range(width), dtype="str")
+    for position in table:
+        table[position] = table[position].str.strip()
+    return table.set_axis(header, axis="columns")
+
+
+def _check_header(path: Path, header: list[str], columns: ColumnMap, required: list[str]) -> None:
+    found = [name.casefold() for name in header]
+    for column in columns.columns.values():
+        if column.source is not None and found.count(column.source.casefold()) > 1:
+            raise InputError(f"{path.name}: line 1: the column '{column.source}' is there twice; expected once")
+    for canonical in required:
+        column = columns.columns.get(canonical)
+        if column is None:
+            raise InputError(f"{path.name}: the column map does not say where '{canonical}' stands "
+                             f"({dictionary().at[canonical, 'description']})")
+        if column.source is not None and column.source.casefold() not in found:
+            hint = "" if len(header) > 1 else "; is the separator of the column map right?"
+            raise InputError(f"{path.name}: line 1: the required column '{column.source}' is absent; "
+                             f"found {', '.join(header)[:300]}{hint}")
+
+
+def _read_delimited(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[str]]]:
+    encoding = "utf-8-sig" if columns.encoding.lower() in ("utf-8", "utf8") else columns.encoding
+    start = 1
+    try:
+        with path.open(encoding=encoding, newline="") as file:
+            reader = csv.reader(file, delimiter=columns.separator, strict=True)
+            for row in reader:
+                if row:
+                    yield start, row
+                start = reader.line_num + 1
+    except csv.Error as error:
+        never_closed = "unexpected end" in str(error)
+        problem = "a quote is opened and never closed" if never_closed else f"not a table ({error})"
+        raise InputError(f"{path.name}: line {start}: {problem}") from None
+    except UnicodeError as error:
+        raise InputError(f"{path.name}: after line {start - 1}: cannot be read as {encoding} ({error.reason}); "
+                         "name its encoding in the column map, as in file: {encoding: windows-1252}") from None
+    except LookupError:
+        raise InputError(f"{path.name}: '{encoding}' in the column map is no known encoding") from None
+
+
+def _read_excel(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[str]]]:
+    import openpyxl
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError):
+        raise InputError(f"{path.name}: not a table: no Excel workbook (.xlsx)") from None
+    if columns.sheet is not None and columns.sheet not in book.sheetnames:
+        raise InputError(f"{path.name}: no sheet '{columns.sheet}'; there are {', '.join(book.sheetnames)}")
+    sheet = book[columns.sheet] if columns.sheet else book.worksheets[0]
+    for line, row in enumerate(sheet.iter_rows(values_only=True), start=1):
+        cells = [_text(value) for value in row]
+        while cells and not cells[-1]:
+            cells.pop()
+        if cells:
+            yield line, cells
+    book.close()
+
+
+def _read_spss(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[str]]]:
+    import pyreadstat
+
+    try:
+        frame, _ = pyreadstat.read_sav(path)
+    except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, UnicodeError) as error:
+        raise InputError(f"{path.name}: not a table: no SPSS file ({error})") from None
+    yield 1, list(frame.columns)
+    cells = {name: [_text(value) for value in frame[name]] for name in frame}
+    for line, row in enumerate(zip(*cells.values(), strict=True), start=2):
+        yield line, list(row)
+
+
+def _text(value) -> str:
+    """A typed cell as text: 12.0 is written 12, a day as 2016-06-30, and nothing as an empty text."""
+    if value is None or value != value:  # NaN and NaT differ from themselves
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, dt.datetime):
+        return value.date().isoformat() if value.time() == dt.time() else value.isoformat(sep=" ")
+    return str(value).strip()

@@ -1,0 +1,48 @@
+"""Questionnaires and their thresholds, read from `parameters/measures.yaml`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from durability_utils.errors import InputError
+from durability_utils.parameters import read_yaml
+
+PATH = Path(__file__).parents[1] / "parameters" / "measures.yaml"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One questionnaire. Scores in points of the total, or of the item mean where `scale` says so."""
+
+    name: str
+    disorder: str
+    window: str
+    items: int
+    item_range: tuple[int, int]
+    minimum: float
+    maximum: float
+    scale: str
+    caseness: float
+    reliable_change: float
+    confirmed: bool
+    source: str
+    risk_item: int | None = None
+
+
+def read_measures(version: str) -> dict[str, Measure]:
+    """The measures of one version by name, in the order of the file.
+
+    Raises InputError where the version does not exist.
+    """
+    versions = read_yaml(PATH)
+    if version not in versions:
+        raise InputError(f"measures: no version '{version}' in {PATH.name}; there are {', '.join(versions)}")
+    return {name: _measure(name, entry) for name, entry in versions[version].items()}
+
+
+def _measure(name: str, entry: dict) -> Measure:
+    low, high = entry["range"]
+    known = {key: entry[key] for key in entry.keys() - {"for", "range", "item_range"}}
+    return Measure(
+        name=name, disorder=entry["for"], minimum=low, maximum=high,
+        item_range=tuple(entry["item_range"]), **known,
+    )

@@ -1,0 +1,149 @@
+"""The outcome rules: pure functions over a cohort, one row a patient.
+
+Change is always the baseline score minus the later score, so that a positive change is an improvement.
+Thresholds come from `measures.py`; nothing here knows a number. The rules are those of the durability
+study (its sections on reliable improvement and reliable recovery), made explicit where it is silent.
+"""
+
+import numpy as np
+import pandas as pd
+
+from durability_utils.measures import Measure
+
+LATER_TIMES = ("end", "6m", "12m")
+FOLLOW_UPS = ("6m", "12m")
+IMPROVEMENT = ("reliable_deterioration", "no_reliable_improvement", "reliable_improvement")
+RECOVERY = ("no_reliable_recovery", "reliable_recovery")
+STEP_GROUPS = {"step2": ("step2",), "step3": ("step3", "step2+3")}
+ITEMS = {"phq9": 9, "gad7": 7}
+
+
+# -- who is counted --------------------------------------------------------------------------------
+
+def in_step(cohort: pd.DataFrame, step: str) -> pd.DataFrame:
+    """The patients of one step group; `all` keeps everyone, those with no recorded step included."""
+    return cohort if step == "all" else cohort[cohort["step"].isin(STEP_GROUPS[step])]
+
+
+def follow_up_columns(time: str) -> list[str]:
+    """All columns of one follow-up, in the order of the data dictionary."""
+    items = [f"{name}_{time}_item{i}" for name, n in ITEMS.items() for i in range(1, n + 1)]
+    totals = [f"{name}_{time}" for name in ("phq9", "gad7", "adsm")]
+    return [f"followup_{time}_date", f"followup_{time}_mode", *totals, *items]
+
+
+def completed(cohort: pd.DataFrame, time: str) -> pd.Series:
+    """True where the questionnaire of `time` (6m or 12m) came back: its date or any of its scores is there."""
+    evidence = [column for column in follow_up_columns(time) if not column.endswith("_mode")]
+    return cohort[evidence].notna().any(axis=1)
+
+
+def carry_back(cohort: pd.DataFrame) -> pd.DataFrame:
+    """The cohort with the 12-month answer in the place of a 6-month follow-up that was not completed."""
+    late_only = completed(cohort, "12m") & ~completed(cohort, "6m")
+    carried = {
+        early: cohort[early].mask(late_only, cohort[late])
+        for early, late in zip(follow_up_columns("6m"), follow_up_columns("12m"), strict=True)
+    }
+    return cohort.assign(**carried)
+
+
+# -- the rules -------------------------------------------------------------------------------------
+
+def reliable_improvement(phq9_change, anxiety_change, phq9_criterion, anxiety_criterion) -> pd.Categorical:
+    """One of the codes in IMPROVEMENT for each patient; missing where a change is missing.
+
+    Reliable improvement: a change of at least the criterion on one measure or both, and on neither a
+    change of minus the criterion or worse. Reliable deterioration: the reverse. Everything else, one up
+    and one down included, is no reliable improvement. Arguments are arrays or scalars, in points.
+    """
+    better, worse = _reliable(phq9_change, anxiety_change, phq9_criterion, anxiety_criterion)
+    codes = 1 + (better & ~worse).astype(int) - (worse & ~better)
+    return _categories(codes, IMPROVEMENT, np.isnan(phq9_change) | np.isnan(anxiety_change))
+
+
+def mixed_change(phq9_change, anxiety_change, phq9_criterion, anxiety_criterion) -> np.ndarray:
+    """True where one measure got reliably better and the other reliably worse."""
+    better, worse = _reliable(phq9_change, anxiety_change, phq9_criterion, anxiety_criterion)
+    return better & worse
+
+
+def at_caseness(phq9, anxiety, phq9_cut_off, anxiety_cut_off) -> np.ndarray:
+    """True where at least one of the two scores is at its cut-off or above; its negation: both are below."""
+    return np.greater_equal(phq9, phq9_cut_off) | np.greater_equal(anxiety, anxiety_cut_off)
+
+
+def reliable_recovery(improvement: pd.Categorical, case_at_baseline, case_later) -> pd.Categorical:
+    """One of the codes in RECOVERY; missing for those without an improvement status or below caseness at baseline.
+
+    Reliable recovery: at caseness at baseline, reliably improved, and no longer at caseness.
+    """
+    recovered = (improvement == "reliable_improvement") & ~np.asarray(case_later)
+    return _categories(recovered.astype(int), RECOVERY, improvement.isna() | ~np.asarray(case_at_baseline))
+
+
+def _reliable(phq9_change, anxiety_change, phq9_criterion, anxiety_criterion):
+    # Item means are decimal numbers: 3.00 - 2.27 is a little less than 0.73 to a computer.
+    phq9_change, anxiety_change = np.round(phq9_change, 6), np.round(anxiety_change, 6)
+    better = (phq9_change >= phq9_criterion) | (anxiety_change >= anxiety_criterion)
+    worse = (phq9_change <= -phq9_criterion) | (anxiety_change <= -anxiety_criterion)
+    return better, worse
+
+
+def _categories(codes, categories, missing) -> pd.Categorical:
+    return pd.Categorical.from_codes(np.where(missing, -1, codes), categories=list(categories), ordered=True)
+
+
+# -- applied to a cohort ---------------------------------------------------------------------------
+
+def relevant_anxiety(cohort: pd.DataFrame, time: str, measures: dict[str, Measure], rule: str) -> pd.DataFrame:
+    """The anxiety measure that counts for each patient at `time`, with its scores and thresholds.
+
+    Columns: `measure` (name), `baseline` and `later` (points, float), `caseness`, `reliable_change`.
+    With `adsm_else_gad7` it is the ADSM where the patient has one with scores at baseline and `time`, else GAD-7.
+    """
+    adsm = {column: _floats(cohort[f"adsm_{when}"]) for column, when in (("baseline", "baseline"), ("later", time))}
+    has_adsm = cohort["adsm"].notna().to_numpy() & ~np.isnan(adsm["baseline"]) & ~np.isnan(adsm["later"])
+    if rule == "gad7":
+        has_adsm[:] = False
+    names = np.where(has_adsm, cohort["adsm"].to_numpy(object), "GAD-7")
+    codes, used = pd.factorize(names)
+    thresholds = {key: np.array([getattr(measures[name], key) for name in used], float)[codes]
+                  for key in ("caseness", "reliable_change")}
+    return pd.DataFrame({
+        "measure": names,
+        "baseline": np.where(has_adsm, adsm["baseline"], _floats(cohort["gad7_baseline"])),
+        "later": np.where(has_adsm, adsm["later"], _floats(cohort[f"gad7_{time}"])),
+        **thresholds,
+    }, index=cohort.index)
+
+
+def classify(cohort: pd.DataFrame, time: str, measures: dict[str, Measure], rule: str) -> pd.DataFrame:
+    """Every patient's outcome at `time` (end, 6m or 12m) compared with baseline, one row a patient.
+
+    Columns: `improvement` (codes of IMPROVEMENT) and `recovery` (codes of RECOVERY), missing where the
+    patient does not count; `mixed` (bool); `case_baseline`, `case_later` (bool, False where scores are
+    missing); `phq9_change`, `anxiety_change` (points); `anxiety_measure` (name).
+    """
+    phq9, anxiety = measures["PHQ-9"], relevant_anxiety(cohort, time, measures, rule)
+    before, later = _floats(cohort["phq9_baseline"]), _floats(cohort[f"phq9_{time}"])
+    changes = (before - later, (anxiety["baseline"] - anxiety["later"]).to_numpy())
+    criteria = (phq9.reliable_change, anxiety["reliable_change"].to_numpy())
+    cut_offs = (phq9.caseness, anxiety["caseness"].to_numpy())
+    improvement = reliable_improvement(*changes, *criteria)
+    case_baseline = at_caseness(before, anxiety["baseline"].to_numpy(), *cut_offs)
+    case_later = at_caseness(later, anxiety["later"].to_numpy(), *cut_offs)
+    return pd.DataFrame({
+        "improvement": improvement,
+        "recovery": reliable_recovery(improvement, case_baseline, case_later),
+        "mixed": mixed_change(*changes, *criteria),
+        "case_baseline": case_baseline,
+        "case_later": case_later,
+        "phq9_change": changes[0],
+        "anxiety_change": changes[1],
+        "anxiety_measure": anxiety["measure"],
+    }, index=cohort.index)
+
+
+def _floats(scores: pd.Series) -> np.ndarray:
+    return scores.to_numpy(dtype=float, na_value=np.nan)

@@ -1,0 +1,57 @@
+"""Proportions as they always stand here: n of N, per cent and a 95 % interval."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.proportion import multinomial_proportions_confint, proportion_confint
+
+
+class Proportion(NamedTuple):
+    """n of `of`, as a share (0 to 1) with the ends of its Wilson 95 % interval; NaN where nobody is in `of`."""
+
+    n: int
+    of: int
+    share: float
+    low: float
+    high: float
+
+    def text(self) -> str:
+        """For a reader, as in `61/71 (86 %, 76 to 92)`."""
+        if self.of == 0:
+            return f"{self.n}/0 (no patients)"
+        percent = rounded_percent(self.n, self.of)
+        return f"{self.n}/{self.of} ({percent} %, {100 * self.low:.0f} to {100 * self.high:.0f})"
+
+
+def proportion(n: int, of: int) -> Proportion:
+    """n of `of` with Wilson's 95 % score interval (Wilson 1927; Brown, Cai & DasGupta 2001)."""
+    n, of = int(n), int(of)
+    if of == 0:
+        return Proportion(n, of, np.nan, np.nan, np.nan)
+    low, high = proportion_confint(n, of, method="wilson")
+    return Proportion(n, of, n / of, float(low), float(high))
+
+
+def rounded_percent(n: int, of: int) -> int:
+    """n of `of` in whole per cent, halves rounded up as a reader would: 5 of 8 is 63."""
+    return (200 * int(n) + int(of)) // (2 * int(of))
+
+
+def with_proportions(table: pd.DataFrame, n: str, of: str) -> pd.DataFrame:
+    """The table with `share`, `low` and `high` of its columns `n` of `of`."""
+    pairs = zip(table[n], table[of], strict=True)
+    found = pd.DataFrame([proportion(*pair) for pair in pairs], columns=Proportion._fields, index=table.index)
+    return table.assign(share=found["share"], low=found["low"], high=found["high"])
+
+
+def simultaneous_intervals(counts: pd.Series) -> pd.DataFrame:
+    """Goodman's simultaneous 95 % intervals of the shares of several classes: columns n, of, share, low, high.
+
+    One statement about all classes at once, so wider than Wilson's for each (Goodman 1965). NaN for nobody.
+    """
+    total = int(counts.sum())
+    shares = counts / total if total else counts * np.nan
+    nobody = np.full((len(counts), 2), np.nan)
+    limits = multinomial_proportions_confint(counts, method="goodman") if total else nobody
+    return pd.DataFrame({"n": counts, "of": total, "share": shares, "low": limits[:, 0], "high": limits[:, 1]})

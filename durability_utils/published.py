@@ -1,0 +1,248 @@
+"""Every figure that the study published beside ours, and where the paper contradicts itself.
+
+A figure is named by its path in the YAML file of published figures, as in `response.consented.n`.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from durability_utils.outcomes import FOLLOW_UPS, STEP_GROUPS, completed, in_step
+from durability_utils.parameters import read_yaml
+from durability_utils.proportions import rounded_percent
+from durability_utils.representativeness import (
+    GROUPS,
+    VARIABLES,
+    compare_groups,
+    sample_characteristics,
+    snake_case,
+)
+from durability_utils.response import response_flags
+from durability_utils.study import Study
+from durability_utils.transitions import as_square, path_table, six_month_table
+
+# Figures that contradict other figures of the same paper: what the paper's own counts say instead.
+CONTRADICTED = {
+    "sample.printed_n": "85 + 21 completed at least one follow-up, and 106 less 15 less 3 is Table 2's 88",
+    "reliable_improvement.text_percent.table3.still_none": "Table 3 has 3 of 8 here: swapped with the next",
+    "reliable_improvement.text_percent.table3.gained": "Table 3 has 5 of 8 here: swapped with the one before",
+    "response.participants_of_discharged_percent": "106 of 3027 is 4 %; 3 % holds for the first follow-up only",
+}
+# What the file gives for orientation, or what other studies found: nothing of this study to compare.
+NOT_COMPARED = ("compared_studies", "reliable_improvement.order", "reliable_recovery.order")
+TABLES = {"table2_all": ("improvement", "all"), "table3_step2": ("improvement", "step2"),
+          "table4_step3": ("improvement", "step3"), "table5_all": ("recovery", "all"),
+          "table6_step2": ("recovery", "step2"), "table7_step3": ("recovery", "step3")}
+SECTIONS = {"improvement": "reliable_improvement", "recovery": "reliable_recovery"}
+
+
+def read_published(path: Path) -> dict[str, object]:
+    """The published figures by path, in the order of the file; a list counts as one figure for each element."""
+    return flatten(read_yaml(path))
+
+
+def flatten(content, prefix: str = "") -> dict[str, object]:
+    """A nested mapping as {path: value}, with list elements numbered from 1."""
+    if isinstance(content, dict):
+        items = content.items()
+    elif isinstance(content, list):
+        items = enumerate(content, start=1)
+    else:
+        return {prefix: content}
+    found = {}
+    for key, value in items:
+        found |= flatten(value, f"{prefix}.{key}" if prefix else str(key))
+    return found
+
+
+def compare(published: dict[str, object], ours: dict[str, object]) -> pd.DataFrame:
+    """One row a published figure: `figure, published, ours, verdict, note`.
+
+    Verdict: `agrees`, `differs` (also where we have no such figure), or `paper_contradicts_itself` for one
+    of CONTRADICTED that is not ours.
+    """
+    rows = []
+    for figure, printed in published.items():
+        if figure.startswith(NOT_COMPARED):
+            continue
+        found = ours.get(figure, "")
+        if str(found) == str(printed):
+            verdict, note = "agrees", ""
+        elif figure in CONTRADICTED:
+            verdict, note = "paper_contradicts_itself", CONTRADICTED[figure]
+        else:
+            verdict, note = "differs", ""
+        rows.append((figure, str(printed), str(found), verdict, note))
+    return pd.DataFrame(rows, columns=["figure", "published", "ours", "verdict", "note"])
+
+
+def our_figures(cohort: pd.DataFrame, study: Study) -> dict[str, object]:
+    """Our value of every figure of the study, under the same paths and rounded as the paper rounds."""
+    return (_design(cohort, study) | _measures(study) | _response(cohort) | _sample(cohort)
+            | _table1(cohort, study) | _outcomes(cohort, study))
+
+
+def _design(cohort: pd.DataFrame, study: Study) -> dict:
+    months = {time: cohort.loc[completed(cohort, time), f"followup_{time}_date"].dt.strftime("%Y-%m").mode()
+              for time in FOLLOW_UPS}
+    groups = {"step2": "step2_only", "step3": "step3_only", "step2+3": "step2_and_step3"}
+    steps = [groups[step] for step in ("step2", "step3", "step2+3") if (cohort["step"] == step).any()]
+    return flatten({"design": {
+        "services": cohort["service"].nunique(),
+        "discharge_month": cohort["discharge_date"].dt.strftime("%Y-%m").mode().iloc[0],
+        "first_follow_up": months["6m"].iloc[0],
+        "second_follow_up": months["12m"].iloc[0],
+        "minimum_sessions": study.minimum_sessions,
+        "steps": steps,
+        "step_groups": {group: [groups[step] for step in members] for group, members in STEP_GROUPS.items()},
+    }})
+
+
+def _measures(study: Study) -> dict:
+    found = {name: {"items": m.items, "item_range": list(m.item_range), "range": [m.minimum, m.maximum],
+                    "caseness": m.caseness, "window": m.window, "for": m.disorder}
+             for name, m in study.measures.items()}
+    risk = next(name for name, m in study.measures.items() if m.risk_item)
+    found["risk_item"] = {"measure": risk, "item": study.measures[risk].risk_item, "flag_when_above": 0}
+    return flatten({"measures": found})
+
+
+def _of(n, of) -> dict:
+    return {"n": int(n), "of": int(of), "percent": rounded_percent(n, of)}
+
+
+def _response(cohort: pd.DataFrame) -> dict:
+    flags = response_flags(cohort)
+    total, by_service = flags.sum(), flags.groupby(cohort["service"]).sum()
+    consented = total["consented"]
+    size = cohort.groupby("service").size()
+
+    def ends(n, of):
+        percents = [rounded_percent(*pair) for pair in zip(n, of, strict=True)]
+        return {"min": min(percents), "max": max(percents)}
+
+    largest = (by_service["consented"] / size).idxmax()
+    half = 0.4 <= by_service.at[largest, "consented"] / size[largest] <= 0.6
+    return flatten({"response": {
+        "discharged": len(cohort),
+        "consented": _of(consented, len(cohort)),
+        "first_follow_up": _of(total["first_follow_up"], consented),
+        "second_follow_up": _of(total["second_follow_up"], consented),
+        "second_but_not_first": {"n": int((flags["second_follow_up"] & ~flags["first_follow_up"]).sum())},
+        "either_follow_up": _of(total["either_follow_up"], consented),
+        "both_follow_ups": _of(total["both_follow_ups"], consented),
+        "participants_of_discharged_percent": rounded_percent(total["either_follow_up"], len(cohort)),
+        "consent_rate_by_service_percent": ends(by_service["consented"], size),
+        "first_rate_by_service_percent": ends(by_service["first_follow_up"], by_service["consented"]),
+        "second_rate_by_service_percent": ends(by_service["second_follow_up"], by_service["consented"]),
+        "dedicated_researcher_service_consent": "about half" if half else "not about half",
+    }})
+
+
+def _sample(cohort: pd.DataFrame) -> dict:
+    table = sample_characteristics(cohort).set_index(["variable", "level"])
+
+    def percent(variable, level):
+        n, of = table.loc[(variable, level), ["n", "of"]]
+        return rounded_percent(n, of)
+
+    problems = {problem: snake_case(problem) for problem in cohort["primary_problem"].dropna().unique()}
+    return flatten({"sample": {
+        "printed_n": int(response_flags(cohort)["either_follow_up"].sum()),
+        "female_percent": percent("gender", "female"),
+        "white_british_percent": percent("ethnicity", "white_british"),
+        "age": {"mean": round(table.at[("age", "mean"), "value"]),
+                "sd": round(table.at[("age", "sd"), "value"], 2),
+                "min": int(table.at[("age", "min"), "value"]),
+                "max": int(table.at[("age", "max"), "value"])},
+        "primary_problem_percent": {problem: percent("primary_problem", level)
+                                    for problem, level in problems.items()
+                                    if ("primary_problem", level) in table.index},
+        "step_percent": {step: percent("step", step) for step in STEP_GROUPS},
+        "sessions_mean": {step: round(table.at[("sessions", step), "value"], 2) for step in STEP_GROUPS},
+    }})
+
+
+def p_class(p: float) -> str:
+    """A p value as the paper prints it: the smallest of its bounds that holds."""
+    return next((f"< {bound}" for bound, limit in ((".001", 0.001), (".005", 0.005), (".05", 0.05)) if p < limit),
+                "> .05")
+
+
+def _table1(cohort: pd.DataFrame, study: Study) -> dict:
+    table = compare_groups(cohort[cohort["service"].isin(study.table1_services)])
+    rows = {variable: table[table["variable"] == variable] for variable in VARIABLES}
+    return flatten({"representativeness": {"groups": list(GROUPS)} | {
+        variable: {"means": [f"{mean:.2f}" for mean in row["mean"]], "letters": list(row["letters"]),
+                   "p": p_class(row["p"].iloc[0])}
+        for variable, row in rows.items()
+    }})
+
+
+def _outcomes(cohort: pd.DataFrame, study: Study) -> dict:
+    rules = {"measures": study.measures, "rule": study.anxiety_measure}
+    found = {"reliable_improvement": {"text_percent": {}}, "reliable_recovery": {"text_percent": {}}}
+    for table, (outcome, step) in TABLES.items():
+        counts = six_month_table(in_step(cohort, step), outcome, carried_back=study.carry_back, **rules)
+        square = as_square(counts)
+        found[SECTIONS[outcome]][table] = square.drop(index="total", columns="total").to_numpy().tolist()
+        found[SECTIONS[outcome]]["text_percent"][table.split("_")[0]] = _text_percents(square, outcome)
+    found["reliable_improvement"] |= _missing_from_table2(cohort, study)
+    for outcome, key in (("improvement", "figure1_both_follow_ups"), ("recovery", "figure2_both_follow_ups")):
+        found[SECTIONS[outcome]][key] = _path_percents(path_table(cohort, outcome, **rules))
+    return flatten(found)
+
+
+def _text_percents(square: pd.DataFrame, outcome: str) -> dict:
+    """The percentages that the text draws from a table: the margins at end, then what became of each."""
+    well, none = {"improvement": ("reliable_improvement", "no_reliable_improvement"),
+                  "recovery": ("reliable_recovery", "no_reliable_recovery")}[outcome]
+    name = {"improvement": "improved", "recovery": "recovered"}[outcome]
+    ends = square["total"]
+
+    def share(row, column):
+        return rounded_percent(square.at[row, column], ends[row]) if ends[row] else np.nan
+
+    percents = {f"{name}_at_end": rounded_percent(ends[well], ends["total"]),
+                "none_at_end": rounded_percent(ends[none], ends["total"]),
+                "kept": share(well, well), "lost": share(well, none),
+                "still_none": share(none, none), "gained": share(none, well)}
+    if outcome == "improvement":
+        percents |= {"deteriorated": share(well, "reliable_deterioration"),
+                     "none_to_deteriorated": share(none, "reliable_deterioration")}
+    return percents
+
+
+def _missing_from_table2(cohort: pd.DataFrame, study: Study) -> dict:
+    """Participants, and why some of them are not in Table 2."""
+    participants = cohort[response_flags(cohort)["either_follow_up"]]
+    table2 = six_month_table(cohort, "improvement", study.measures, study.anxiety_measure, study.carry_back)
+    withheld = (participants["consent_upflow"] == "no").sum()
+    return {"participants": len(participants), "no_consent_to_upflow": int(withheld),
+            "missing_phq_or_gad_at_follow_up": int(len(participants) - withheld - table2["n"].sum())}
+
+
+def _path_percents(path: pd.DataFrame) -> dict:
+    well = path["end"].iloc[-1]
+    at_end = path[path["end"] == well]
+    kept = {when: at_end.loc[at_end[f"at_{when}m"] == well, "n"].sum() for when in (6, 12)}
+    return {"n": int(path["n"].sum())} | {
+        f"kept_at_{when}_percent": rounded_percent(n, at_end["n"].sum()) for when, n in kept.items()}
+
+
+def compared_with_paper(cohort: pd.DataFrame, study: Study, service: str, *sections: str) -> pd.DataFrame:
+    """The rows of `compare` whose figures lie in these sections; none where the study or service has none published.
+
+    `cohort` is that of the whole study at every step: the paper prints nothing for a single service.
+    """
+    if study.published is None or service != "all":
+        return compare({}, {})
+    table = compare(read_published(study.published), our_figures(cohort, study))
+    return table[table["figure"].str.startswith(tuple(f"{section}." for section in sections))].reset_index(drop=True)
+
+
+def sections_of(outcome: str, step: str) -> list[str]:
+    """The sections of the published figures that hold one outcome's table and its percentages at a step."""
+    table = next(name for name, place in TABLES.items() if place == (outcome, step))
+    return [f"{SECTIONS[outcome]}.{table}", f"{SECTIONS[outcome]}.text_percent.{table.split('_')[0]}"]

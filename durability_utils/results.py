@@ -1,0 +1,86 @@
+"""The folders that runs leave behind: where a cohort lies, how a table and a figure are written.
+
+`<results>/<study>/<service>/<step>/` holds `tables/` and `figures/`; `<results>/<study>/<service>/cleaning/`
+holds the cohort. Files are written aside and moved into place, so that none is ever half written.
+"""
+
+import uuid
+from pathlib import Path
+
+import matplotlib.figure
+import pandas as pd
+
+from durability_utils.cleaning import Cleaned
+from durability_utils.errors import InputError
+from durability_utils.study import STEPS, Study
+
+_FORMULA_STARTS = ("=", "+", "-", "@")
+
+
+def step_folder(results: str | Path, study: Study, service: str, step: str) -> Path:
+    """The folder of one service and step; InputError where the study has no such service or step."""
+    if service not in (*study.services, "all"):
+        raise InputError(f"service: '{service}' is not in {study.path.name}; "
+                         f"expected one of {', '.join(study.services)}, all")
+    if step not in STEPS:
+        raise InputError(f"step: expected one of {', '.join(STEPS)}, found '{step}'")
+    return Path(results) / study.id / service / step
+
+
+def cleaning_folder(results: str | Path, study: Study, service: str) -> Path:
+    """The folder of one service's cohort; InputError where the study has no such service."""
+    if service not in study.services:
+        raise InputError(f"service: '{service}' is not in {study.path.name}; "
+                         f"expected one of {', '.join(study.services)}")
+    return Path(results) / study.id / service / "cleaning"
+
+
+def write_cleaned(cleaned: Cleaned, folder: Path) -> None:
+    """Write `cohort.parquet`, `cleaning_log.csv` and `rejected.csv`; the cohort last, since others wait for it."""
+    write_table(cleaned.log, folder / "cleaning_log.csv")
+    write_table(cleaned.rejected, folder / "rejected.csv")
+    _write(folder / "cohort.parquet", lambda path: cleaned.cohort.to_parquet(path, index=False))
+
+
+def read_cohort(results: str | Path, study: Study, service: str) -> tuple[pd.DataFrame, list[str]]:
+    """The cleaned cohort of a service, or of `all`: one row a patient, the canonical columns after `service`.
+
+    Also the ids of the services whose cohort is not there (for `all`). Raises InputError where none is there.
+    """
+    ids = list(study.services) if service == "all" else [service]
+    paths = {name: cleaning_folder(results, study, name) / "cohort.parquet" for name in ids}
+    cohorts = [pd.read_parquet(path).assign(service=name) for name, path in paths.items() if path.is_file()]
+    if not cohorts:
+        raise InputError(
+            f"no cleaned cohort of service {' or '.join(ids)}: run the notebook 01_cleaning for it first, or "
+            f"`durability run {study.path.name} --notebook 01_cleaning`"
+        )
+    cohort = pd.concat(cohorts, ignore_index=True)
+    cohort.insert(0, "service", cohort.pop("service").astype("str"))
+    return cohort, [name for name, path in paths.items() if not path.is_file()]
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a tidy CSV: one header line, unrounded numbers, and no text that a spreadsheet would run as a formula."""
+    text = table.select_dtypes(["str", "object", "category"]).columns
+    safe = table.assign(**{column: table[column].map(_not_a_formula) for column in text})
+    _write(path, lambda aside: safe.to_csv(aside, index=False, encoding="utf-8", lineterminator="\n"))
+
+
+def write_figure(figure: matplotlib.figure.Figure, path: Path) -> None:
+    """Write a PNG of 150 dots per inch without metadata."""
+    _write(path, lambda aside: figure.savefig(aside, format="png", dpi=150, metadata={"Software": None}))
+
+
+def _not_a_formula(cell):
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
+
+
+def _write(path: Path, write) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        write(aside)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)

@@ -1,0 +1,129 @@
+"""The study file: what one study is, which services it has, by which rules it counts."""
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from durability_utils.errors import InputError
+from durability_utils.measures import Measure, read_measures
+from durability_utils.parameters import read_yaml
+
+ANXIETY_RULES = ("adsm_else_gad7", "gad7")
+STEPS = ("all", "step2", "step3")
+SAFE_NAME = re.compile(r"[A-Za-z0-9_-]+")
+
+# key: (type, what was expected, required)
+_KEYS = {
+    "study": (str, "a plain name (letters, digits, - and _)", True),
+    "title": (str, "a line of text", True),
+    "measures": (str, "a version in parameters/measures.yaml", True),
+    "discharged": (dict, "{from: YYYY-MM-DD, to: YYYY-MM-DD}", False),
+    "minimum_sessions": (int, "a whole number, 0 or more", True),
+    "carry_back": (bool, "true or false", True),
+    "anxiety_measure": (str, " or ".join(ANXIETY_RULES), True),
+    "table1_services": (list, "a list of services of this study", False),
+    "published": (str, "the path of a YAML file", False),
+    "services": (dict, "one line a service: {file: ..., columns: ...}", True),
+}
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service of a study: its id, its export, and its column map (None: canonical names)."""
+
+    id: str
+    file: Path
+    columns: Path | None
+
+
+@dataclass(frozen=True)
+class Study:
+    """A validated study file. `discharged` is (first day, last day), both included, or None."""
+
+    path: Path
+    id: str
+    title: str
+    measures: dict[str, Measure]
+    discharged: tuple[dt.date, dt.date] | None
+    minimum_sessions: int
+    carry_back: bool
+    anxiety_measure: str
+    table1_services: tuple[str, ...]
+    published: Path | None
+    services: dict[str, Service]
+
+
+def read_study(path: str | Path) -> Study:
+    """Read and validate a study file.
+
+    Raises InputError for an unknown, missing or mistyped key, naming the key, the file and what was expected.
+    """
+    path = Path(path)
+    content = read_yaml(path)
+    _check_keys(content, path)
+    services = {name: _service(name, entry, path) for name, entry in content["services"].items()}
+    _check(path, "services", services, _KEYS["services"][1])
+    _check(path, "services", len({name.casefold() for name in services}) == len(services),
+           "ids that differ by more than letter case")
+    table1 = content.get("table1_services", list(services))
+    _check(path, "table1_services", table1 and all(name in services for name in table1),
+           f"services of this study ({', '.join(services)}), found {table1}")
+    try:
+        measures = read_measures(content["measures"])
+    except InputError as error:
+        raise InputError(f"{path.name}: {error}") from None
+    published = content.get("published")
+    return Study(
+        path=path, id=content["study"], title=content["title"], measures=measures,
+        discharged=_window(content.get("discharged"), path),
+        minimum_sessions=content["minimum_sessions"], carry_back=content["carry_back"],
+        anxiety_measure=content["anxiety_measure"], table1_services=tuple(table1),
+        published=path.parent / published if published else None, services=services,
+    )
+
+
+def _check(path: Path, key: str, holds, expected: str) -> None:
+    if not holds:
+        raise InputError(f"{path.name}: {key}: expected {expected}")
+
+
+def _check_keys(content: dict, path: Path) -> None:
+    for key, value in content.items():
+        if key not in _KEYS:
+            raise InputError(f"{path.name}: unknown key '{key}'; known keys: {', '.join(_KEYS)}")
+        kind, expected, _ = _KEYS[key]
+        # bool is a kind of int to Python, not to a reader
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise InputError(f"{path.name}: {key}: expected {expected}, found {value!r}")
+    for key, (_, expected, required) in _KEYS.items():
+        if required and key not in content:
+            raise InputError(f"{path.name}: the key '{key}' is missing; expected {expected}")
+    _check(path, "study", SAFE_NAME.fullmatch(content["study"]), _KEYS["study"][1])
+    _check(path, "minimum_sessions", content["minimum_sessions"] >= 0, _KEYS["minimum_sessions"][1])
+    _check(path, "anxiety_measure", content["anxiety_measure"] in ANXIETY_RULES, _KEYS["anxiety_measure"][1])
+
+
+def _window(entry: dict | None, path: Path) -> tuple[dt.date, dt.date] | None:
+    if entry is None:
+        return None
+    expected = _KEYS["discharged"][1]
+    _check(path, "discharged", set(entry) == {"from", "to"}, expected)
+    days = (entry["from"], entry["to"])
+    # a datetime is a kind of date: a time of day has no meaning here
+    _check(path, "discharged", all(type(day) is dt.date for day in days), f"{expected}, found {entry}")
+    _check(path, "discharged", days[0] <= days[1], "`from` on or before `to`")
+    return days
+
+
+def _service(name: str, entry: dict, path: Path) -> Service:
+    key = f"services: {name}"
+    _check(path, key, isinstance(name, str), "a service id in quotes, since YAML reads it as something else")
+    _check(path, key, SAFE_NAME.fullmatch(name) and name.casefold() != "all",
+           "a plain name (letters, digits, - and _; not `all`)")
+    _check(path, key, isinstance(entry, dict) and "file" in entry, "{file: ..., columns: ...}")
+    for field, value in entry.items():
+        _check(path, key, field in ("file", "columns"), f"the keys file and columns, found '{field}'")
+        _check(path, key, isinstance(value, str), f"a path after {field}:, found {value!r}")
+    columns = entry.get("columns")
+    return Service(name, path.parent / entry["file"], path.parent / columns if columns else None)
