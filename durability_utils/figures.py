@@ -227,7 +227,8 @@ def shares_by_status(table: pd.DataFrame, title: str, caption: str) -> Figure:
                 left += share
         if part["of"].iloc[0] == 0:
             axes.text(1, row, "no patients", va="center", fontsize=9, color="#666666")
-    axes.set(yticks=range(len(codes)), xlim=(0, 100), xlabel="per cent of those with this status at end",
+    axes.set(yticks=range(len(codes)), xlim=(0, 100), ylim=(-0.5, len(codes) - 0.5),
+             xlabel="per cent of those with this status at end",
              yticklabels=[f"{label(code)}\nat end (n = {table.loc[table['end'] == code, 'of'].iloc[0]})"
                           for code in codes[::-1]])
     handles = [plt.Rectangle((0, 0), 1, 1, facecolor=COLOURS[code], edgecolor="black") for code in codes]

@@ -30,7 +30,8 @@ def proportion(n: int, of: int) -> Proportion:
     if of == 0:
         return Proportion(n, of, np.nan, np.nan, np.nan)
     low, high = proportion_confint(n, of, method="wilson")
-    return Proportion(n, of, n / of, float(low), float(high))
+    # rounded, since 0 of 299 would begin at 8.7e-19
+    return Proportion(n, of, n / of, round(float(low), 12), round(float(high), 12))
 
 
 def rounded_percent(n: int, of: int) -> int:

@@ -109,7 +109,7 @@ def sample_characteristics(cohort: pd.DataFrame) -> pd.DataFrame:
     sample = cohort[response_flags(cohort)["either_follow_up"]]
     rows = []
     for variable in ("gender", "ethnicity", "primary_problem", "employment_baseline", "employment_end"):
-        counts = sample[variable].map(snake_case, na_action="ignore").fillna("missing").value_counts()
+        counts = sample[variable].map(snake_case, na_action="ignore").astype("str").fillna("missing").value_counts()
         rows += [(variable, level, n, len(sample), n / len(sample)) for level, n in counts.items()]
     age = sample["age"].astype(float)
     rows += [("age", name, age.count(), len(sample), age.agg(how) if age.count() else np.nan)

@@ -1,0 +1,44 @@
+# Two commands for a newcomer: `make run` and `make test`. They need Python 3.11 or later and nothing else.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STUDY := parameters/durability_2016.yaml
+# no page of the kernels' messages, and one thread for linear algebra in each kernel
+export PYTHONWARNINGS := ignore
+export OPENBLAS_NUM_THREADS := 1
+
+.PHONY: run test lab notebooks exports lock clean
+
+run: .venv/installed  ## the whole study: every service, every step, and the report
+	$(BIN)/durability run $(STUDY)
+
+test: .venv/installed  ## all tests; the notebooks need the cohorts, so those are cleaned first
+	$(BIN)/durability run $(STUDY) --notebook 01_cleaning
+	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest --nbval notebooks
+
+lab: .venv/installed  ## JupyterLab on the notebooks
+	$(BIN)/jupyter lab notebooks
+
+notebooks: .venv/installed  ## re-execute the committed notebooks and clean their metadata
+	$(BIN)/durability run $(STUDY) --notebook 01_cleaning
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+	$(BIN)/nbstripout --keep-output --keep-count --keep-metadata-keys "cell.metadata.tags" \
+		--extra-keys "metadata.language_info.version cell.metadata.execution" notebooks/*.ipynb
+
+exports: .venv/installed  ## write the synthetic study's six exports anew (the same bytes)
+	$(BIN)/python -c "from durability_utils.synthetic import study_cohort; \
+		from durability_utils.synthetic_exports import write_exports; write_exports(study_cohort(), 'data/raw')"
+
+lock: .venv/installed  ## resolve the dependencies of pyproject.toml anew
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11.7 \
+		--generate-hashes --no-header --no-emit-index-url --upgrade --output-file requirements.lock
+
+clean:
+	rm -rf .venv results
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@

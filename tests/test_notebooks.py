@@ -1,0 +1,83 @@
+"""The notebooks' contract: what every committed notebook keeps to, so that readers know their way in all of them."""
+
+import re
+
+import nbformat
+import pytest
+
+from durability_utils.columns import PROJECT
+
+PATHS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
+MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|Users|root|tmp|work|opt|var|mnt)/\w|[A-Z]:\\\\")
+LONGEST_CELL = 25
+
+
+@pytest.fixture(params=PATHS, ids=lambda path: path.stem)
+def notebook(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_the_seven_notebooks_are_there_in_the_order_of_reading():
+    assert [path.stem for path in PATHS] == [
+        "00_study_cohort", "01_cleaning", "02_response_rates", "03_reliable_improvement", "04_reliable_recovery",
+        "05_representativeness", "06_published_figures"]
+
+
+def test_begins_with_its_question_and_says_what_it_reads_writes_and_does_not_show(notebook):
+    first = notebook.cells[0]
+    assert first.cell_type == "markdown"
+    assert re.match(r"# .*\?\n", first.source)
+    for word in ("reads", "writes", "does not show"):
+        assert word in first.source
+
+
+def test_exactly_one_parameters_cell_of_flat_annotated_values(notebook):
+    tagged = [cell for cell in code_cells(notebook) if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    for line in tagged[0].source.splitlines()[1:]:  # the first is a comment for the reader
+        assert re.match(r'[a-z_]+: (str|int|float|bool) = [^\[{(]+$', line), line
+
+
+def test_every_parameter_is_used_outside_its_cell(notebook):
+    tagged = next(cell for cell in code_cells(notebook) if "parameters" in cell.metadata.get("tags", []))
+    rest = "\n".join(cell.source for cell in code_cells(notebook) if cell is not tagged)
+    for name in re.findall(r"^([a-z_]+):", tagged.source, flags=re.MULTILINE):
+        assert re.search(rf"\b{name}\b", rest), name
+
+
+def test_every_code_cell_was_executed_in_order_without_error(notebook):
+    counts = [cell.execution_count for cell in code_cells(notebook)]
+    assert counts == list(range(1, len(counts) + 1))
+    kinds = {output.output_type for cell in code_cells(notebook) for output in cell.outputs}
+    assert "error" not in kinds
+    assert not [output.text for cell in code_cells(notebook) for output in cell.outputs
+                if output.output_type == "stream" and output.name == "stderr"]
+
+
+def test_no_cell_is_longer_than_a_screen(notebook):
+    assert max(len(cell.source.splitlines()) for cell in code_cells(notebook)) <= LONGEST_CELL
+
+
+def test_prose_stands_before_every_second_code_cell_at_least(notebook):
+    kinds = "".join(cell.cell_type[0] for cell in notebook.cells)
+    assert "cccc" not in kinds
+
+
+def test_no_machine_path_and_no_trace_of_a_run(notebook):
+    text = nbformat.writes(notebook)
+    assert not MACHINE_PATH.search(text), MACHINE_PATH.search(text)
+    assert "papermill" not in notebook.metadata
+    assert not [cell for cell in notebook.cells if {"papermill", "execution"} & set(cell.metadata)]
+
+
+def test_the_machine_path_pattern_finds_one():
+    assert MACHINE_PATH.search("'/home/someone/results'") and not MACHINE_PATH.search("'../results/x'")
+
+
+def test_no_threshold_is_retyped(notebook):
+    code = "\n".join(cell.source for cell in code_cells(notebook))
+    assert not re.search(r"[<>]=?\s*(?:6|4|10|8|32|9|20|19|18|40|33|60)\b", code)

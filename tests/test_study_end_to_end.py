@@ -1,0 +1,162 @@
+"""The study from its six exports to the published figures, and whole runs of the command.
+
+Oracle of the first part: `parameters/published/durability_2016.yaml`, every figure that the paper prints, and the
+numbers of each service that follow from its totals and ranges.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from durability_utils.cleaning import clean_service
+from durability_utils.columns import PROJECT
+from durability_utils.outcomes import in_step
+from durability_utils.published import CONTRADICTED, compare, our_figures, read_published
+from durability_utils.response import STAGES, response_rates
+from durability_utils.study import read_study
+from durability_utils.transitions import path_table, six_month_table
+
+STUDY_FILE = PROJECT / "parameters" / "durability_2016.yaml"
+PORT_FILE = PROJECT / "parameters" / "port.yaml"
+SERVICES = {  # discharged, consented, first, second, both, either
+    "A": (132, 65, 17, 10, 5, 22),
+    "B": (900, 60, 40, 40, 27, 53),
+    "C": (1000, 62, 5, 0, 0, 5),
+    "D": (350, 50, 10, 4, 2, 12),
+    "E": (400, 44, 7, 2, 2, 7),
+    "F": (245, 42, 6, 1, 0, 7),
+    "all": (3027, 323, 85, 57, 36, 106),
+}
+
+
+@pytest.fixture(scope="module")
+def study():
+    return read_study(STUDY_FILE)
+
+
+@pytest.fixture(scope="module")
+def cohort(study):
+    """All six exports, cleaned."""
+    return pd.concat([clean_service(study, name).cohort.assign(service=name) for name in study.services],
+                     ignore_index=True)
+
+
+def durability(*arguments) -> subprocess.CompletedProcess:
+    command = shutil.which("durability", path=Path(sys.executable).parent)
+    return subprocess.run([command, *map(str, arguments)], capture_output=True, text=True, encoding="utf-8", cwd=PROJECT, check=False)
+
+
+# -- the figures -----------------------------------------------------------------------------------
+
+def test_every_published_figure_comes_out_of_the_exports(study, cohort):
+    printed = read_published(study.published)
+    table = compare(printed, our_figures(cohort, study))
+    differing = table[table["verdict"] == "differs"]
+    assert differing.empty, differing.to_string()
+    assert set(table.loc[table["verdict"] == "paper_contradicts_itself", "figure"]) == set(CONTRADICTED)
+    assert len(table) > 200
+
+
+def test_each_service_has_its_numbers(cohort):
+    rates = response_rates(cohort).set_index("service")
+    found = {name: tuple(rates.loc[name, ["discharged", *STAGES]].astype(int)) for name in rates.index}
+    assert found == SERVICES
+
+
+@pytest.mark.parametrize(("outcome", "path", "n"), [
+    # the adopted reading of Figures 1 and 2: 29 of 34, then 24, then 23; and 19 of 33, then 14, then 12
+    ("improvement", (29, 24, 23), 34), ("recovery", (19, 14, 12), 33)])
+def test_the_paths_of_those_who_completed_both(study, cohort, outcome, path, n):
+    table = path_table(cohort, outcome, study.measures, study.anxiety_measure)
+    well = table["end"].iloc[-1]
+    at_end = table[table["end"] == well]
+    kept = [at_end["n"].sum(), *(at_end.loc[at_end[column] == well, "n"].sum() for column in ("at_6m", "at_12m"))]
+    assert (tuple(kept), table["n"].sum()) == (path, n)
+
+
+def test_the_patient_without_a_step_is_in_all_only(study, cohort):
+    tables = {step: six_month_table(in_step(cohort, step), "improvement", study.measures, study.anxiety_measure, True)
+              for step in ("all", "step2", "step3")}
+    assert {step: table["n"].sum() for step, table in tables.items()} == {"all": 88, "step2": 32, "step3": 55}
+
+
+# -- the command -----------------------------------------------------------------------------------
+
+def test_one_service_end_to_end(tmp_path):
+    run = durability("run", STUDY_FILE, "--output", tmp_path, "--service", "F")
+    assert run.returncode == 0, run.stderr
+    root = tmp_path / "durability_2016"
+    assert (root / "index.html").is_file()
+    assert (root / "F" / "cleaning" / "rejected.csv").is_file()
+    rates = pd.read_csv(root / "F" / "all" / "tables" / "response_rates.csv")
+    assert tuple(rates.loc[0, ["discharged", *STAGES]]) == SERVICES["F"]
+    for step in ("all", "step2", "step3"):
+        assert len(pd.read_csv(root / "F" / step / "tables" / "reliable_improvement_6m.csv")) == 9
+        assert len(pd.read_csv(root / "F" / step / "tables" / "reliable_recovery_6m.csv")) == 4
+    executed = list(root.rglob("*.ipynb"))
+    assert len(executed) == 1 + 2 + 2 * 3
+    for notebook in executed:
+        record = json.loads(notebook.with_suffix(".provenance.json").read_text(encoding="utf-8"))
+        assert record["status"] == "succeeded"
+        for file in (notebook, notebook.with_suffix(".html"), notebook.with_suffix(".provenance.json")):
+            text = file.read_text(encoding="utf-8")
+            assert str(tmp_path) not in text and str(PROJECT) not in text and str(Path.home()) not in text
+
+
+def test_an_unusable_export_stops_only_its_own_service(tmp_path):
+    shutil.copytree(PROJECT / "parameters", tmp_path / "parameters")
+    shutil.copytree(PROJECT / "data" / "raw", tmp_path / "data" / "raw")
+    export = tmp_path / "data" / "raw" / "service_f.csv"
+    export.write_text(export.read_text(encoding="utf-8").replace("\n", "|one cell too many\n", 5), encoding="utf-8")
+    lines = export.read_text(encoding="utf-8").splitlines()
+    export.write_text("\n".join([lines[0].removesuffix("|one cell too many"), *lines[1:]]), encoding="utf-8")
+    output = tmp_path / "results"
+    run = durability("run", tmp_path / "parameters" / "durability_2016.yaml", "--output", output,
+                     "--service", "F", "--service", "all", "--step", "all", "--notebook", "02")
+    assert run.returncode == 1
+    assert "service F" in run.stderr and "service_f.csv" in run.stderr and "line 2" in run.stderr
+    assert "Traceback" not in run.stderr + run.stdout
+    assert not list((output / "durability_2016" / "F").rglob("*.csv"))
+    rates = pd.read_csv(output / "durability_2016" / "all" / "all" / "tables" / "response_rates.csv")
+    assert list(rates["service"]) == ["A", "B", "C", "D", "E", "all"]
+    page = (output / "durability_2016" / "all" / "all" / "02_response_rates.html").read_text(encoding="utf-8")
+    assert "Missing services: F" in page
+
+
+def test_a_bad_study_file_runs_nothing(tmp_path):
+    bad = tmp_path / "study.yaml"
+    bad.write_text(STUDY_FILE.read_text(encoding="utf-8").replace("carry_back: true", "carry_back: perhaps"),
+                   encoding="utf-8")
+    run = durability("run", bad, "--output", tmp_path / "results")
+    assert run.returncode == 2
+    assert "study.yaml: carry_back: expected true or false" in run.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_the_real_cohort_runs_through_the_same_notebooks(tmp_path):
+    export = read_study(PORT_FILE).services["port"].file
+    if not export.is_file():
+        pytest.skip(f"{os.path.relpath(export, PROJECT)} is not there: the PORT data are not part of this project; "
+                    "parameters/columns/port.yaml says where they come from")
+    run = durability("run", PORT_FILE, "--output", tmp_path, "--service", "all", "--step", "all")
+    assert run.returncode == 0, run.stderr
+    tables = tmp_path / "port" / "all" / "all" / "tables"
+    # counted with pandas alone from the published file: rows with all six scores; PHQ-9 6 points, GAD-7 4 points
+    scores = pd.read_csv(export)[[f"{name}_{time}" for name in ("phq9", "gad7") for time in
+                                  ("treatment_total_1", "treatment_total_final", "followup_total")]].dropna()
+    fell = {when: [(scores[f"{name}_treatment_total_1"] - scores[f"{name}_{when}"]) / criterion
+                   for name, criterion in (("phq9", 6), ("gad7", 4))]
+            for when in ("treatment_total_final", "followup_total")}
+    improved = {when: ((a >= 1) | (b >= 1)) & (a > -1) & (b > -1) for when, (a, b) in fell.items()}
+    table = pd.read_csv(tables / "reliable_improvement_6m.csv").set_index(["end", "follow_up"])["n"]
+    good = "reliable_improvement"
+    assert table.sum() == len(scores)
+    assert table[good].sum() == improved["treatment_total_final"].sum()
+    assert table[good, good] == (improved["treatment_total_final"] & improved["followup_total"]).sum()
+    assert not (tables / "published_figures.csv").exists()
