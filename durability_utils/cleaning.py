@@ -3,6 +3,8 @@
 Two kinds of refusal. A refused row is out, listed once. A refused value becomes missing; its row stays.
 """
 
+import re
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +15,7 @@ from durability_utils.columns import Column, ColumnMap, dictionary, normalise, r
 from durability_utils.exports import read_export
 from durability_utils.measures import Measure
 from durability_utils.outcomes import FOLLOW_UPS, ITEMS, follow_up_columns
+from durability_utils.results import write_aside, write_table
 from durability_utils.study import Study
 
 ROW_RULES = {
@@ -73,13 +76,13 @@ def clean(export: pd.DataFrame, columns: ColumnMap, study: Study) -> Cleaned:
     values, refusals = _interpret(raw, columns, study.measures)
     row_reason = _refused_rows(raw, values, refusals, study)
     kept = row_reason.isna()
-    row_list = _row_list(raw, row_reason)
+    row_list = _row_list(raw, row_reason, values["consent_upflow"] == "no")
     raw, values = raw[kept], values[kept].copy()
     refusals = {column: reasons[reasons.index.isin(values.index)] for column, reasons in refusals.items()}
     _refuse_early_follow_ups(values, refusals)
     _check_items(raw, values, refusals)
     _withhold_without_consent(raw, values, refusals)
-    rejected = pd.concat([row_list, _value_list(raw, values, refusals)])
+    rejected = pd.concat([row_list, *_value_lists(raw, values, refusals)])
     rejected = rejected.sort_values("row", kind="stable", ignore_index=True)
     cohort = values.reset_index(drop=True)
     _schema(study.measures).validate(cohort)
@@ -90,6 +93,13 @@ def clean(export: pd.DataFrame, columns: ColumnMap, study: Study) -> Cleaned:
     unused = [name for name in export.columns if name.casefold() not in used]
     absent = [name for name in dictionary().index if not _is_there(columns, name, found)]
     return Cleaned(cohort, rejected, log, unused, absent)
+
+
+def write_cleaned(cleaned: Cleaned, folder: Path) -> None:
+    """Write `cohort.parquet`, `cleaning_log.csv` and `rejected.csv`; the cohort last, since others wait for it."""
+    write_table(cleaned.log, folder / "cleaning_log.csv")
+    write_table(cleaned.rejected, folder / "rejected.csv")
+    write_aside(folder / "cohort.parquet", lambda path: cleaned.cohort.to_parquet(path, index=False))
 
 
 # -- reading cells ---------------------------------------------------------------------------------
@@ -121,6 +131,10 @@ def _interpret(raw: pd.DataFrame, columns: ColumnMap, measures: dict[str, Measur
     values, refusals = {}, {}
     for name, entry in dictionary().iterrows():
         column = columns.columns.get(name, Column(None))
+        if (raw[name] == "").all():
+            values[name] = pd.Series(None, raw.index, dtype=_DTYPES[entry["type"]])
+            refusals[name] = pd.Series(None, raw.index[:0], dtype="str")
+            continue
         allowed = [measure for measure in measures if measure not in ("PHQ-9", "GAD-7")]
         if entry["type"] == "code":
             allowed = entry["allowed"].split("|")
@@ -145,11 +159,15 @@ def _adsm_limits(adsm: pd.Series, measures: dict[str, Measure]):
 
 
 def _as_text(cells, column, allowed, limits):
-    return cells.mask(cells == ""), pd.Series(None, cells.index, dtype="str")
+    # "in the words of the service or of its column map"
+    meanings = {cell: dict(column.codes).get(normalise(cell), cell) for cell in cells.unique()}
+    return cells.map(meanings).astype("str").mask(cells == ""), pd.Series(None, cells.index, dtype="str")
 
 
 def _as_code(cells, column, allowed, limits):
     known = {normalise(code): code for code in allowed} | dict(column.codes)
+    # not everything: a map may name a measure that this version of the measures does not have
+    known = {code: meaning for code, meaning in known.items() if meaning in allowed}
     meanings = {cell: known.get(normalise(cell)) for cell in cells.unique()}
     read = cells.map(meanings).astype("str")
     return read, _reason(read.isna(), "unknown_code", cells)
@@ -176,7 +194,10 @@ def _as_date(cells, column, allowed, limits):
 def _day(text: str, style: str) -> pd.Timestamp:
     """One date; NaT where it is none. ISO dates are read in every style: spreadsheets write them so."""
     day = text.partition("T")[0].partition(" ")[0] if ":" in text else text
-    if style == "excel_serial" and day.replace(".", "", 1).isdigit():
+    # pandas reads "today" and "now" in every format, as the day of the run
+    if not day[:1].isdigit():
+        return pd.NaT
+    if style == "excel_serial" and re.fullmatch(r"[0-9]+(\.[0-9]*)?", day):
         read = pd.to_datetime(float(day), unit="D", origin="1899-12-30", errors="coerce")
     elif style == "day_first" and not day[:4].isdigit():
         day = day.replace(".", "/").replace("-", "/")
@@ -222,6 +243,8 @@ def _refused_rows(raw, values, refusals, study: Study) -> pd.Series:
 
 def _refuse(values, refusals, column: str, holds: pd.Series, reason: str) -> None:
     """Make the values of a column missing where `holds`, for this reason (a later rule overrides an earlier)."""
+    if not holds.any():
+        return
     values[column] = values[column].mask(holds)
     earlier = refusals[column]
     new = pd.Series(reason, holds.index[holds], dtype="str")
@@ -262,8 +285,11 @@ def _withhold_without_consent(raw, values, refusals) -> None:
 
 # -- what is written down --------------------------------------------------------------------------
 
-def _row_list(raw, row_reason: pd.Series) -> pd.DataFrame:
-    """The refused rows, each with the column, and its cell as exported, that the rule looked at."""
+def _row_list(raw, row_reason: pd.Series, no_upflow: pd.Series) -> pd.DataFrame:
+    """The refused rows, each with the column, and its cell as exported, that the rule looked at.
+
+    The sessions of a patient who did not agree to up-flow are withheld here too.
+    """
     looked_at = {"outside_window": "discharge_date", "no_discharge_date": "discharge_date",
                  "too_few_sessions": "sessions"}
     out = row_reason.dropna()
@@ -271,19 +297,22 @@ def _row_list(raw, row_reason: pd.Series) -> pd.DataFrame:
     value = pd.Series("", out.index, dtype="str")
     for name in column.unique():
         value = value.mask(column == name, raw.loc[out.index, name])
+    value = value.mask((column == "sessions") & no_upflow.loc[out.index].fillna(False), "")
     return pd.DataFrame({"row": out.index, "patient_id": raw.loc[out.index, "patient_id"], "column": column,
                          "value": value, "reason": out, "refused": "row"}).reset_index(drop=True)
 
 
-def _value_list(raw, values, refusals) -> pd.DataFrame:
+def _value_lists(raw, values, refusals) -> list[pd.DataFrame]:
     lists = []
     for column, reasons in refusals.items():
+        if reasons.empty:
+            continue
         withheld = reasons.isin(["no_upflow_consent", "no_contact_consent"])
         lists.append(pd.DataFrame({
             "row": reasons.index, "patient_id": values.loc[reasons.index, "patient_id"], "column": column,
             "value": raw.loc[reasons.index, column].mask(withheld, ""), "reason": reasons, "refused": "value",
         }).reset_index(drop=True))
-    return pd.concat(lists)
+    return lists
 
 
 def _log(rows_read: int, rejected: pd.DataFrame, kept: int) -> pd.DataFrame:

@@ -72,28 +72,31 @@ def read_column_map(path: Path | None) -> ColumnMap:
     _known(path, "", content, ("source", "file", "missing", "dates", "columns"))
     file = _mapping(path, "file", content.get("file", {}))
     _known(path, "file: ", file, _FILE_KEYS)
-    if len(file.get("separator", ",")) != 1:
+    for key, value in file.items():
+        _text(path, f"file: {key}", value)
+    if len(file.get("separator", ",")) != 1 or file.get("separator") in ('"', "\r", "\n"):
         raise InputError(f"{path.name}: file: separator: expected one character, found {file['separator']!r}")
+    source = _text(path, "source", content["source"]) if "source" in content else ""
     shared = {"missing": _codes_list(path, "missing", content.get("missing", [])),
               "dates": content.get("dates", "iso")}
     columns = {}
     for name, entry in _mapping(path, "columns", content.get("columns")).items():
         entry = {"column": entry} if isinstance(entry, str) else _mapping(path, f"columns: {name}", entry)
-        for canonical, number in _family(path, name):
-            columns[canonical] = _column(path, canonical, entry, number, shared)
-    return ColumnMap(columns=columns, source=content.get("source", ""), **file)
+        for canonical, numbers in _family(path, name):
+            columns[canonical] = _column(path, canonical, entry, numbers, shared)
+    return ColumnMap(columns=columns, source=source, **file)
 
 
-def _family(path: Path, name: str) -> list[tuple[str, str]]:
-    """The canonical columns that one line of a map stands for, each with what `*` means in it."""
+def _family(path: Path, name: str) -> list[tuple[str, tuple[str, ...]]]:
+    """The canonical columns that one line of a map stands for, each with what every `*` means in it."""
     pattern = re.compile(re.escape(name).replace(r"\*", r"(\d+)"))
-    found = [(match.group(), "".join(match.groups())) for match in map(pattern.fullmatch, dictionary().index) if match]
+    found = [(match.group(), match.groups()) for match in map(pattern.fullmatch, dictionary().index) if match]
     if not found:
         raise InputError(f"{path.name}: columns: '{name}' is no canonical column; data/dictionary.csv lists them")
     return found
 
 
-def _column(path: Path, name: str, entry: dict, number: str, shared: dict) -> Column:
+def _column(path: Path, name: str, entry: dict, numbers: tuple[str, ...], shared: dict) -> Column:
     key = f"columns: {name}"
     _known(path, f"{key}: ", entry, _COLUMN_KEYS)
     if ("column" in entry) == ("constant" in entry):
@@ -101,10 +104,12 @@ def _column(path: Path, name: str, entry: dict, number: str, shared: dict) -> Co
     dates = entry.get("dates", shared["dates"])
     if dates not in DATE_STYLES:
         raise InputError(f"{path.name}: {key}: dates: expected {' or '.join(DATE_STYLES)}, found '{dates}'")
-    source = entry.get("column")
+    source = _text(path, key, entry["column"]) if "column" in entry else None
+    for number in numbers if source else ():
+        source = source.replace("*", number, 1)
     return Column(
-        source=source.replace("*", number) if source else None,
-        constant=entry.get("constant", ""),
+        source=source,
+        constant=_text(path, key, entry["constant"]) if "constant" in entry else "",
         codes=_codes(path, name, entry.get("codes", {})),
         missing=shared["missing"] | _codes_list(path, f"{key}: missing", entry.get("missing", [])),
         dates=dates,
@@ -120,17 +125,29 @@ def _codes(path: Path, name: str, codes) -> tuple[tuple[str, str], ...]:
                              f"there are {', '.join(lists)}")
         codes = lists[codes]
     allowed = dictionary().at[name, "allowed"]
+    meanings = {}
     for code, meaning in _mapping(path, f"columns: {name}: codes", codes).items():
+        if not isinstance(meaning, str):
+            raise InputError(f"{path.name}: columns: {name}: code '{code}': expected one code, found {meaning!r}")
+        if meanings.setdefault(normalise(code), meaning) != meaning:
+            raise InputError(f"{path.name}: columns: {name}: code '{code}': there twice (letter case does not count), "
+                             "with different meanings")
         if allowed and meaning and meaning not in allowed.split("|"):
             raise InputError(f"{path.name}: columns: {name}: code '{code}': expected one of {allowed}, "
                              f"found '{meaning}'")
-    return tuple((normalise(code), meaning) for code, meaning in codes.items())
+    return tuple(meanings.items())
 
 
 def _codes_list(path: Path, key: str, codes) -> frozenset[str]:
-    if not isinstance(codes, list):
+    if not isinstance(codes, list) or not all(isinstance(code, str) for code in codes):
         raise InputError(f"{path.name}: {key}: expected a list of missing codes, as in [NULL, -99]")
     return frozenset(normalise(code) for code in codes)
+
+
+def _text(path: Path, key: str, value) -> str:
+    if not isinstance(value, str) or not value:
+        raise InputError(f"{path.name}: {key}: expected a text, found {value!r}")
+    return value
 
 
 def _mapping(path: Path, key: str, value) -> dict:

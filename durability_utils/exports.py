@@ -5,7 +5,9 @@ Every reader returns the header and (line, cells) for each row; line 1 is the he
 
 import csv
 import datetime as dt
+import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,10 +44,10 @@ def read_export(path: Path, columns: ColumnMap, required: list[str]) -> pd.DataF
         raise InputError(f"{path.name}: the file is empty; expected a header and one row a patient") from None
     except OSError as error:
         raise InputError(f"{path.name}: cannot be read: {error.strerror or type(error).__name__}") from None
+    refuse_identifiers(table, path.name)  # first: the other messages name columns
     _check_header(path, header, columns, required)
     if table.empty:
         raise InputError(f"{path.name}: no data row below the header")
-    refuse_identifiers(table, path.name)
     return table
 
 
@@ -74,30 +76,35 @@ def _check_header(path: Path, header: list[str], columns: ColumnMap, required: l
             raise InputError(f"{path.name}: the column map does not say where '{canonical}' stands "
                              f"({dictionary().at[canonical, 'description']})")
         if column.source is not None and column.source.casefold() not in found:
-            hint = "" if len(header) > 1 else "; is the separator of the column map right?"
-            raise InputError(f"{path.name}: line 1: the required column '{column.source}' is absent; "
-                             f"found {', '.join(header)[:300]}{hint}")
+            known = any(other.source and other.source.casefold() in found for other in columns.columns.values())
+            # without one known column, line 1 may be a patient's: nothing of it belongs into a message
+            hint = (f"found {', '.join(header)[:300]}" if known else
+                    "nor is any other of the column map; are the separator and line 1, the header, right?")
+            raise InputError(f"{path.name}: line 1: the required column '{column.source}' is absent; {hint}")
 
 
 def _read_delimited(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[str]]]:
     encoding = "utf-8-sig" if columns.encoding.lower() in ("utf-8", "utf8") else columns.encoding
-    start = 1
+    content = path.read_bytes()
     try:
-        with path.open(encoding=encoding, newline="") as file:
-            reader = csv.reader(file, delimiter=columns.separator, strict=True)
-            for row in reader:
-                if row:
-                    yield start, row
-                start = reader.line_num + 1
+        text = content.decode(encoding)
+    except UnicodeError as error:
+        line = content.count(b"\n", 0, getattr(error, "start", 0)) + 1
+        raise InputError(f"{path.name}: line {line}: cannot be read as {encoding} ({getattr(error, 'reason', error)}); "
+                         "name its encoding in the column map, as in file: {encoding: windows-1252}") from None
+    except LookupError:
+        raise InputError(f"{path.name}: '{encoding}' in the column map is no known encoding") from None
+    start = 1
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=columns.separator, strict=True)
+    try:
+        for row in reader:
+            if row:
+                yield start, row
+            start = reader.line_num + 1
     except csv.Error as error:
         never_closed = "unexpected end" in str(error)
         problem = "a quote is opened and never closed" if never_closed else f"not a table ({error})"
         raise InputError(f"{path.name}: line {start}: {problem}") from None
-    except UnicodeError as error:
-        raise InputError(f"{path.name}: after line {start - 1}: cannot be read as {encoding} ({error.reason}); "
-                         "name its encoding in the column map, as in file: {encoding: windows-1252}") from None
-    except LookupError:
-        raise InputError(f"{path.name}: '{encoding}' in the column map is no known encoding") from None
 
 
 def _read_excel(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[str]]]:
@@ -106,18 +113,22 @@ def _read_excel(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[str]
 
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError):
+        sheets = {sheet.title: sheet for sheet in book.worksheets}
+        if columns.sheet is not None and columns.sheet not in sheets:
+            raise InputError(f"{path.name}: no sheet '{columns.sheet}'; there are {', '.join(sheets)}")
+        sheet = sheets[columns.sheet] if columns.sheet else book.worksheets[0]
+        sheet.reset_dimensions()  # some programs write a size smaller than the sheet; the rest would be lost
+        for line, row in enumerate(sheet.iter_rows(values_only=True), start=1):
+            cells = [_text(value) for value in row]
+            while cells and not cells[-1]:
+                cells.pop()
+            if cells:
+                yield line, cells
+        book.close()
+    # SyntaxError: what a broken XML part within the workbook gives
+    except (zipfile.BadZipFile, zlib.error, EOFError, InvalidFileException, LookupError, ValueError, TypeError,
+            SyntaxError):
         raise InputError(f"{path.name}: not a table: no Excel workbook (.xlsx)") from None
-    if columns.sheet is not None and columns.sheet not in book.sheetnames:
-        raise InputError(f"{path.name}: no sheet '{columns.sheet}'; there are {', '.join(book.sheetnames)}")
-    sheet = book[columns.sheet] if columns.sheet else book.worksheets[0]
-    for line, row in enumerate(sheet.iter_rows(values_only=True), start=1):
-        cells = [_text(value) for value in row]
-        while cells and not cells[-1]:
-            cells.pop()
-        if cells:
-            yield line, cells
-    book.close()
 
 
 def _read_spss(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[str]]]:

@@ -5,17 +5,15 @@ import warnings
 
 import numpy as np
 import pandas as pd
-import pingouin as pg
-from scikit_posthocs import compact_letter_display
 
 from durability_utils.outcomes import in_step
 from durability_utils.response import response_flags
 
 GROUPS = ("no_consent", "consent_no_participation", "consent_and_participation")
 VARIABLES = ("age", "phq9_baseline", "phq9_change", "gad7_baseline", "gad7_change", "sessions")
-# test: analysis of variance, comparison of pairs, and the name of its p in pingouin's table
-TESTS = {"tukey": (pg.anova, pg.pairwise_tukey, "p_tukey"),
-         "games_howell": (pg.welch_anova, pg.pairwise_gameshowell, "pval")}
+# test: pingouin's analysis of variance, its comparison of pairs, and the name of p in the latter's table
+TESTS = {"tukey": ("anova", "pairwise_tukey", "p_tukey"),
+         "games_howell": ("welch_anova", "pairwise_gameshowell", "pval")}
 _COLUMNS = ["variable", "group", "n", "mean", "sd", "letters", "p"]
 
 
@@ -55,12 +53,16 @@ def _letters_and_p(data: pd.DataFrame, summary: pd.DataFrame, test: str) -> tupl
     testable = [name for name in GROUPS if summary.at[name, "n"] > 1 and summary.at[name, "sd"] > 0]
     if len(testable) < 2:
         return [""] * len(GROUPS), np.nan
+    # imported here, since they cost seconds and most notebooks that read this module compare no groups
+    import pingouin
+    from scikit_posthocs import compact_letter_display
+
     omnibus, pairwise, pair_p = TESTS[test]
     data = data[data["group"].isin(testable)].assign(group=lambda d: d["group"].astype("str").astype(object))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tiny groups: the interval is wide, and that is what we show
-        p = omnibus(data=data, dv="value", between="group")
-        pairs = pairwise(data=data, dv="value", between="group")
+        p = getattr(pingouin, omnibus)(data=data, dv="value", between="group")
+        pairs = getattr(pingouin, pairwise)(data=data, dv="value", between="group")
     matrix = pd.DataFrame(1.0, index=testable, columns=testable)
     for _, row in pairs.iterrows():
         matrix.loc[row["A"], row["B"]] = matrix.loc[row["B"], row["A"]] = row[pair_p]
@@ -94,8 +96,10 @@ def effect_sizes(cohort: pd.DataFrame) -> pd.DataFrame:
 def _hedges(x: pd.Series, y: pd.Series) -> tuple[float, float, float]:
     if min(len(x), len(y)) < 2 or (x.std() == 0 and y.std() == 0):
         return np.nan, np.nan, np.nan
-    g = pg.compute_effsize(x, y, eftype="hedges")
-    low, high = pg.compute_esci(stat=g, nx=len(x), ny=len(y), eftype="hedges")
+    import pingouin
+
+    g = pingouin.compute_effsize(x, y, eftype="hedges")
+    low, high = pingouin.compute_esci(stat=g, nx=len(x), ny=len(y), eftype="hedges")
     return float(g), float(low), float(high)
 
 

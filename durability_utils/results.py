@@ -10,7 +10,6 @@ from pathlib import Path
 import matplotlib.figure
 import pandas as pd
 
-from durability_utils.cleaning import Cleaned
 from durability_utils.errors import InputError
 from durability_utils.study import STEPS, Study
 
@@ -35,13 +34,6 @@ def cleaning_folder(results: str | Path, study: Study, service: str) -> Path:
     return Path(results) / study.id / service / "cleaning"
 
 
-def write_cleaned(cleaned: Cleaned, folder: Path) -> None:
-    """Write `cohort.parquet`, `cleaning_log.csv` and `rejected.csv`; the cohort last, since others wait for it."""
-    write_table(cleaned.log, folder / "cleaning_log.csv")
-    write_table(cleaned.rejected, folder / "rejected.csv")
-    _write(folder / "cohort.parquet", lambda path: cleaned.cohort.to_parquet(path, index=False))
-
-
 def read_cohort(results: str | Path, study: Study, service: str) -> tuple[pd.DataFrame, list[str]]:
     """The cleaned cohort of a service, or of `all`: one row a patient, the canonical columns after `service`.
 
@@ -53,7 +45,7 @@ def read_cohort(results: str | Path, study: Study, service: str) -> tuple[pd.Dat
     if not cohorts:
         raise InputError(
             f"no cleaned cohort of service {' or '.join(ids)}: run the notebook 01_cleaning for it first, or "
-            f"`durability run {study.path.name} --notebook 01_cleaning`"
+            f"`durability run {Path(study.path.parent.name, study.path.name).as_posix()} --notebook 01_cleaning`"
         )
     cohort = pd.concat(cohorts, ignore_index=True)
     cohort.insert(0, "service", cohort.pop("service").astype("str"))
@@ -64,19 +56,20 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write a tidy CSV: one header line, unrounded numbers, and no text that a spreadsheet would run as a formula."""
     text = table.select_dtypes(["str", "object", "category"]).columns
     safe = table.assign(**{column: table[column].map(_not_a_formula) for column in text})
-    _write(path, lambda aside: safe.to_csv(aside, index=False, encoding="utf-8", lineterminator="\n"))
+    write_aside(path, lambda aside: safe.to_csv(aside, index=False, encoding="utf-8", lineterminator="\n"))
 
 
 def write_figure(figure: matplotlib.figure.Figure, path: Path) -> None:
     """Write a PNG of 150 dots per inch without metadata."""
-    _write(path, lambda aside: figure.savefig(aside, format="png", dpi=150, metadata={"Software": None}))
+    write_aside(path, lambda aside: figure.savefig(aside, format="png", dpi=150, metadata={"Software": None}))
 
 
 def _not_a_formula(cell):
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
 
 
-def _write(path: Path, write) -> None:
+def write_aside(path: Path, write) -> None:
+    """Let `write` write to a hidden file beside `path`, then move it there; nothing is left where it fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:

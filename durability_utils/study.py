@@ -67,7 +67,7 @@ def read_study(path: str | Path) -> Study:
     _check(path, "services", len({name.casefold() for name in services}) == len(services),
            "ids that differ by more than letter case")
     table1 = content.get("table1_services", list(services))
-    _check(path, "table1_services", table1 and all(name in services for name in table1),
+    _check(path, "table1_services", table1 and all(isinstance(name, str) and name in services for name in table1),
            f"services of this study ({', '.join(services)}), found {table1}")
     try:
         measures = read_measures(content["measures"])
@@ -124,6 +124,6 @@ def _service(name: str, entry: dict, path: Path) -> Service:
     _check(path, key, isinstance(entry, dict) and "file" in entry, "{file: ..., columns: ...}")
     for field, value in entry.items():
         _check(path, key, field in ("file", "columns"), f"the keys file and columns, found '{field}'")
-        _check(path, key, isinstance(value, str), f"a path after {field}:, found {value!r}")
+        _check(path, key, isinstance(value, str) and value, f"a path after {field}:, found {value!r}")
     columns = entry.get("columns")
     return Service(name, path.parent / entry["file"], path.parent / columns if columns else None)

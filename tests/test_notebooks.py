@@ -1,5 +1,6 @@
 """The notebooks' contract: what every committed notebook keeps to, so that readers know their way in all of them."""
 
+import ast
 import re
 
 import nbformat
@@ -38,8 +39,9 @@ def test_begins_with_its_question_and_says_what_it_reads_writes_and_does_not_sho
 def test_exactly_one_parameters_cell_of_flat_annotated_values(notebook):
     tagged = [cell for cell in code_cells(notebook) if "parameters" in cell.metadata.get("tags", [])]
     assert len(tagged) == 1
-    for line in tagged[0].source.splitlines()[1:]:  # the first is a comment for the reader
-        assert re.match(r'[a-z_]+: (str|int|float|bool) = [^\[{(]+$', line), line
+    for line in ast.parse(tagged[0].source).body:
+        assert isinstance(line, ast.AnnAssign) and isinstance(line.value, ast.Constant), ast.unparse(line)
+        assert type(line.value.value).__name__ == line.annotation.id, ast.unparse(line)
 
 
 def test_every_parameter_is_used_outside_its_cell(notebook):

@@ -1,0 +1,164 @@
+"""The report of a run: every executed notebook as a page without code, and one page that leads to them all.
+
+Pages open without a network: style and images stand in the file, and a content policy forbids the rest.
+"""
+
+import csv
+import json
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from durability_utils.batch import CLEANING, POOLED, STEPS_OF, Result, Run, every_run, input_hashes, write
+from durability_utils.proportions import proportion
+from durability_utils.provenance import commit, versions
+from durability_utils.study import STEPS, Study
+
+STEP_NAMES = {"all": "all steps", "step2": "step 2", "step3": "step 3"}
+STATUS_NAMES = {"succeeded": "", "failed": "failed", "skipped": "skipped", "outdated": "out of date",
+                "not_run": "not run"}
+RESPONSE = ("discharged", "consented", "either_follow_up")
+OUTCOMES = {"improvement": "reliable_improvement", "recovery": "reliable_recovery"}
+
+_pages = Environment(loader=PackageLoader("durability_utils", "."), autoescape=True, undefined=StrictUndefined,
+                     trim_blocks=True, lstrip_blocks=True)
+
+
+# -- one page a notebook ---------------------------------------------------------------------------
+
+def write_page(run: Run) -> None:
+    """Write the executed notebook as a page without code beside it."""
+    import nbformat
+
+    notebook = nbformat.read(run.target, as_version=4)
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        if output.output_type == "error":  # a traceback is code; the notebook keeps it
+            output.traceback = [f"{output.ename}: {output.evalue}"]
+    body, _ = _exporter().from_notebook_node(notebook)
+    page = _pages.get_template("report_page.html").render(
+        title=notebook_title(run.name), study=run.study.title, synthetic=is_synthetic(run.study), body=body,
+        service=service_name(run.service), step=STEP_NAMES[run.step], notebook=run.target.name)
+    write(run.target.with_suffix(".html"), page)
+
+
+@cache
+def _exporter():
+    # imported here because it costs a second that `durability list` need not wait for
+    from nbconvert import HTMLExporter
+
+    return HTMLExporter(template_name="basic", exclude_input=True, exclude_input_prompt=True,
+                        exclude_output_prompt=True, exclude_anchor_links=True)
+
+
+# -- the page that leads to them -------------------------------------------------------------------
+
+def index_path(study: Study, output: Path) -> Path:
+    return output / study.id / "index.html"
+
+
+def write_index(study: Study, output: Path, results: list[Result]) -> Path:
+    """Write index.html from what stands on disk, and from `results` where nothing does; returns its path."""
+    found = {result.run.target: result for result in results}
+    latest = [found.get(run.target) or recorded(run) for run in every_run(study, output)]
+    page = _pages.get_template("report_index.html").render(
+        study=study, synthetic=is_synthetic(study), rows=[
+            _row(study, output, service, step, latest)
+            for service in (POOLED, *study.services) for step in STEPS],
+        titles=list(dict.fromkeys(notebook_title(result.run.name) for result in latest)),
+        problems=[(result.run.label, STATUS_NAMES[result.status], result.message, _link(result, output / study.id))
+                  for result in latest if result.status in ("failed", "skipped", "outdated")],
+        uncleaned=[result.run.service for result in latest
+                   if result.run.name == CLEANING and result.status == "failed"],
+        published=published_counts(study, output), versions=versions(), git=commit(),
+        finished=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"))
+    write(index_path(study, output), page)
+    return index_path(study, output)
+
+
+def recorded(run: Run) -> Result:
+    """How an earlier run ended by its provenance; `outdated` where its inputs have changed since."""
+    try:
+        record = json.loads(run.target.with_suffix(".provenance.json").read_text(encoding="utf-8"))
+        status, message, seconds, inputs = (record[key] for key in ("status", "message", "seconds", "inputs"))
+    except (OSError, ValueError, KeyError):
+        return Result(run, "not_run")
+    if status == "succeeded" and inputs != input_hashes(run):
+        return Result(run, "outdated", "what it read has changed since; run it again", seconds)
+    return Result(run, status, message, seconds)
+
+
+def published_counts(study: Study, output: Path) -> dict[str, int] | None:
+    """How many published figures have each verdict; None where they were not compared."""
+    rows = read_table(output / study.id / POOLED / "all" / "tables" / "published_figures.csv")
+    verdicts = [row["verdict"] for row in rows]
+    return {name: verdicts.count(name) for name in ("agrees", "differs", "paper_contradicts_itself")} if rows else None
+
+
+def key_rates(folder: Path) -> dict[str, str]:
+    """The key rates of one service and step as text, n/N (per cent, 95 % interval); only those with a table."""
+    rates = {}
+    response = read_table(folder / "response_rates.csv")
+    if response:  # the last row is the sum where there are several
+        discharged, consented, answered = (int(float(response[-1][column])) for column in RESPONSE)
+        rates = {"discharged": str(discharged), "consented": proportion(consented, discharged).text(),
+                 "answered": proportion(answered, consented).text()}
+    for name, code in OUTCOMES.items():
+        rows = [(row["end"] == code, row["follow_up"] == code, int(float(row["n"])))
+                for row in read_table(folder / f"{code}_6m.csv")]
+        if rows:
+            at_end = sum(n for end, _, n in rows if end)
+            kept = sum(n for end, follow_up, n in rows if end and follow_up)
+            rates[name] = proportion(at_end, sum(n for *_, n in rows)).text()
+            rates[f"{name}_kept"] = proportion(kept, at_end).text()
+    return rates
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV table as text; none where it is not there."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _row(study: Study, output: Path, service: str, step: str, latest: list[Result]) -> dict:
+    root = output / study.id
+    here = [result for result in latest if (result.run.service, result.run.step) == (service, step)]
+    tables = root / service / step / "tables"
+    return {
+        "service": service_name(service), "step": STEP_NAMES[step], "first": step == STEPS[0],
+        "rates": key_rates(tables), "tables": f"{service}/{step}/tables/" if tables.is_dir() else None,
+        "absent": _absent(here),
+        "notebooks": [(notebook_title(result.run.name), result.status, STATUS_NAMES[result.status],
+                       _link(result, root)) for result in here],
+    }
+
+
+def _absent(here: list[Result]) -> dict[str, str]:
+    """What stands in place of a rate without a table: the status of the notebook that would have written it."""
+    status = {result.run.name: STATUS_NAMES[result.status] for result in here}
+    response, improvement, recovery = (status.get(name, "\u2013") for name in list(STEPS_OF)[1:4])
+    return dict.fromkeys(("discharged", "consented", "answered"), response) | dict.fromkeys(
+        ("improvement", "improvement_kept"), improvement) | dict.fromkeys(("recovery", "recovery_kept"), recovery)
+
+
+def _link(result: Result, root: Path) -> str | None:
+    page = result.run.target.with_suffix(".html")
+    return page.relative_to(root).as_posix() if page.is_file() else None
+
+
+# -- words -----------------------------------------------------------------------------------------
+
+def notebook_title(name: str) -> str:
+    """`03_reliable_improvement` as `03 reliable improvement`."""
+    return name.replace("_", " ")
+
+
+def service_name(service: str) -> str:
+    return "All services" if service == POOLED else f"Service {service}"
+
+
+def is_synthetic(study: Study) -> bool:
+    return "synthetic" in study.title.casefold()

@@ -1,0 +1,116 @@
+"""The command: its exit codes, and what it says where."""
+
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from tiny_study import make_study
+from typer.testing import CliRunner
+
+from durability_utils import batch, cleaning
+from durability_utils.cli import app
+from durability_utils.errors import InputError
+
+REJECTED = pd.DataFrame({
+    "row": [4, 9, *range(20, 27)], "patient_id": "P-secret", "column": ["patient_id", "patient_id", *["phq9_end"] * 7],
+    "value": "secret", "reason": ["copy", "copy", *["out_of_range"] * 7], "refused": ["row"] * 2 + ["value"] * 7,
+})
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    def make(exports, **options):
+        monkeypatch.setattr(batch, "NOTEBOOKS", make_study(tmp_path, exports, **options)[1])
+        monkeypatch.chdir(tmp_path)
+        return "parameters/durability_2016.yaml"
+
+    return make
+
+
+def durability(*arguments):
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_a_run_sums_up_and_goes_on_after_a_failure(study, tmp_path):
+    result = durability("run", study({"A": "fine", "B": "unusable"}, published=True), "--jobs", "2",
+                        "--notebook", "02", "--notebook", "06")
+    assert result.exit_code == 1
+    assert "4 succeeded, 1 failed, 1 skipped in" in result.stdout
+    assert "2 of 3 published figures reproduced; in 1 places the paper contradicts itself" in result.stdout
+    assert "report: results/durability_2016/index.html" in result.stdout
+    failures = [line for line in result.stderr.splitlines() if " failed: " in line]
+    assert failures == ["service B: 01_cleaning failed: B.csv: line 3: no number "
+                        "(results/durability_2016/B/cleaning/01_cleaning.ipynb)"]
+    assert "Traceback" not in result.stderr
+    assert "5/6" in result.stderr
+    root = tmp_path / "results" / "durability_2016"
+    assert "line 3: no number" in (root / "index.html").read_text(encoding="utf-8")
+    for page in root.rglob("*.html"):
+        assert str(tmp_path) not in page.read_text(encoding="utf-8")
+    assert len(list(root.rglob("*.html"))) == 6
+
+
+@pytest.mark.parametrize("option, message", [
+    (("--service", "Z"), "no service 'Z'; there are A, all"),
+    (("--step", "step9"), "no step 'step9'"),
+    (("--notebook", "00"), "no notebook '00'"),
+])
+@pytest.mark.parametrize("command", ["run", "list"])
+def test_unknown_options_are_refused_and_nothing_is_touched(study, tmp_path, command, option, message):
+    result = durability(command, study({"A": "fine"}), *option)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("command", ["run", "list", "check"])
+def test_a_bad_study_file_is_refused(tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    assert durability(command, "none.yaml").exit_code == 2
+    (tmp_path / "bad.yaml").write_text("study: x\nsteps: 3\n", encoding="utf-8")
+    result = durability(command, "bad.yaml")
+    assert result.exit_code == 2
+    assert "bad.yaml: unknown key 'steps'" in result.stderr
+
+
+def test_an_output_that_is_a_file_is_refused(study, tmp_path):
+    (tmp_path / "results").touch()
+    assert durability("run", study({"A": "fine"}), "--output", "results").exit_code == 2
+
+
+def test_list_names_what_would_run(study):
+    result = durability("list", study({"A": "fine"}), "--service", "A", "--notebook", "03", "--step", "step2")
+    assert result.exit_code == 0
+    assert [line.split() for line in result.stdout.splitlines()] == [
+        ["01_cleaning", "A", "all", "results/durability_2016/A/cleaning/01_cleaning.ipynb"],
+        ["03_reliable_improvement", "A", "step2", "results/durability_2016/A/step2/03_reliable_improvement.ipynb"],
+        ["2", "runs"],
+    ]
+
+
+class TestCheck:
+    @pytest.fixture
+    def cleaner(self, monkeypatch):
+        def clean_service(study, service):
+            if service == "B":
+                raise InputError("service B: B.csv: no column phq9_end")
+            return SimpleNamespace(cohort=pd.DataFrame(index=range(90)), rejected=REJECTED)
+
+        monkeypatch.setattr(cleaning, "clean_service", clean_service)
+
+    def test_counts_by_reason_and_shows_no_value(self, study, cleaner):
+        result = durability("check", study({"A": "fine"}))
+        assert result.exit_code == 0
+        assert result.stdout.splitlines() == [
+            "service A: 92 rows read, 90 in the cohort",
+            "  refused  reason        column      n  rows",
+            "  row      copy          patient_id  2  4, 9",
+            "  value    out_of_range  phq9_end    7  20, 21, 22, 23, 24, ...",
+        ]
+        assert "secret" not in result.output
+
+    def test_an_unusable_export_is_named_once_and_the_others_are_checked(self, study, cleaner):
+        result = durability("check", study({"B": "fine", "C": "fine"}))
+        assert result.exit_code == 1
+        assert result.stderr.splitlines() == ["service B: B.csv: no column phq9_end"]
+        assert "service C: 92 rows read" in result.stdout

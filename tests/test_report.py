@@ -1,0 +1,124 @@
+"""What the report says, and that its pages ask nothing of a network."""
+
+import json
+import re
+from dataclasses import replace
+
+import nbformat
+import pytest
+from nbformat.v4 import new_output
+from tiny_study import TABLES, make_notebook, make_study
+
+from durability_utils import batch, report
+from durability_utils.batch import Result
+
+# what a browser would fetch by itself; a link that a reader may follow is none of it
+REQUESTS = re.compile(r"""<(?:script|link|iframe|object|embed)\b|src\s*=\s*(?!["']?data:)|@import|url\(""", re.I)
+
+
+@pytest.fixture
+def study(tmp_path):
+    return make_study(tmp_path, {"A": "fine", "B": "fine"}, published=True)[0]
+
+
+def write_tables(folder):
+    (folder / "tables").mkdir(parents=True)
+    for table, text in TABLES.values():
+        (folder / "tables" / table).write_text(text.replace("\\n", "\n"), encoding="utf-8")
+
+
+def test_key_rates_hold_numerator_denominator_and_interval(tmp_path):
+    write_tables(tmp_path)
+    rates = report.key_rates(tmp_path / "tables")
+    assert rates["discharged"] == "200"
+    assert rates["consented"].startswith("100/200 (50 %")
+    assert rates["answered"].startswith("50/100 (50 %")
+    assert rates["improvement"].startswith("71/88 (81 %")
+    assert rates["improvement_kept"] == "61/71 (86 %, 76 to 92)"  # the paper's Table 2
+    assert "recovery" not in rates
+
+
+def test_key_rates_without_tables_are_none(tmp_path):
+    assert report.key_rates(tmp_path) == {}
+
+
+def test_published_counts(study, tmp_path):
+    assert report.published_counts(study, tmp_path) is None
+    write_tables(tmp_path / "durability_2016" / "all" / "all")
+    assert report.published_counts(study, tmp_path) == {"agrees": 2, "differs": 1, "paper_contradicts_itself": 1}
+
+
+class TestIndex:
+    @pytest.fixture
+    def page(self, study, tmp_path):
+        write_tables(tmp_path / "durability_2016" / "A" / "all")
+        runs = {(run.name, run.service, run.step): run for run in batch.every_run(study, tmp_path)}
+        results = [
+            Result(runs["01_cleaning", "B", "all"], "failed", "B.csv: <b>line 3</b>: no number"),
+            Result(runs["02_response_rates", "B", "all"], "skipped", "01_cleaning failed for B"),
+        ]
+        return report.write_index(study, tmp_path, results).read_text(encoding="utf-8")
+
+    def test_says_what_the_data_are(self, page):
+        assert "Gains &lt;kept&gt;, synthetic cohort" in page
+        assert "Synthetic data." in page
+        assert "Without a cohort: service B." in page
+
+    def test_holds_rates_and_statuses(self, page):
+        assert '<span class="n">61/71</span> <span class="interval">(86 %, 76 to 92)</span>' in page
+        assert '<span class="failed">failed</span>' in page
+        assert '<td class="absent">skipped</td>' in page
+        assert '<td class="absent">not run</td>' in page
+        assert 'href="A/all/tables/"' in page
+
+    def test_escapes_what_comes_from_data(self, page):
+        assert "&lt;b&gt;line 3&lt;/b&gt;" in page
+        assert "<b>" not in page
+
+    def test_asks_for_nothing_and_names_no_folder_of_this_machine(self, page, tmp_path):
+        assert not REQUESTS.search(page)
+        assert "http" not in page.replace("http-equiv", "")
+        assert str(tmp_path) not in page
+
+    def test_a_study_of_patients_has_no_notice(self, study, tmp_path):
+        real = replace(study, title="Durability of gains")
+        assert "Synthetic" not in report.write_index(real, tmp_path, []).read_text(encoding="utf-8")
+
+
+class TestRecorded:
+    def test_a_result_whose_inputs_changed_is_out_of_date(self, study, tmp_path):
+        run = batch.every_run(study, tmp_path / "results", tmp_path / "notebooks")[0]
+        assert report.recorded(run).status == "not_run"
+        record = {"status": "succeeded", "message": "", "seconds": 1, "inputs": batch.input_hashes(run)}
+        batch.write(run.target.with_suffix(".provenance.json"), json.dumps(record))
+        assert report.recorded(run).status == "succeeded"
+        study.services["A"].file.write_text("corrected", encoding="utf-8")
+        assert report.recorded(run).status == "outdated"
+
+
+class TestPage:
+    def test_shows_outputs_without_code_or_requests(self, study, tmp_path):
+        run = batch.every_run(study, tmp_path)[0]
+        notebook = make_notebook("01_cleaning", "secret_code = 1", "study")
+        png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+        notebook.cells[2].outputs = [
+            new_output("stream", name="stdout", text="<script>alert(1)</script>"),
+            new_output("display_data", {"image/png": png}),
+            new_output("error", ename="ValueError", evalue="no number", traceback=["line 1: secret_code = 1"]),
+        ]
+        batch.write(run.target, nbformat.writes(notebook))
+        report.write_page(run)
+        page = run.target.with_suffix(".html").read_text(encoding="utf-8")
+        assert "Is this 01_cleaning?" in page
+        assert "ValueError: no number" in page
+        assert "secret_code" not in page
+        assert 'src="data:image/png;base64,' in page
+        assert not REQUESTS.search(page)
+        assert "Synthetic data" in page
+
+    def test_a_policy_forbids_what_an_output_may_ask_for(self, study, tmp_path):
+        run = batch.every_run(study, tmp_path)[0]
+        batch.write(run.target, nbformat.writes(make_notebook("01_cleaning", "1")))
+        report.write_page(run)
+        page = run.target.with_suffix(".html").read_text(encoding="utf-8")
+        assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in page

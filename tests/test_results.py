@@ -1,0 +1,186 @@
+"""What runs leave behind. Oracle: DESIGN section 6 (folders, tables, formula-like text) and the files themselves."""
+
+import datetime as dt
+
+import matplotlib.figure
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import study_text
+
+from durability_utils.cleaning import Cleaned, write_cleaned
+from durability_utils.columns import dictionary
+from durability_utils.errors import InputError
+from durability_utils.results import (
+    cleaning_folder,
+    read_cohort,
+    step_folder,
+    write_figure,
+    write_table,
+)
+from durability_utils.study import read_study
+
+
+@pytest.fixture
+def study(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(study_text(services={"A": {"file": "a.csv"}, "B": {"file": "b.csv"}}))
+    return read_study(path)
+
+
+def files(folder) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+class TestFolders:
+    def test_they_are_those_of_the_design(self, study, tmp_path):
+        assert step_folder(tmp_path, study, "A", "step2") == tmp_path / "durability_test/A/step2"
+        assert step_folder(str(tmp_path), study, "all", "all") == tmp_path / "durability_test/all/all"
+        assert cleaning_folder(tmp_path, study, "B") == tmp_path / "durability_test/B/cleaning"
+
+    @pytest.mark.parametrize(("service", "step", "message"), [
+        ("C", "all", r"^service: 'C' is not in study.yaml; expected one of A, B, all$"),
+        ("a", "all", r"^service: 'a' is not in study.yaml"),
+        ("", "all", r"^service: '' is not in study.yaml"),
+        ("A", "step4", r"^step: expected one of all, step2, step3, found 'step4'$"),
+        ("A", "step2+3", r"^step: expected one of all, step2, step3")])
+    def test_no_such_service_or_step(self, study, tmp_path, service, step, message):
+        with pytest.raises(InputError, match=message):
+            step_folder(tmp_path, study, service, step)
+
+    def test_all_has_no_cleaning_folder(self, study, tmp_path):
+        with pytest.raises(InputError, match=r"^service: 'all' is not in study.yaml; expected one of A, B$"):
+            cleaning_folder(tmp_path, study, "all")
+
+
+class TestTables:
+    def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe_and_a_number_does_not(self, tmp_path):
+        write_table(pd.DataFrame({
+            "text": ["=1+1", "+44", "-5", "@sum", "a=b", None],
+            "kind": pd.Categorical(["-", "x", "x", "x", "x", None]),
+            "mixed": pd.Series([-5, "-5", 0.5, None, "=x", dt.date(2016, 6, 1)], dtype="object"),
+            "number": [-1, 2, -3, 4, 5, 6], "share": [-0.5, 1 / 3, np.nan, 1e-9, 2.0, 3.0],
+            "count": pd.array([-1, None, 3, 4, 5, 6], dtype="Int64"),
+        }), tmp_path / "t.csv")
+        assert (tmp_path / "t.csv").read_bytes().decode().split("\n") == [
+            "text,kind,mixed,number,share,count",
+            "'=1+1,'-,-5,-1,-0.5,-1",
+            "'+44,x,'-5,2,0.3333333333333333,",  # unrounded
+            "'-5,x,0.5,-3,,3",
+            "'@sum,x,,4,1e-09,4",
+            "a=b,x,'=x,5,2.0,5",
+            ",,2016-06-01,6,3.0,6",
+            ""]
+
+    def test_the_table_given_stays_as_it_is(self, tmp_path):
+        table = pd.DataFrame({"text": ["=1+1"]})
+        write_table(table, tmp_path / "t.csv")
+        assert table["text"].tolist() == ["=1+1"]
+
+    def test_folders_are_made_and_an_older_table_is_replaced(self, tmp_path):
+        path = tmp_path / "new/tables/t.csv"
+        write_table(pd.DataFrame({"n": [1, 2, 3]}), path)
+        write_table(pd.DataFrame({"n": [4]}), path)
+        assert path.read_text() == "n\n4\n"
+        assert files(tmp_path) == ["new/tables/t.csv"]
+
+    def test_a_table_without_rows_keeps_its_header(self, tmp_path):
+        write_table(pd.DataFrame(columns=["end", "n"]), tmp_path / "t.csv")
+        assert (tmp_path / "t.csv").read_text() == "end,n\n"
+
+    @pytest.mark.parametrize("older", [None, "n\n1\n"])
+    def test_when_writing_fails_nothing_half_written_is_left(self, tmp_path, monkeypatch, older):
+        path = tmp_path / "t.csv"
+        if older:
+            path.write_text(older)
+
+        def fail_half_way(self, target, **options):
+            target.write_text("n\n1")
+            raise OSError("no space left on device")
+
+        monkeypatch.setattr(pd.DataFrame, "to_csv", fail_half_way)
+        with pytest.raises(OSError, match="no space left"):
+            write_table(pd.DataFrame({"n": [1, 2]}), path)
+        assert files(tmp_path) == (["t.csv"] if older else [])
+        assert not older or path.read_text() == older
+
+    def test_a_figure_is_a_png_and_the_same_one_twice(self, tmp_path):
+        def figure():
+            drawn = matplotlib.figure.Figure(figsize=(2, 1))
+            drawn.subplots().plot([0, 1], [1, 2])
+            return drawn
+        write_figure(figure(), tmp_path / "a.png")
+        write_figure(figure(), tmp_path / "b.png")
+        assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+        assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+        assert b"Matplotlib" not in (tmp_path / "a.png").read_bytes()
+
+
+class TestCohort:
+    def save(self, study, results, service: str, *ids: str) -> None:
+        """A cleaning folder of these patients, each with one refused value."""
+        types = {"text": "str", "code": "str", "measure": "str", "date": "datetime64[us]", "whole_number": "Int64",
+                 "score": "Float64"}
+        cohort = pd.DataFrame({name: pd.Series(None, range(len(ids)), dtype=types[kind])
+                               for name, kind in dictionary()["type"].items()})
+        cohort = cohort.assign(patient_id=pd.Series(ids, dtype="str"), consent_contact="no")
+        rejected = pd.DataFrame({"row": 2, "patient_id": ids, "column": "age", "value": "-1", "reason": "out_of_range",
+                                 "refused": "value"})
+        log = pd.DataFrame({"rule": ["rows_read"], "rows": [len(ids)]})
+        write_cleaned(Cleaned(cohort, rejected, log, [], []), cleaning_folder(results, study, service))
+
+    def test_what_cleaning_leaves(self, study, tmp_path):
+        self.save(study, tmp_path / "r", "A", "007")
+        assert files(tmp_path / "r") == [f"durability_test/A/cleaning/{name}" for name in (
+            "cleaning_log.csv", "cohort.parquet", "rejected.csv")]
+        folder = cleaning_folder(tmp_path / "r", study, "A")
+        assert (folder / "cleaning_log.csv").read_text() == "rule,rows\nrows_read,1\n"
+        assert (folder / "rejected.csv").read_text() == (
+            "row,patient_id,column,value,reason,refused\n2,007,age,'-1,out_of_range,value\n")
+
+    def test_one_service(self, study, tmp_path):
+        self.save(study, tmp_path, "A", "007", "7")
+        cohort, missing = read_cohort(tmp_path, study, "A")
+        assert list(cohort.columns) == ["service", *dictionary().index]
+        assert list(cohort["patient_id"]) == ["007", "7"]
+        assert list(cohort["service"]) == ["A", "A"]
+        assert missing == []
+
+    def test_all_pools_the_services_and_one_id_in_two_of_them_is_two_patients(self, study, tmp_path):
+        self.save(study, tmp_path, "A", "1", "2")
+        self.save(study, tmp_path, "B", "1")
+        cohort, missing = read_cohort(tmp_path, study, "all")
+        assert list(zip(cohort["service"], cohort["patient_id"], strict=True)) == [("A", "1"), ("A", "2"), ("B", "1")]
+        assert list(cohort.index) == [0, 1, 2]
+        assert missing == []
+
+    def test_types_outlive_the_file_and_the_pooling(self, study, tmp_path):
+        self.save(study, tmp_path, "A", "1")
+        self.save(study, tmp_path, "B")  # nobody is left in B
+        cohort, _ = read_cohort(tmp_path, study, "all")
+        expected = {"service": "str", "patient_id": "str", "phq9_6m": "Int64", "adsm_6m": "Float64", "gender": "str"}
+        assert {name: str(cohort[name].dtype) for name in expected} == expected
+        assert cohort["discharge_date"].dtype.kind == "M"
+
+    def test_all_says_which_services_are_missing(self, study, tmp_path):
+        self.save(study, tmp_path, "B", "1")
+        cohort, missing = read_cohort(tmp_path, study, "all")
+        assert (list(cohort["service"]), missing) == (["B"], ["A"])
+
+    @pytest.mark.parametrize(("service", "named"), [("A", "A"), ("all", "A or B")])
+    def test_where_none_is_there_the_message_says_how_to_get_it(self, study, tmp_path, service, named):
+        with pytest.raises(InputError, match=rf"^no cleaned cohort of service {named}: run the notebook 01_cleaning "
+                                             r"for it first, or `durability run .*study.yaml --notebook 01_cleaning`$"):
+            read_cohort(tmp_path, study, service)
+
+    def test_no_such_service(self, study, tmp_path):
+        with pytest.raises(InputError, match=r"^service: 'C' is not in study.yaml"):
+            read_cohort(tmp_path, study, "C")
+
+    def test_the_cohort_is_written_last(self, study, tmp_path, monkeypatch):
+        # others wait for it: where it is, the log and the refusals are complete
+        monkeypatch.setattr(pd.DataFrame, "to_parquet", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            self.save(study, tmp_path / "r", "A", "1")
+        assert files(tmp_path / "r") == [f"durability_test/A/cleaning/{name}" for name in (
+            "cleaning_log.csv", "rejected.csv")]

@@ -1,0 +1,87 @@
+"""A study whose notebooks take no time: what an export says is what cleaning does."""
+
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from durability_utils.batch import CLEANING, PUBLISHED, STEPS_OF
+from durability_utils.study import Study, read_study
+
+PARAMETERS = {"study": "durability_2016.yaml", "service": "A", "step": "all", "results": "../results"}
+
+CLEAN = """
+import os, sys
+from pathlib import Path
+from durability_utils.errors import InputError
+from durability_utils.study import read_study
+export = read_study(study).services[service].file
+folder = Path(results) / read_study(study).id / service / "cleaning"
+folder.mkdir(parents=True, exist_ok=True)
+(folder / "cohort.parquet").write_text(export.read_text())
+print(export.resolve(), file=sys.stderr)
+match export.read_text():
+    case "unusable": raise InputError(f"service {service}: {export.name}: line 3: no number")
+    case "bug": raise ValueError(f"what is {export.resolve()}")
+    case "dies": os._exit(1)
+    case "leaves": sys.exit(0)
+"""
+
+TABLES = {
+    "02_response_rates": ("response_rates.csv", "service,discharged,consented,first_follow_up,second_follow_up,"
+                          "both_follow_ups,either_follow_up\\nA,200,100,40,30,20,50\\n"),
+    "03_reliable_improvement": ("reliable_improvement_6m.csv", "end,follow_up,n\\n"
+                                "no_reliable_improvement,reliable_improvement,17\\n"
+                                "reliable_improvement,no_reliable_improvement,10\\n"
+                                "reliable_improvement,reliable_improvement,61\\n"),
+    PUBLISHED: ("published_figures.csv", "figure,verdict\\na,agrees\\nb,agrees\\nc,differs\\n"
+                "d,paper_contradicts_itself\\n"),
+}
+
+
+def make_notebook(name: str, code: str, *parameters: str) -> nbformat.NotebookNode:
+    """A notebook that declares the given parameters and runs `code`."""
+    declared = "\n".join(f'{key}: str = "{PARAMETERS[key]}"' for key in parameters)
+    return new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}}, cells=[
+        new_markdown_cell(f"# Is this {name}?"),
+        new_code_cell(declared, metadata={"tags": ["parameters"]}),
+        new_code_cell(code),
+        new_code_cell("print('to the end')"),
+    ])
+
+
+def analysis(name: str) -> str:
+    """Code that writes the table of a notebook."""
+    if name not in TABLES:
+        return "1 + 1"
+    table, text = TABLES[name]
+    service = "service" if "service" in parameters_of(name) else "'all'"
+    step = "step" if "step" in parameters_of(name) else "'all'"
+    return (f"from pathlib import Path\nfolder = Path(results, 'durability_2016', {service}, {step}, 'tables')\n"
+            f"folder.mkdir(parents=True, exist_ok=True)\n(folder / '{table}').write_text('{text}')")
+
+
+def parameters_of(name: str) -> tuple[str, ...]:
+    if name == PUBLISHED:
+        return ("study", "results")
+    return ("study", "service", "results") + (("step",) if len(STEPS_OF[name]) > 1 else ())
+
+
+def make_study(folder: Path, exports: dict[str, str], published: bool = False) -> tuple[Study, Path]:
+    """A study in `folder` with an export for each service, and the folder of its notebooks."""
+    for name in ("parameters", "data", "notebooks"):
+        (folder / name).mkdir()
+    lines = ["study: durability_2016", "title: Gains <kept>, synthetic cohort", "measures: study_2016",
+             "minimum_sessions: 2", "carry_back: true", "anxiety_measure: gad7", "services:"]
+    for service, content in exports.items():
+        (folder / "data" / f"{service}.csv").write_text(content, encoding="utf-8")
+        lines.append(f"  {service}: {{file: ../data/{service}.csv}}")
+    if published:
+        lines.append("published: published.yaml")
+        (folder / "parameters" / "published.yaml").write_text("figures: {}\n", encoding="utf-8")
+    path = folder / "parameters" / "durability_2016.yaml"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for name in STEPS_OF:
+        code = CLEAN if name == CLEANING else analysis(name)
+        nbformat.write(make_notebook(name, code, *parameters_of(name)), folder / "notebooks" / f"{name}.ipynb")
+    return read_study(path), folder / "notebooks"
