@@ -3,8 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STUDY := parameters/durability_2016.yaml
-# no page of the kernels' messages, and one thread for linear algebra in each kernel
-export PYTHONWARNINGS := ignore
+# several kernels share the cores already
 export OPENBLAS_NUM_THREADS := 1
 
 .PHONY: run test lab notebooks exports lock clean
@@ -20,11 +19,12 @@ test: .venv/installed  ## all tests; the notebooks need the cohorts, so those ar
 lab: .venv/installed  ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
 
-notebooks: .venv/installed  ## re-execute the committed notebooks and clean their metadata
+notebooks: .venv/installed  ## re-execute the committed notebooks, clean their metadata, renew the README's picture
 	$(BIN)/durability run $(STUDY) --notebook 01_cleaning
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
-	$(BIN)/nbstripout --keep-output --keep-count --keep-metadata-keys "cell.metadata.tags" \
+	$(BIN)/nbstripout --keep-output --keep-count --keep-id \
 		--extra-keys "metadata.language_info.version cell.metadata.execution" notebooks/*.ipynb
+	cp results/durability_2016/all/all/figures/reliable_improvement_path.png docs/
 
 exports: .venv/installed  ## write the synthetic study's six exports anew (the same bytes)
 	$(BIN)/python -c "from durability_utils.synthetic import study_cohort; \

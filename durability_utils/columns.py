@@ -105,6 +105,8 @@ def _column(path: Path, name: str, entry: dict, numbers: tuple[str, ...], shared
     if dates not in DATE_STYLES:
         raise InputError(f"{path.name}: {key}: dates: expected {' or '.join(DATE_STYLES)}, found '{dates}'")
     source = _text(path, key, entry["column"]) if "column" in entry else None
+    if source and source.count("*") < len(numbers):
+        raise InputError(f"{path.name}: {key}: expected a `*` in '{source}' for each of the line's own")
     for number in numbers if source else ():
         source = source.replace("*", number, 1)
     return Column(

@@ -112,19 +112,25 @@ def _read_excel(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[str]
     from openpyxl.utils.exceptions import InvalidFileException
 
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        sheets = {sheet.title: sheet for sheet in book.worksheets}
-        if columns.sheet is not None and columns.sheet not in sheets:
-            raise InputError(f"{path.name}: no sheet '{columns.sheet}'; there are {', '.join(sheets)}")
-        sheet = sheets[columns.sheet] if columns.sheet else book.worksheets[0]
-        sheet.reset_dimensions()  # some programs write a size smaller than the sheet; the rest would be lost
-        for line, row in enumerate(sheet.iter_rows(values_only=True), start=1):
+        # read twice: the values that were saved, and the formulas behind them
+        sheets = []
+        for values_only in (True, False):
+            book = openpyxl.load_workbook(path, read_only=True, data_only=values_only)
+            names = [sheet.title for sheet in book.worksheets]
+            if columns.sheet is not None and columns.sheet not in names:
+                raise InputError(f"{path.name}: no sheet '{columns.sheet}'; there are {', '.join(names)}")
+            sheet = book[columns.sheet or names[0]]
+            sheet.reset_dimensions()  # some programs write a size smaller than the sheet; the rest would be lost
+            sheets.append(sheet.iter_rows(values_only=True))
+        for line, (row, formulas) in enumerate(zip(*sheets, strict=True), start=1):
+            if any(value is None and formula is not None for value, formula in zip(row, formulas, strict=True)):
+                raise InputError(f"{path.name}: line {line}: a formula whose result was never saved; open the "
+                                 "workbook in Excel, save it and export it again")
             cells = [_text(value) for value in row]
             while cells and not cells[-1]:
                 cells.pop()
             if cells:
                 yield line, cells
-        book.close()
     # SyntaxError: what a broken XML part within the workbook gives
     except (zipfile.BadZipFile, zlib.error, EOFError, InvalidFileException, LookupError, ValueError, TypeError,
             SyntaxError):

@@ -48,6 +48,8 @@ def read_yaml(path: Path, text_only: bool = False) -> dict:
         raise InputError(f"{path.name}: no such file in {path.parent.name or '.'}/") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path.name}: cannot be read as a UTF-8 text file ({type(error).__name__})") from None
+    except RecursionError:
+        raise InputError(f"{path.name}: nested too deeply") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""

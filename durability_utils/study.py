@@ -73,13 +73,14 @@ def read_study(path: str | Path) -> Study:
         measures = read_measures(content["measures"])
     except InputError as error:
         raise InputError(f"{path.name}: {error}") from None
-    published = content.get("published")
+    published = path.parent / content["published"] if "published" in content else None
+    _check(path, "published", published is None or published.is_file(), f"{_KEYS['published'][1]} that is there")
     return Study(
         path=path, id=content["study"], title=content["title"], measures=measures,
         discharged=_window(content.get("discharged"), path),
         minimum_sessions=content["minimum_sessions"], carry_back=content["carry_back"],
         anxiety_measure=content["anxiety_measure"], table1_services=tuple(table1),
-        published=path.parent / published if published else None, services=services,
+        published=published, services=services,
     )
 
 

@@ -6,6 +6,7 @@ from fnmatch import fnmatch
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell
 from tiny_study import make_notebook, make_study
 
 from durability_utils import batch
@@ -84,7 +85,7 @@ class TestPlan:
 
     def test_two_cells_tagged_parameters_are_refused(self, study, tmp_path):
         notebook = make_notebook("x", "1", "study", "service", "results")
-        notebook.cells.append(notebook.cells[1])
+        notebook.cells.append(new_code_cell(notebook.cells[1].source, metadata={"tags": ["parameters"]}))
         nbformat.write(notebook, study[1] / "01_cleaning.ipynb")
         with pytest.raises(InputError, match="expected one cell tagged `parameters`, found 2"):
             batch.plan(study[0], tmp_path, notebooks=study[1])

@@ -1,4 +1,4 @@
-"""From export to cohort. Oracle: the rules of DESIGN sections 4 to 6, each expectation counted by hand.
+"""From export to cohort. Oracle: the rules of docs/reference.md, sections 2 to 4, each expectation counted by hand.
 
 The first row of a list stands on line 2 of its export, and is patient p2 where it does not say otherwise.
 """

@@ -1,4 +1,7 @@
-"""The data dictionary and column maps. Oracle: DESIGN section 4, and the columns it lists, typed here once more."""
+"""The data dictionary and column maps.
+
+Oracle: docs/reference.md, section 2, and the columns it lists, typed here once more.
+"""
 
 import re
 from pathlib import Path
@@ -134,6 +137,7 @@ def test_every_committed_map_can_be_read(file):
     ("columns: {patient: id}", "columns: 'patient' is no canonical column; data/dictionary.csv lists them"),
     ("columns: {Patient_ID: id}", "columns: 'Patient_ID' is no canonical column"),
     ("columns: {phq9_6m_thing*: id}", "columns: 'phq9_6m_thing*' is no canonical column"),
+    ("columns: {phq9_6m_item*: p}", "columns: phq9_6m_item1: expected a `*` in 'p'"),
     ("columns: {'*': id}", "columns: '*' is no canonical column"),
     ("columns: {patient_id: }", "columns: patient_id: expected a text"),
     ("columns: {patient_id: [id]}", "columns: patient_id: expected `key: value` lines"),

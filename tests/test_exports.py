@@ -1,4 +1,4 @@
-"""Reading exports as text, and the files that cannot be used. Oracle: DESIGN sections 4 and 6."""
+"""Reading exports as text, and the files that cannot be used. Oracle: docs/reference.md, sections 2 and 3."""
 
 import datetime as dt
 import os
@@ -190,6 +190,11 @@ class TestExcel:
     def test_a_row_longer_than_the_header(self, book):
         with pytest.raises(InputError, match=r"^a.xlsx: line 3: 4 cells, but the header has 3 columns"):
             book(HEADER.split(","), ["p1", "yes", 1], ["p1", "yes", 1, 2])
+
+    def test_a_formula_without_a_saved_result_is_not_read_as_a_blank(self, book):
+        # openpyxl writes formulas and never computes them: as a report program does that nobody opened in Excel
+        with pytest.raises(InputError, match=r"^a.xlsx: line 3: a formula whose result was never saved"):
+            book(HEADER.split(","), ["p1", "yes", 1], ["p2", "yes", "=1+1"])
 
     def test_the_sheet_is_the_first_or_the_named_one(self, book):
         rows = (HEADER.split(","), ["p1", "yes", 1])

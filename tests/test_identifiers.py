@@ -1,4 +1,6 @@
-"""Identifiers stop an export. Oracle: DESIGN section 6 (named by column and row, never by value) and modulus 11.
+"""Identifiers stop an export.
+
+Oracle: docs/reference.md, section 3 (named by column and row, never by value) and modulus 11.
 
 The numbers here are of the range 999 ..., which the NHS keeps for tests, or shown with their check sums.
 """

@@ -1,4 +1,7 @@
-"""Reading YAML. Oracle: DESIGN section 3 (nothing unknown or mistyped passes) and YAML 1.1 as PyYAML reads it."""
+"""Reading YAML.
+
+Oracle: docs/reference.md, section 1 (nothing unknown or mistyped passes) and YAML 1.1 as PyYAML reads it.
+"""
 
 import datetime as dt
 import re

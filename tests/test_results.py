@@ -1,4 +1,7 @@
-"""What runs leave behind. Oracle: DESIGN section 6 (folders, tables, formula-like text) and the files themselves."""
+"""What runs leave behind.
+
+Oracle: docs/reference.md, section 5 (folders, tables, formula-like text) and the files themselves.
+"""
 
 import datetime as dt
 

@@ -1,4 +1,7 @@
-"""Study files. Oracle: DESIGN section 3: key, file and what was expected, for anything unknown, missing or mistyped."""
+"""Study files.
+
+Oracle: docs/reference.md, section 1: key, file and what was expected, for anything unknown, missing or mistyped.
+"""
 
 import datetime as dt
 from pathlib import Path
@@ -25,6 +28,7 @@ def read(tmp_path):
 
 
 def test_what_a_study_file_says(read, tmp_path):
+    (tmp_path / "figures.yaml").write_text("design: {}", encoding="utf-8")
     study = read(table1_services=["A"], published="figures.yaml")
     assert (study.id, study.title) == ("durability_test", "Durability, one service")
     assert study.discharged == (dt.date(2016, 6, 1), dt.date(2016, 6, 30))
@@ -137,3 +141,8 @@ def test_a_key_twice_a_day_that_is_none_and_no_file_name_the_file(tmp_path):
         read_study(path)
     with pytest.raises(InputError, match=r"^absent.yaml: no such file"):
         read_study(tmp_path / "absent.yaml")
+
+
+def test_published_figures_that_are_not_there_are_refused_at_once(read):
+    with pytest.raises(InputError, match=r"study.yaml: published: expected the path of a YAML file that is there"):
+        read(published="figures.yaml")

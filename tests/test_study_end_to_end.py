@@ -49,7 +49,8 @@ def cohort(study):
 
 def durability(*arguments) -> subprocess.CompletedProcess:
     command = shutil.which("durability", path=Path(sys.executable).parent)
-    return subprocess.run([command, *map(str, arguments)], capture_output=True, text=True, encoding="utf-8", cwd=PROJECT, check=False)
+    return subprocess.run([command, *map(str, arguments)], capture_output=True, text=True, encoding="utf-8",
+                          cwd=PROJECT, check=False)
 
 
 # -- the figures -----------------------------------------------------------------------------------

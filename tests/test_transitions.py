@@ -8,6 +8,7 @@ from durability_utils.measures import read_measures
 from durability_utils.transitions import as_square, by_status_at_end, count, margin, path_table, six_month_table
 
 RULES = {"measures": read_measures("study_2016"), "rule": "adsm_else_gad7"}
+TIMES = ("baseline", "end", "6m", "12m")
 GOOD, NONE, BAD = "reliable_improvement", "no_reliable_improvement", "reliable_deterioration"
 
 # PHQ-9 at baseline, end, 6 and 12 months; GAD-7 is 10 and 5 and stays so (no reliable change of its own there)
@@ -27,9 +28,8 @@ def cohort():
     rows = []
     for baseline, end, early, late in PEOPLE.values():
         row = {"phq9_baseline": baseline, "phq9_end": end, "phq9_6m": early, "phq9_12m": late}
-        anxiety = {f"gad7_{time}": None if row[f"phq9_{time}"] is None else 10 for time in ("baseline", "end", "6m", "12m")}
-        rows.append(row | anxiety)
-    scores = [f"{name}_{time}" for name in ("phq9", "gad7", "adsm") for time in ("baseline", "end", "6m", "12m")]
+        rows.append(row | {f"gad7_{time}": None if row[f"phq9_{time}"] is None else 10 for time in TIMES})
+    scores = [f"{name}_{time}" for name in ("phq9", "gad7", "adsm") for time in TIMES]
     return pd.DataFrame(rows).reindex(columns=dictionary().index).astype(dict.fromkeys(scores, "Float64"))
 
 
@@ -59,7 +59,7 @@ def test_recovery_leaves_out_who_is_below_caseness_at_baseline(cohort):
     table = six_month_table(cohort, "recovery", carried_back=True, **RULES)
     assert cells(table) == {("no_reliable_recovery", "no_reliable_recovery"): 5}
     assert len(table) == 4
-    below = cohort.assign(**{f"gad7_{time}": cohort[f"gad7_{time}"] * 0 for time in ("baseline", "end", "6m", "12m")},
+    below = cohort.assign(**{f"gad7_{time}": cohort[f"gad7_{time}"] * 0 for time in TIMES},
                           phq9_baseline=cohort["phq9_baseline"].clip(upper=9))
     assert six_month_table(below, "recovery", carried_back=True, **RULES)["n"].sum() == 0
 
