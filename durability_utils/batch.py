@@ -82,7 +82,8 @@ class Run:
 
         The way there would lead through folders of this machine, and they carry people's names.
         """
-        near = self.parameters.get("results", "").count("../") <= 1
+        shown = self.parameters.get("results", "")
+        near = shown.count("../") <= 1 and not Path(shown).is_absolute()
         return self.parameters if near else self.parameters | {"results": self.results.name}
 
     @property

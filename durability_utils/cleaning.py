@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from durability_utils.columns import Column, ColumnMap, dictionary, normalise, read_column_map
+from durability_utils.columns import Column, ColumnMap, canonical_columns, dictionary, normalise, read_column_map
 from durability_utils.exports import read_export
 from durability_utils.measures import Measure
 from durability_utils.outcomes import FOLLOW_UPS, ITEMS, follow_up_columns
@@ -49,7 +49,8 @@ class Cleaned(NamedTuple):
 
     cohort: one row a patient, the canonical columns. rejected: `row, patient_id, column, value, reason,
     refused` (row or value). log: `rule, rows`. unused: columns of the export that nothing reads.
-    absent: canonical columns that the export does not hold.
+    absent: canonical columns that the export does not hold. unmatched: columns that the map names and the export does
+    not hold.
     """
 
     cohort: pd.DataFrame
@@ -57,6 +58,7 @@ class Cleaned(NamedTuple):
     log: pd.DataFrame
     unused: list[str]
     absent: list[str]
+    unmatched: list[str]
 
 
 def clean_service(study: Study, service: str) -> Cleaned:
@@ -80,7 +82,7 @@ def clean(export: pd.DataFrame, columns: ColumnMap, study: Study) -> Cleaned:
     raw, values = raw[kept], values[kept].copy()
     refusals = {column: reasons[reasons.index.isin(values.index)] for column, reasons in refusals.items()}
     _refuse_early_follow_ups(values, refusals)
-    _check_items(raw, values, refusals)
+    _check_items(values, refusals)
     _withhold_without_consent(raw, values, refusals)
     rejected = pd.concat([row_list, *_value_lists(raw, values, refusals)])
     rejected = rejected.sort_values("row", kind="stable", ignore_index=True)
@@ -92,7 +94,10 @@ def clean(export: pd.DataFrame, columns: ColumnMap, study: Study) -> Cleaned:
     used = {column.source.casefold() for column in columns.columns.values() if column.source}
     unused = [name for name in export.columns if name.casefold() not in used]
     absent = [name for name in dictionary().index if not _is_there(columns, name, found)]
-    return Cleaned(cohort, rejected, log, unused, absent)
+    # canonical columns may be absent; a name that somebody wrote into a map and that is not there may be misspelt
+    named = [] if columns == canonical_columns() else [column.source for column in columns.columns.values()]
+    unmatched = [name for name in named if name and name.casefold() not in found]
+    return Cleaned(cohort, rejected, log, unused, absent, unmatched)
 
 
 def write_cleaned(cleaned: Cleaned, folder: Path) -> None:
@@ -193,7 +198,7 @@ def _as_date(cells, column, allowed, limits):
 
 def _day(text: str, style: str) -> pd.Timestamp:
     """One date; NaT where it is none. ISO dates are read in every style: spreadsheets write them so."""
-    day = text.partition("T")[0].partition(" ")[0] if ":" in text else text
+    day = re.sub(r"[T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?Z?$", "", text)  # the time of day, if there is one
     # pandas reads "today" and "now" in every format, as the day of the run
     if not day[:1].isdigit():
         return pd.NaT
@@ -257,7 +262,7 @@ def _refuse_early_follow_ups(values, refusals) -> None:
         _refuse(values, refusals, column, values[column] < values["discharge_date"], "before_discharge")
 
 
-def _check_items(raw, values, refusals) -> None:
+def _check_items(values, refusals) -> None:
     """Totals against their items: where all items are there their sum is the total, where some are there is none."""
     for time in FOLLOW_UPS:
         for name, n in ITEMS.items():

@@ -91,6 +91,10 @@ def check(study_file: StudyFile) -> None:
         typer.echo(f"service {service}: {len(cleaned.cohort) + refused_rows} rows read, "
                    f"{len(cleaned.cohort)} in the cohort")
         typer.echo(_refused(cleaned.rejected), nl=False)
+        for words, columns in (("in the map, but not in the export", cleaned.unmatched),
+                               ("in the export, but not used", cleaned.unused)):
+            if columns:
+                typer.echo(f"  {words}: {', '.join(columns)}")
     raise typer.Exit(int(unusable > 0))
 
 
@@ -149,10 +153,15 @@ def _failure(result: Result) -> str:
 def _sum_up(study: Study, output: Path, results: list[Result], seconds: float) -> None:
     from durability_utils import report
 
+    for result in results:
+        log = report.read_table(result.run.folder / "cleaning_log.csv") if result.run.name == batch.CLEANING else []
+        if {row["rule"]: row["rows"] for row in log}.get("rows_in_cohort") == "0":
+            typer.echo(f"service {result.run.service}: every row was refused, nobody is in its cohort; "
+                       f"{(result.run.folder / 'rejected.csv').as_posix()} says why", err=True)
     statuses = [result.status for result in results]
     counts = ", ".join(f"{statuses.count(status)} {status}" for status in ("succeeded", "failed", "skipped"))
     typer.echo(f"{counts} in {seconds:.1f} s")
-    published = report.published_counts(study, output)
+    published = report.published_counts(results)
     if published:
         typer.echo(f"{published['agrees']} of {published['agrees'] + published['differs']} published figures "
                    f"reproduced; in {published['paper_contradicts_itself']} places the paper contradicts itself")

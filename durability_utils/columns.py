@@ -84,6 +84,12 @@ def read_column_map(path: Path | None) -> ColumnMap:
         entry = {"column": entry} if isinstance(entry, str) else _mapping(path, f"columns: {name}", entry)
         for canonical, numbers in _family(path, name):
             columns[canonical] = _column(path, canonical, entry, numbers, shared)
+    readers = {}
+    for canonical, column in columns.items():
+        other = readers.setdefault(column.source and column.source.casefold(), canonical)
+        if column.source and other != canonical:
+            raise InputError(f"{path.name}: columns: {other} and {canonical} both read '{column.source}'; "
+                             "expected a column of its own for each")
     return ColumnMap(columns=columns, source=source, **file)
 
 

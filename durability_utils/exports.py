@@ -90,8 +90,9 @@ def _read_delimited(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[
         text = content.decode(encoding)
     except UnicodeError as error:
         line = content.count(b"\n", 0, getattr(error, "start", 0)) + 1
+        likely = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "windows-1252"
         raise InputError(f"{path.name}: line {line}: cannot be read as {encoding} ({getattr(error, 'reason', error)}); "
-                         "name its encoding in the column map, as in file: {encoding: windows-1252}") from None
+                         f"name its encoding in the column map, as in file: {{encoding: {likely}}}") from None
     except LookupError:
         raise InputError(f"{path.name}: '{encoding}' in the column map is no known encoding") from None
     start = 1

@@ -194,17 +194,18 @@ def reliable_change(changes: pd.DataFrame, criterion: float, cut_off: float, top
     axes.axhline(cut_off, color="black", linewidth=0.8, linestyle="--", label=f"cut-off ({cut_off:g})")
     axes.axvline(cut_off, color="black", linewidth=0.8, linestyle="--")
     markers = dict(zip(COLOURS, "osXos", strict=True))
-    marks = "A larger mark stands for more patients with the same two scores."
+    marks = ("A larger mark stands for more patients with the same two scores; outcomes are drawn a little apart, so "
+             "that none hides another.")
     if len(changes) > 2000:
         marks = "The darker a hexagon, the more patients; their outcome is not shown, since they are too many."
         axes.hexbin(changes["baseline"], changes["later"], gridsize=28, cmap="Blues", mincnt=1, zorder=1)
     else:
-        for code in [code for code in COLOURS if code in set(changes["outcome"])]:
+        for place, code in enumerate(code for code in COLOURS if code in set(changes["outcome"])):
             rows = changes[changes["outcome"] == code]
             repeated = rows.groupby(["baseline", "later"]).size()
             x, y = (repeated.index.get_level_values(level) for level in (0, 1))
-            axes.scatter(x, y, s=34 * repeated, color=COLOURS[code], marker=markers[code], edgecolor="black",
-                         linewidth=0.5, label=f"{label(code)} (n = {len(rows)})", zorder=2)
+            axes.scatter(x + 0.35 * (place - 1), y, s=26 * repeated, color=COLOURS[code], marker=markers[code],
+                         edgecolor="black", linewidth=0.5, label=f"{label(code)} (n = {len(rows)})", zorder=2)
     axes.set(xlabel=f"{measure} at baseline (points)", ylabel=f"{measure} at follow-up (points)",
              xlim=(-0.5, top + 0.5), ylim=(-0.5, top + 0.5), aspect="equal")
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8.5)
@@ -245,6 +246,8 @@ def group_means(table: pd.DataFrame, units: dict[str, str], title: str, caption:
 
     variables, groups = list(units), list(dict.fromkeys(table["group"]))
     figure, panels = new_figure(9.5, 5.2, rows=2, columns=3, sharey=True)
+    if table["n"].sum() == 0:
+        figure.text(0.5, 0.5, "no patients", ha="center", color="#666666")
     for panel, variable in zip(panels.ravel(), variables, strict=True):
         rows = table[table["variable"] == variable].set_index("group").reindex(groups)
         y = np.arange(len(groups))[::-1]

@@ -7,10 +7,14 @@ import pandas as pd
 
 from durability_utils.errors import InputError
 
-# ten digits, often written 3-3-4, alone or within a text; 943.4765919 is a decimal number, 9434765919.0 is not
-_SEPARATOR = r"[\s\u2010-\u2015-]{0,2}"
-_TEN_DIGITS = re.compile(rf"(?<![0-9A-Za-z])(?<![0-9]\.)[0-9]{{3}}{_SEPARATOR}[0-9]{{3}}{_SEPARATOR}[0-9]{{4}}"
-                         r"(?![0-9A-Za-z])(?!\.0*[1-9])")
+# Ten digits, often written 3-3-4, alone or within a text; 943.4765919 is a decimal number, 9434765919.0 is not.
+# Digits within a longer word are none: a hashed id holds ten digits in a row often enough.
+_GAP, _MARK = r"[\s\u2010-\u2015-]{0,2}", r"[./_]"
+_TEN_DIGITS = re.compile(
+    r"(?:(?<![0-9A-Za-z])|(?<=[Nn][Hh][Ss]))(?<![0-9]\.)"
+    rf"(?:[0-9]{{3}}{_GAP}[0-9]{{3}}{_GAP}[0-9]{{4}}|[0-9]{{3}}{_MARK}[0-9]{{3}}{_MARK}[0-9]{{4}})"
+    r"(?![0-9A-Za-z])(?!\.0*[1-9])"
+)
 _EMAIL = re.compile(r"[^@\s]@[^@\s]+\.[A-Za-z]{2,}")
 
 

@@ -5,7 +5,6 @@ A figure is named by its path in the YAML file of published figures, as in `resp
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from durability_utils.outcomes import FOLLOW_UPS, STEP_GROUPS, completed, in_step
@@ -18,19 +17,14 @@ from durability_utils.representativeness import (
     sample_characteristics,
     snake_case,
 )
-from durability_utils.response import response_flags
+from durability_utils.response import response_flags, response_rates
 from durability_utils.study import Study
 from durability_utils.transitions import as_square, path_table, six_month_table
 
-# Figures that contradict other figures of the same paper: what the paper's own counts say instead.
-CONTRADICTED = {
-    "sample.printed_n": "85 + 21 completed at least one follow-up, and 106 less 15 less 3 is Table 2's 88",
-    "reliable_improvement.text_percent.table3.still_none": "Table 3 has 3 of 8 here: swapped with the next",
-    "reliable_improvement.text_percent.table3.gained": "Table 3 has 5 of 8 here: swapped with the one before",
-    "response.participants_of_discharged_percent": "106 of 3027 is 4 %; 3 % holds for the first follow-up only",
-}
 # What the file gives for orientation, or what other studies found: nothing of this study to compare.
-NOT_COMPARED = ("compared_studies", "reliable_improvement.order", "reliable_recovery.order")
+NOT_COMPARED = ("compared_studies", "contradicted", "reliable_improvement.order", "reliable_recovery.order")
+# Figures that we also read from a parameter file: their agreement shows that it was typed right, no more.
+SETTINGS = ("measures", "design.minimum_sessions", "design.step_groups", "representativeness.groups")
 TABLES = {"table2_all": ("improvement", "all"), "table3_step2": ("improvement", "step2"),
           "table4_step3": ("improvement", "step3"), "table5_all": ("recovery", "all"),
           "table6_step2": ("recovery", "step2"), "table7_step3": ("recovery", "step3")}
@@ -59,21 +53,20 @@ def flatten(content, prefix: str = "") -> dict[str, object]:
 def compare(published: dict[str, object], ours: dict[str, object]) -> pd.DataFrame:
     """One row a published figure: `figure, published, ours, verdict, note`.
 
-    Verdict: `agrees`, `differs` (also where we have no such figure), or `paper_contradicts_itself` for one
-    of CONTRADICTED that is not ours.
+    Verdict: `agrees`; `paper_contradicts_itself` where the file says under `contradicted` that the paper's own counts
+    give another value, and that value is ours; else `differs` (also where we have no such figure).
     """
     rows = []
     for figure, printed in published.items():
         if figure.startswith(NOT_COMPARED):
             continue
-        found = ours.get(figure, "")
+        found, by_counts = ours.get(figure), published.get(f"contradicted.{figure}.by_counts")
+        verdict, note = "differs", ""
         if str(found) == str(printed):
-            verdict, note = "agrees", ""
-        elif figure in CONTRADICTED:
-            verdict, note = "paper_contradicts_itself", CONTRADICTED[figure]
-        else:
-            verdict, note = "differs", ""
-        rows.append((figure, str(printed), str(found), verdict, note))
+            verdict = "agrees"
+        elif by_counts is not None and str(found) == str(by_counts):
+            verdict, note = "paper_contradicts_itself", published[f"contradicted.{figure}.because"]
+        rows.append((figure, str(printed), "" if found is None else str(found), verdict, note))
     return pd.DataFrame(rows, columns=["figure", "published", "ours", "verdict", "note"])
 
 
@@ -84,19 +77,27 @@ def our_figures(cohort: pd.DataFrame, study: Study) -> dict[str, object]:
 
 
 def _design(cohort: pd.DataFrame, study: Study) -> dict:
-    months = {time: cohort.loc[completed(cohort, time), f"followup_{time}_date"].dt.strftime("%Y-%m").mode()
-              for time in FOLLOW_UPS}
+    follow_ups = {time: cohort.loc[completed(cohort, time), f"followup_{time}_date"] for time in FOLLOW_UPS}
     groups = {"step2": "step2_only", "step3": "step3_only", "step2+3": "step2_and_step3"}
-    steps = [groups[step] for step in ("step2", "step3", "step2+3") if (cohort["step"] == step).any()]
     return flatten({"design": {
         "services": cohort["service"].nunique(),
-        "discharge_month": cohort["discharge_date"].dt.strftime("%Y-%m").mode().iloc[0],
-        "first_follow_up": months["6m"].iloc[0],
-        "second_follow_up": months["12m"].iloc[0],
+        "discharge_month": _usual_month(cohort["discharge_date"]),
+        "first_follow_up": _usual_month(follow_ups["6m"]),
+        "second_follow_up": _usual_month(follow_ups["12m"]),
         "minimum_sessions": study.minimum_sessions,
-        "steps": steps,
+        "steps": [name for step, name in groups.items() if (cohort["step"] == step).any()],
         "step_groups": {group: [groups[step] for step in members] for group, members in STEP_GROUPS.items()},
     }})
+
+
+def _usual_month(dates: pd.Series) -> str | None:
+    months = dates.dropna().dt.strftime("%Y-%m")
+    return None if months.empty else months.mode().iloc[0]
+
+
+def _rounded(value: float, digits: int = 0) -> float | int | None:
+    """A number as the paper prints it; None where there is none, as of nobody."""
+    return None if pd.isna(value) else round(value, digits) if digits else round(value)
 
 
 def _measures(study: Study) -> dict:
@@ -113,29 +114,31 @@ def _of(n, of) -> dict:
 
 
 def _response(cohort: pd.DataFrame) -> dict:
+    rates = response_rates(cohort).set_index("service")
+    services = rates.drop(index="all", errors="ignore")
+    total = services.drop(columns=rates.filter(regex="_(share|low|high)$")).sum()
     flags = response_flags(cohort)
-    total, by_service = flags.sum(), flags.groupby(cohort["service"]).sum()
-    consented = total["consented"]
-    size = cohort.groupby("service").size()
+
+    def of_consented(stage):
+        return _of(total[stage], total["consented"])
 
     def ends(n, of):
-        percents = [rounded_percent(*pair) for pair in zip(n, of, strict=True)]
-        return {"min": min(percents), "max": max(percents)}
+        percents = [rounded_percent(*pair) for pair in zip(services[n], services[of], strict=True) if pair[1]]
+        return {"min": min(percents, default=None), "max": max(percents, default=None)}
 
-    largest = (by_service["consented"] / size).idxmax()
-    half = 0.4 <= by_service.at[largest, "consented"] / size[largest] <= 0.6
+    half = 0.4 <= services["consented_share"].max() <= 0.6
     return flatten({"response": {
         "discharged": len(cohort),
-        "consented": _of(consented, len(cohort)),
-        "first_follow_up": _of(total["first_follow_up"], consented),
-        "second_follow_up": _of(total["second_follow_up"], consented),
+        "consented": _of(total["consented"], len(cohort)),
+        "first_follow_up": of_consented("first_follow_up"),
+        "second_follow_up": of_consented("second_follow_up"),
         "second_but_not_first": {"n": int((flags["second_follow_up"] & ~flags["first_follow_up"]).sum())},
-        "either_follow_up": _of(total["either_follow_up"], consented),
-        "both_follow_ups": _of(total["both_follow_ups"], consented),
+        "either_follow_up": of_consented("either_follow_up"),
+        "both_follow_ups": of_consented("both_follow_ups"),
         "participants_of_discharged_percent": rounded_percent(total["either_follow_up"], len(cohort)),
-        "consent_rate_by_service_percent": ends(by_service["consented"], size),
-        "first_rate_by_service_percent": ends(by_service["first_follow_up"], by_service["consented"]),
-        "second_rate_by_service_percent": ends(by_service["second_follow_up"], by_service["consented"]),
+        "consent_rate_by_service_percent": ends("consented", "discharged"),
+        "first_rate_by_service_percent": ends("first_follow_up", "consented"),
+        "second_rate_by_service_percent": ends("second_follow_up", "consented"),
         "dedicated_researcher_service_consent": "about half" if half else "not about half",
     }})
 
@@ -144,23 +147,21 @@ def _sample(cohort: pd.DataFrame) -> dict:
     table = sample_characteristics(cohort).set_index(["variable", "level"])
 
     def percent(variable, level):
-        n, of = table.loc[(variable, level), ["n", "of"]]
-        return rounded_percent(n, of)
+        return rounded_percent(*table.loc[(variable, level), ["n", "of"]]) if (variable, level) in table.index else None
+
+    def value(variable, level, digits=0):
+        return _rounded(table.at[(variable, level), "value"], digits)
 
     problems = {problem: snake_case(problem) for problem in cohort["primary_problem"].dropna().unique()}
     return flatten({"sample": {
         "printed_n": int(response_flags(cohort)["either_follow_up"].sum()),
         "female_percent": percent("gender", "female"),
         "white_british_percent": percent("ethnicity", "white_british"),
-        "age": {"mean": round(table.at[("age", "mean"), "value"]),
-                "sd": round(table.at[("age", "sd"), "value"], 2),
-                "min": int(table.at[("age", "min"), "value"]),
-                "max": int(table.at[("age", "max"), "value"])},
-        "primary_problem_percent": {problem: percent("primary_problem", level)
-                                    for problem, level in problems.items()
-                                    if ("primary_problem", level) in table.index},
+        "age": {"mean": value("age", "mean"), "sd": value("age", "sd", 2),
+                "min": value("age", "min"), "max": value("age", "max")},
+        "primary_problem_percent": {name: percent("primary_problem", level) for name, level in problems.items()},
         "step_percent": {step: percent("step", step) for step in STEP_GROUPS},
-        "sessions_mean": {step: round(table.at[("sessions", step), "value"], 2) for step in STEP_GROUPS},
+        "sessions_mean": {step: value("sessions", step, 2) for step in STEP_GROUPS},
     }})
 
 
@@ -202,7 +203,7 @@ def _text_percents(square: pd.DataFrame, outcome: str) -> dict:
     ends = square["total"]
 
     def share(row, column):
-        return rounded_percent(square.at[row, column], ends[row]) if ends[row] else np.nan
+        return rounded_percent(square.at[row, column], ends[row])
 
     percents = {f"{name}_at_end": rounded_percent(ends[well], ends["total"]),
                 "none_at_end": rounded_percent(ends[none], ends["total"]),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from durability_utils.batch import CLEANING, POOLED, STEPS_OF, Result, Run, every_run, input_hashes, write
+from durability_utils.batch import CLEANING, POOLED, PUBLISHED, STEPS_OF, Result, Run, every_run, input_hashes, write
 from durability_utils.proportions import proportion
 from durability_utils.provenance import commit, versions
 from durability_utils.study import STEPS, Study
@@ -71,7 +71,7 @@ def write_index(study: Study, output: Path, results: list[Result]) -> Path:
                   for result in latest if result.status in ("failed", "skipped", "outdated")],
         uncleaned=[result.run.service for result in latest
                    if result.run.name == CLEANING and result.status == "failed"],
-        published=published_counts(study, output), versions=versions(), git=commit(),
+        published=published_counts(latest), versions=versions(), git=commit(),
         finished=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"))
     write(index_path(study, output), page)
     return index_path(study, output)
@@ -89,9 +89,10 @@ def recorded(run: Run) -> Result:
     return Result(run, status, message, seconds)
 
 
-def published_counts(study: Study, output: Path) -> dict[str, int] | None:
-    """How many published figures have each verdict; None where they were not compared."""
-    rows = read_table(output / study.id / POOLED / "all" / "tables" / "published_figures.csv")
+def published_counts(results: list[Result]) -> dict[str, int] | None:
+    """How many published figures have each verdict; None where these results hold no good comparison."""
+    folders = [result.run.folder for result in results if (result.run.name, result.status) == (PUBLISHED, "succeeded")]
+    rows = read_table(folders[0] / "tables" / "published_figures.csv") if folders else []
     verdicts = [row["verdict"] for row in rows]
     return {name: verdicts.count(name) for name in ("agrees", "differs", "paper_contradicts_itself")} if rows else None
 

@@ -36,8 +36,9 @@ def compare_groups(cohort: pd.DataFrame, test: str = "tukey") -> pd.DataFrame:
     """Table 1: `variable, group, n, mean, sd, letters, p`, over the available cases of each variable.
 
     p: one-way ANOVA with Tukey's HSD (`tukey`) or Welch's ANOVA with Games-Howell (`games_howell`). Groups
-    that share a letter do not differ at 5 %. Letters and p are blank where fewer than two groups have two
-    patients and some spread (a group too small to be tested has a blank letter).
+    that share a letter do not differ at 5 %. A group of fewer than two patients is not tested and has no letter;
+    nor is, by Games-Howell, one without any spread. Letters and p are blank where fewer than two groups can be
+    tested, or all of them are without spread.
     """
     values, group = compared_variables(cohort), participation(cohort)
     tables = []
@@ -50,8 +51,12 @@ def compare_groups(cohort: pd.DataFrame, test: str = "tukey") -> pd.DataFrame:
 
 
 def _letters_and_p(data: pd.DataFrame, summary: pd.DataFrame, test: str) -> tuple[list[str], float]:
-    testable = [name for name in GROUPS if summary.at[name, "n"] > 1 and summary.at[name, "sd"] > 0]
-    if len(testable) < 2:
+    spread = summary["sd"] > 0
+    testable = summary["n"] > 1
+    if test == "games_howell":  # it weights each group by its own variance
+        testable &= spread
+    testable = [name for name in GROUPS if testable[name]]
+    if len(testable) < 2 or not spread[testable].any():
         return [""] * len(GROUPS), np.nan
     # imported here, since they cost seconds and most notebooks that read this module compare no groups
     import pingouin
@@ -113,7 +118,7 @@ def sample_characteristics(cohort: pd.DataFrame) -> pd.DataFrame:
     sample = cohort[response_flags(cohort)["either_follow_up"]]
     rows = []
     for variable in ("gender", "ethnicity", "primary_problem", "employment_baseline", "employment_end"):
-        counts = sample[variable].map(snake_case, na_action="ignore").astype("str").fillna("missing").value_counts()
+        counts = sample[variable].map(_level, na_action="ignore").astype("str").fillna("missing").value_counts()
         rows += [(variable, level, n, len(sample), n / len(sample)) for level, n in counts.items()]
     age = sample["age"].astype(float)
     rows += [("age", name, age.count(), len(sample), age.agg(how) if age.count() else np.nan)
@@ -125,6 +130,11 @@ def sample_characteristics(cohort: pd.DataFrame) -> pd.DataFrame:
         rows.append(("step", step, len(members), with_step, len(members) / with_step if with_step else np.nan))
         rows.append(("sessions", step, sessions.count(), len(members), sessions.mean()))
     return pd.DataFrame(rows, columns=["variable", "level", "n", "of", "value"])
+
+
+def _level(text: str) -> str:
+    # a text this long is somebody's note, and no name of a problem
+    return snake_case(text) if len(text) <= 60 else "other"
 
 
 def snake_case(text: str) -> str:

@@ -21,15 +21,16 @@ def response_flags(cohort: pd.DataFrame) -> pd.DataFrame:
 
 
 def response_rates(cohort: pd.DataFrame) -> pd.DataFrame:
-    """Counts and rates of each service, and in a last row `all` where there are several.
+    """Counts and rates of each service (those with nobody too), and in a last row `all` where there are several.
 
     Columns: `service, discharged`, the counts of STAGES, then for each stage `<stage>_share`, `_low`, `_high`
     (0 to 1, Wilson 95 %): consent of those discharged, the follow-ups of those who consented. NaN of nobody.
     """
     flags = response_flags(cohort).assign(discharged=1, service=cohort["service"])
-    counts = flags.groupby("service", sort=False).sum().reset_index()
+    counts = flags.groupby("service", sort=False, observed=False).sum().reset_index()
     if len(counts) > 1:
         counts = pd.concat([counts, counts.drop(columns="service").sum().to_frame().T.assign(service="all")])
+    counts["service"] = counts["service"].astype("str")
     counts = counts[["service", "discharged", *STAGES]].reset_index(drop=True)
     for stage in STAGES:
         of = "discharged" if stage == "consented" else "consented"

@@ -8,6 +8,7 @@ import uuid
 from pathlib import Path
 
 import matplotlib.figure
+import numpy as np
 import pandas as pd
 
 from durability_utils.errors import InputError
@@ -37,19 +38,36 @@ def cleaning_folder(results: str | Path, study: Study, service: str) -> Path:
 def read_cohort(results: str | Path, study: Study, service: str) -> tuple[pd.DataFrame, list[str]]:
     """The cleaned cohort of a service, or of `all`: one row a patient, the canonical columns after `service`.
 
-    Also the ids of the services whose cohort is not there (for `all`). Raises InputError where none is there.
+    `service` is categorical: a service with nobody in its cohort is one of its categories. Also the ids of the
+    services whose cohort is not there (for `all`). Raises InputError where none is there.
     """
     ids = list(study.services) if service == "all" else [service]
     paths = {name: cleaning_folder(results, study, name) / "cohort.parquet" for name in ids}
-    cohorts = [pd.read_parquet(path).assign(service=name) for name, path in paths.items() if path.is_file()]
-    if not cohorts:
+    there = [name for name, path in paths.items() if path.is_file()]
+    if not there:
+        study_file = Path(study.path.parent.name, study.path.name).as_posix()
         raise InputError(
             f"no cleaned cohort of service {' or '.join(ids)}: run the notebook 01_cleaning for it first, or "
-            f"`durability run {Path(study.path.parent.name, study.path.name).as_posix()} --notebook 01_cleaning`"
+            f"`durability run {study_file} --output {Path(results).name} --notebook 01_cleaning`"
         )
+    cohorts = [pd.read_parquet(paths[name]) for name in there]
+    sizes = [len(cohort) for cohort in cohorts]
     cohort = pd.concat(cohorts, ignore_index=True)
-    cohort.insert(0, "service", cohort.pop("service").astype("str"))
-    return cohort, [name for name, path in paths.items() if not path.is_file()]
+    cohort.insert(0, "service", pd.Categorical.from_codes(np.repeat(range(len(there)), sizes), there))
+    return cohort, [name for name in ids if name not in there]
+
+
+def gaps(cohort: pd.DataFrame, absent: list[str]) -> str:
+    """A sentence on the services that a result lacks, or nothing: those absent, and those with nobody in the cohort."""
+    sizes = cohort.groupby("service", observed=False).size()
+    empty = [str(name) for name in sizes.index[sizes == 0]]
+    return " ".join(f"{words}: {', '.join(names)}." for words, names in
+                    (("Missing services", absent), ("Services with nobody in the cohort", empty)) if names)
+
+
+def readable(table: pd.DataFrame, digits: int) -> pd.DataFrame:
+    """A table for a reader: rounded, and blank where there is no value."""
+    return table.round(digits).astype("object").where(table.notna(), "")
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

@@ -96,7 +96,7 @@ def export_cells(cohort: pd.DataFrame, service: str, seed: int) -> tuple[pd.Data
 
 # -- dirt in values: each function spoils n cells or patients in place and returns how many it found ---------
 
-def _pick(cells: pd.DataFrame, columns: list[str], holds: np.ndarray, n: int, rng) -> list[tuple[int, str]]:
+def _pick(columns: list[str], holds: np.ndarray, n: int, rng) -> list[tuple[int, str]]:
     # n cells (row, column) among those of `columns` where `holds`
     rows, positions = np.nonzero(holds)
     chosen = rng.permutation(len(rows))[:n]
@@ -107,7 +107,7 @@ def _spoiled(columns: list[str], values: tuple[str, ...]):
     # spoils cells that are missing in truth, so that they are missing again after cleaning
     def spoil(cells, n, rng):
         holds = (cells[columns] == "").to_numpy() & (cells["consent_upflow"] != "no").to_numpy()[:, None]
-        chosen = _pick(cells, columns, holds, n, rng)
+        chosen = _pick(columns, holds, n, rng)
         for row, column in chosen:
             cells.at[row, column] = str(rng.choice(values))
         return len(chosen)
@@ -115,7 +115,7 @@ def _spoiled(columns: list[str], values: tuple[str, ...]):
 
 
 def _unclear_consent(cells, n, rng):
-    chosen = _pick(cells, ["consent_contact"], (cells[["consent_contact"]] == "no").to_numpy(), n, rng)
+    chosen = _pick(["consent_contact"], (cells[["consent_contact"]] == "no").to_numpy(), n, rng)
     for i, (row, column) in enumerate(chosen):
         cells.at[row, column] = "77" if i % 3 == 0 else ""
     return len(chosen)
@@ -124,7 +124,7 @@ def _unclear_consent(cells, n, rng):
 def _wrong_year(cells, n, rng):
     dates = ["followup_6m_date", "followup_12m_date"]
     holds = ((cells[dates] == "").to_numpy() & (cells[["phq9_6m", "phq9_12m"]] != "").to_numpy())
-    chosen = _pick(cells, dates, holds, n, rng)
+    chosen = _pick(dates, holds, n, rng)
     for row, column in chosen:
         cells.at[row, column] = "2016-01-09"
     return len(chosen)
@@ -133,7 +133,7 @@ def _wrong_year(cells, n, rng):
 def _wrong_total(cells, n, rng):
     totals = [f"{name}_{time}" for name in ITEMS for time in ("6m", "12m")]
     with_items = cells[[f"{total}_item1" for total in totals]] != ""
-    chosen = _pick(cells, totals, (cells[totals] != "").to_numpy() & with_items.to_numpy(), n, rng)
+    chosen = _pick(totals, (cells[totals] != "").to_numpy() & with_items.to_numpy(), n, rng)
     for row, column in chosen:
         total = int(cells.at[row, column])
         cells.at[row, column] = str(total - 2 if total > 2 else total + 2)
@@ -229,7 +229,7 @@ def _respelled(types: tuple[str, ...], respell):
     def spoil(cells, n, rng):
         columns = [name for name, kind in dictionary()["type"].items() if kind in types]
         holds = cells[columns].map(lambda cell: cell.strip() not in ("", ".", "NULL", "N/A", "-99", "999")).to_numpy()
-        for row, column in _pick(cells, columns, holds, n, rng):
+        for row, column in _pick(columns, holds, n, rng):
             cells.at[row, column] = respell(cells.at[row, column])
     return spoil
 

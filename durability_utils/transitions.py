@@ -8,6 +8,28 @@ from durability_utils.measures import Measure
 from durability_utils.outcomes import LATER_TIMES, carry_back, classify, completed
 from durability_utils.proportions import with_proportions
 
+INCLUSION = ("no_upflow_consent", "no_6_month_follow_up", "scores_missing", "below_caseness", "counted")
+
+
+def inclusion(participants: pd.DataFrame, end: pd.DataFrame, follow_up: pd.DataFrame) -> pd.Series:
+    """Whether each participant is in the six-month tables, and why not: one of INCLUSION, the first that holds.
+
+    `participants` after carry back where the study has it, `end` and `follow_up` what `classify` gives for them at end
+    and 6m. `below_caseness` is in the table of improvement and not in that of recovery, `counted` is in both.
+    """
+    improvement, recovery = (end[outcome].notna() & follow_up[outcome].notna()
+                             for outcome in ("improvement", "recovery"))
+    holds = {
+        "no_upflow_consent": (participants["consent_upflow"] == "no").fillna(False),
+        "no_6_month_follow_up": ~completed(participants, "6m"),
+        "scores_missing": ~improvement,
+        "below_caseness": ~recovery,
+    }
+    codes = pd.Series("counted", participants.index, dtype="str")
+    for code, where in reversed(holds.items()):
+        codes = codes.mask(where, code)
+    return codes.astype(pd.CategoricalDtype(list(INCLUSION)))
+
 
 def outcomes_at(cohort: pd.DataFrame, outcome: str, measures: dict[str, Measure], rule: str) -> pd.DataFrame:
     """The code of one outcome (`improvement` or `recovery`) for each patient: columns end, 6m, 12m."""

@@ -94,7 +94,8 @@ class TestCheck:
         def clean_service(study, service):
             if service == "B":
                 raise InputError("service B: B.csv: no column phq9_end")
-            return SimpleNamespace(cohort=pd.DataFrame(index=range(90)), rejected=REJECTED)
+            return SimpleNamespace(cohort=pd.DataFrame(index=range(90)), rejected=REJECTED,
+                                   unmatched=["PHQ_FUP1"], unused=["Team", "Notes"])
 
         monkeypatch.setattr(cleaning, "clean_service", clean_service)
 
@@ -106,6 +107,8 @@ class TestCheck:
             "  refused  reason        column      n  rows",
             "  row      copy          patient_id  2  4, 9",
             "  value    out_of_range  phq9_end    7  20, 21, 22, 23, 24, ...",
+            "  in the map, but not in the export: PHQ_FUP1",
+            "  in the export, but not used: Team, Notes",
         ]
         assert "secret" not in result.output
 

@@ -137,6 +137,8 @@ def test_every_committed_map_can_be_read(file):
     ("columns: {patient: id}", "columns: 'patient' is no canonical column; data/dictionary.csv lists them"),
     ("columns: {Patient_ID: id}", "columns: 'Patient_ID' is no canonical column"),
     ("columns: {phq9_6m_thing*: id}", "columns: 'phq9_6m_thing*' is no canonical column"),
+    # copied and not changed: everyone's change would be zero
+    ("columns: {phq9_baseline: PHQ, phq9_end: phq}", "columns: phq9_baseline and phq9_end both read 'phq'"),
     ("columns: {phq9_6m_item*: p}", "columns: phq9_6m_item1: expected a `*` in 'p'"),
     ("columns: {'*': id}", "columns: '*' is no canonical column"),
     ("columns: {patient_id: }", "columns: patient_id: expected a text"),

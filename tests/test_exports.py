@@ -97,7 +97,9 @@ class TestUnusable:
         (f'{HEADER}\np1,yes,3\np2,yes,"3\np3,yes,4\n', "a.csv: line 3: a quote is opened and never closed"),
         (f'{HEADER}\np1,yes,"3"4', "a.csv: line 2: not a table"),
         (f"{HEADER}\nRené,yes,3".encode("cp1252"), "a.csv: line 2: cannot be read as utf-8-sig"),
-        (f"{HEADER}\np1,yes,3".encode("utf-16"), "a.csv: line 1: cannot be read as utf-8-sig"),
+        (f"{HEADER}\np1,yes,3".encode("utf-16"),
+         "a.csv: line 1: cannot be read as utf-8-sig (invalid start byte); name its encoding in the column map, as "
+         "in file: {encoding: utf-16}"),
         (random.Random(1).randbytes(5000), "a.csv: "),
         (bytes(range(128)) * 9, "a.csv: line "),
         (b"\0" * 999, "a.csv: line 1: the required column 'patient_id' is absent"),

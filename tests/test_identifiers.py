@@ -31,7 +31,8 @@ def refusal(*cells: str, name: str = "notes") -> str:
     VALID, "999 000 0085", "999-000-0085", "999  000  0085", "999\u00a0000\u00a00085", "999\u2013000\u20130085",
     "9990000085.0",  # as pandas writes a column of numbers with a blank in it
     "0000000000", "1111111111", "9999999999",  # placeholders; each passes the check
-    "NHS no. 999 000 0085", "(9990000085)", "9990000085, see letter", "id:9990000085", "NHS-9990000085", "x_9990000085",
+    "NHS no. 999 000 0085", "(9990000085)", "9990000085, see letter", "id:9990000085", "NHS-9990000085",
+    "NHS9990000085", "999.000.0085", "x_9990000085",
     "known as 9990000085.", "999 000 0086 or 999 000 0085",
 ])
 def test_an_nhs_number_is_refused_however_it_is_written(cell):

@@ -2,10 +2,12 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from durability_utils.proportions import proportion, rounded_percent, simultaneous_intervals, with_proportions
 
@@ -53,6 +55,7 @@ def test_text_for_a_reader():
     (106, 3027, 4),  # 3.502
     (85, 3027, 3),  # 2.8
     (0, 7, 0), (7, 7, 100),
+    (0, 0, None),  # nobody
 ])
 def test_whole_per_cent_round_halves_up(n, of, percent):
     assert rounded_percent(n, of) == percent
@@ -65,13 +68,15 @@ def test_proportions_are_added_row_by_row():
     assert table.loc[9, ["share", "low", "high"]].isna().all()
 
 
-def test_simultaneous_intervals_are_wider_than_single_ones_and_hold_the_share():
-    # Goodman 1965: each interval is Wilson's with the chi-squared quantile at 1 - 0.05/k instead of 1 - 0.05
-    found = simultaneous_intervals(pd.Series({"worse": 1, "same": 9, "better": 61}))
+def test_simultaneous_intervals_by_goodmans_formula():
+    # Goodman 1965: Wilson's limits with the chi-squared quantile at 1 - 0.05/k (k classes) in the place of z squared
+    n, total = np.array([1, 9, 61]), 71
+    chi2 = stats.chi2.ppf(1 - 0.05 / 3, 1)
+    root = np.sqrt(chi2 * (chi2 + 4 * n * (total - n) / total))
+    found = simultaneous_intervals(pd.Series(n, index=["worse", "same", "better"]))
+    assert found["low"].to_numpy() == pytest.approx((chi2 + 2 * n - root) / (2 * (total + chi2)))
+    assert found["high"].to_numpy() == pytest.approx((chi2 + 2 * n + root) / (2 * (total + chi2)))
     assert list(found["of"]) == [71, 71, 71]
-    for row in found.itertuples():
-        single = proportion(row.n, row.of)
-        assert row.low < single.low < row.share < single.high < row.high
 
 
 def test_simultaneous_intervals_of_nobody_are_missing():

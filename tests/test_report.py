@@ -42,10 +42,14 @@ def test_key_rates_without_tables_are_none(tmp_path):
     assert report.key_rates(tmp_path) == {}
 
 
-def test_published_counts(study, tmp_path):
-    assert report.published_counts(study, tmp_path) is None
+def test_published_counts_are_those_of_a_comparison_that_succeeded(study, tmp_path):
     write_tables(tmp_path / "durability_2016" / "all" / "all")
-    assert report.published_counts(study, tmp_path) == {"agrees": 2, "differs": 1, "paper_contradicts_itself": 1}
+    compared = next(run for run in batch.every_run(study, tmp_path) if run.name == batch.PUBLISHED)
+    assert report.published_counts([Result(compared, "succeeded")]) == {
+        "agrees": 2, "differs": 1, "paper_contradicts_itself": 1}
+    # an old table says nothing of a run that failed, or did not compare at all
+    assert report.published_counts([Result(compared, "failed")]) is None
+    assert report.published_counts([]) is None
 
 
 class TestIndex:

@@ -82,6 +82,30 @@ def test_a_group_too_small_is_left_out_of_the_letters_alone():
     assert list(table["letters"]) == ["a", "b", ""]
 
 
+def test_a_group_without_spread_stays_in_the_analysis_of_variance():
+    ages = {"no_consent": [2] * 8, "consent_no_participation": [10, 12, 14, 11],
+            "consent_and_participation": [11, 13, 15, 12]}
+    table = compare_groups(cohort(ages)).query("variable == 'age'")
+    assert list(table["letters"]) == ["a", "b", "b"]
+    assert table["p"].iloc[0] == pytest.approx(stats.f_oneway(*ages.values()).pvalue)
+    # Welch's analysis weights each group by its own variance, so it cannot take this one
+    assert list(compare_groups(cohort(ages), "games_howell").query("variable == 'age'")["letters"]) == ["", "a", "a"]
+
+
+def test_letters_of_games_howell_by_its_definition():
+    # Games & Howell 1976: Welch's t and degrees of freedom for each pair, against the studentised range of three groups
+    rng = np.random.default_rng(8)
+    for _ in range(5):
+        ages = {group: rng.normal(centre, spread, size).round() for group, centre, spread, size in
+                zip(GROUPS, (40, 47, 52), (3, 9, 14), (30, 14, 9), strict=True)}
+        table = compare_groups(cohort(ages), "games_howell").query("variable == 'age'")
+        letters = [set(cell) for cell in table["letters"]]
+        for i, j in ((0, 1), (0, 2), (1, 2)):
+            test = stats.ttest_ind(*(list(ages.values())[k] for k in (i, j)), equal_var=False)
+            p = stats.studentized_range.sf(abs(test.statistic) * np.sqrt(2), 3, test.df)
+            assert bool(letters[i] & letters[j]) == (p >= 0.05)
+
+
 def test_change_is_baseline_minus_end():
     people = cohort(AGES, phq9_baseline=20, phq9_end=5)
     assert (compared_variables(people)["phq9_change"] == 15).all()
@@ -118,6 +142,13 @@ def test_sample_characteristics_of_nobody():
     table = sample_characteristics(cohort({"no_consent": [40]}))
     assert table["value"].isna().all()
     assert (table["n"] == 0).all()
+
+
+def test_a_note_in_the_place_of_a_problem_is_no_level():
+    people = cohort({"consent_and_participation": [20, 40]})
+    people["primary_problem"] = ["PTSD", "seen twice by the duty team, asked to be called at work, see letter of May"]
+    levels = sample_characteristics(people).query("variable == 'primary_problem'")["level"]
+    assert set(levels) == {"ptsd", "other"}
 
 
 def test_codes_of_texts():

@@ -35,6 +35,14 @@ def test_consent_is_of_those_discharged_and_follow_up_of_those_who_consented():
     assert pd.isna(rates["first_follow_up_share"]["C"])  # nobody to ask
 
 
+def test_a_service_with_nobody_in_its_cohort_has_a_row_of_zeros():
+    services = pd.Categorical(COHORT["service"], ["A", "B", "C", "empty"])
+    rates = response_rates(COHORT.assign(service=services)).set_index("service")
+    assert rates.loc["empty", ["discharged", "consented", "either_follow_up"]].tolist() == [0, 0, 0]
+    assert pd.isna(rates.loc["empty", "consented_share"])
+    assert rates.loc["all", "discharged"] == 6
+
+
 def test_one_service_has_one_row():
     assert list(response_rates(COHORT[COHORT["service"] == "A"])["service"]) == ["A"]
 

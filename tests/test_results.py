@@ -16,6 +16,7 @@ from durability_utils.columns import dictionary
 from durability_utils.errors import InputError
 from durability_utils.results import (
     cleaning_folder,
+    gaps,
     read_cohort,
     step_folder,
     write_figure,
@@ -130,7 +131,7 @@ class TestCohort:
         rejected = pd.DataFrame({"row": 2, "patient_id": ids, "column": "age", "value": "-1", "reason": "out_of_range",
                                  "refused": "value"})
         log = pd.DataFrame({"rule": ["rows_read"], "rows": [len(ids)]})
-        write_cleaned(Cleaned(cohort, rejected, log, [], []), cleaning_folder(results, study, service))
+        write_cleaned(Cleaned(cohort, rejected, log, [], [], []), cleaning_folder(results, study, service))
 
     def test_what_cleaning_leaves(self, study, tmp_path):
         self.save(study, tmp_path / "r", "A", "007")
@@ -160,8 +161,10 @@ class TestCohort:
     def test_types_outlive_the_file_and_the_pooling(self, study, tmp_path):
         self.save(study, tmp_path, "A", "1")
         self.save(study, tmp_path, "B")  # nobody is left in B
-        cohort, _ = read_cohort(tmp_path, study, "all")
-        expected = {"service": "str", "patient_id": "str", "phq9_6m": "Int64", "adsm_6m": "Float64", "gender": "str"}
+        cohort, absent = read_cohort(tmp_path, study, "all")
+        assert gaps(cohort, absent) == "Services with nobody in the cohort: B."
+        expected = {"service": "category", "patient_id": "str", "phq9_6m": "Int64", "adsm_6m": "Float64",
+                    "gender": "str"}
         assert {name: str(cohort[name].dtype) for name in expected} == expected
         assert cohort["discharge_date"].dtype.kind == "M"
 
@@ -173,7 +176,8 @@ class TestCohort:
     @pytest.mark.parametrize(("service", "named"), [("A", "A"), ("all", "A or B")])
     def test_where_none_is_there_the_message_says_how_to_get_it(self, study, tmp_path, service, named):
         with pytest.raises(InputError, match=rf"^no cleaned cohort of service {named}: run the notebook 01_cleaning "
-                                             r"for it first, or `durability run .*study.yaml --notebook 01_cleaning`$"):
+                                             r"for it first, or `durability run .*study.yaml --output .+ "
+                                             r"--notebook 01_cleaning`$"):
             read_cohort(tmp_path, study, service)
 
     def test_no_such_service(self, study, tmp_path):

@@ -5,13 +5,22 @@ import pytest
 
 from durability_utils.columns import dictionary
 from durability_utils.measures import read_measures
-from durability_utils.transitions import as_square, by_status_at_end, count, margin, path_table, six_month_table
+from durability_utils.outcomes import carry_back, classify
+from durability_utils.transitions import (
+    as_square,
+    by_status_at_end,
+    count,
+    inclusion,
+    margin,
+    path_table,
+    six_month_table,
+)
 
 RULES = {"measures": read_measures("study_2016"), "rule": "adsm_else_gad7"}
 TIMES = ("baseline", "end", "6m", "12m")
 GOOD, NONE, BAD = "reliable_improvement", "no_reliable_improvement", "reliable_deterioration"
 
-# PHQ-9 at baseline, end, 6 and 12 months; GAD-7 is 10 and 5 and stays so (no reliable change of its own there)
+# PHQ-9 at baseline, end, 6 and 12 months; GAD-7 stays at 10 (no reliable change of its own there)
 PEOPLE = {
     "improved and kept, at 6 and 12 months": (20, 5, 5, 5),
     "improved, lost at 6, gained again at 12": (20, 5, 20, 5),
@@ -82,6 +91,22 @@ def test_margins_and_an_empty_cohort(cohort):
     assert margin(table, "end").to_dict() == {BAD: 0, NONE: 1, GOOD: 4}
     nobody = six_month_table(cohort.iloc[:0], "improvement", carried_back=True, **RULES)
     assert (len(nobody), nobody["n"].sum()) == (9, 0)
+
+
+def test_each_participant_is_counted_or_has_the_first_reason_that_holds(cohort):
+    def status(people):
+        end, later = (classify(people, time, **RULES) for time in ("end", "6m"))
+        return inclusion(people, end, later).tolist()
+
+    late, deteriorated, neither, no_end = (list(PEOPLE)[row] for row in (2, 3, 5, 6))
+    carried = dict(zip(PEOPLE, status(carry_back(cohort)), strict=True))
+    assert carried == dict.fromkeys(PEOPLE, "counted") | {neither: "no_6_month_follow_up", no_end: "scores_missing"}
+    # without carry back, those who answered at 12 months only are not said to lack scores
+    plain = dict(zip(PEOPLE, status(cohort), strict=True))
+    assert plain[late] == plain[deteriorated] == "no_6_month_follow_up"
+    below = cohort.assign(phq9_baseline=9, gad7_baseline=7)
+    assert status(below)[0] == "below_caseness"
+    assert status(below.assign(consent_upflow="no"))[0] == "no_upflow_consent"
 
 
 def test_count_leaves_out_a_row_with_a_missing_code():
