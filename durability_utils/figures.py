@@ -188,11 +188,12 @@ def reliable_change(changes: pd.DataFrame, criterion: float, cut_off: float, top
     """
     figure, axes = new_figure(8.5, 5.4)
     line = np.array([0, top])
-    axes.fill_between(line, line - criterion, line + criterion, color="#eceff1", zorder=0,
+    # scores are whole points: limits are drawn between the last score on one side and the first on the other
+    axes.fill_between(line, line - criterion + 0.5, line + criterion - 0.5, color="#eceff1", zorder=0,
                       label=f"change of less than {criterion:g} points")
     axes.plot(line, line, color="#90989e", linewidth=0.8)
-    axes.axhline(cut_off, color="black", linewidth=0.8, linestyle="--", label=f"cut-off ({cut_off:g})")
-    axes.axvline(cut_off, color="black", linewidth=0.8, linestyle="--")
+    axes.axhline(cut_off - 0.5, color="black", linewidth=0.8, linestyle="--", label=f"cut-off ({cut_off:g} or more)")
+    axes.axvline(cut_off - 0.5, color="black", linewidth=0.8, linestyle="--")
     markers = dict(zip(COLOURS, "osXos", strict=True))
     marks = ("A larger mark stands for more patients with the same two scores; outcomes are drawn a little apart, so "
              "that none hides another.")
