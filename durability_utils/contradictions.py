@@ -60,7 +60,12 @@ def sums_against_sums(printed: dict[str, object]) -> pd.DataFrame:
 
 
 def grim(mean: str, n: int) -> bool:
-    """Whether the mean of n whole numbers can be printed as `mean` (the GRIM test: Brown & Heathers 2017)."""
+    """Whether the mean of n whole numbers can be printed as `mean` (the GRIM test: Brown & Heathers 2017).
+
+    False for n = 0.
+    """
+    if n == 0:
+        return False
     decimals = len(mean.partition(".")[2])
     total = round(float(mean) * n)
     return any(f"{candidate / n:.{decimals}f}" == mean for candidate in (total - 1, total, total + 1))
@@ -71,9 +76,12 @@ def spread_for_letters(means: list[float], letters: list[str], sizes: list[int],
     """The common standard deviations (lowest, highest) at which Tukey's HSD gives these letters to these means.
 
     In the units of the means. Pairs that share a letter must not differ at `alpha`: they bound it from below; the
-    others must: they bound it from above (infinite where all share one). (NaN, NaN) where no spread does both.
+    others must: they bound it from above (infinite where all share one). (NaN, NaN) where no spread does both, or a
+    group has nobody.
     The test is Tukey-Kramer's, for groups of unequal size (Kramer 1956).
     """
+    if min(sizes) == 0:
+        return np.nan, np.nan
     critical = studentized_range.ppf(1 - alpha, len(means), sum(sizes) - len(means))
     low, high = 0.0, np.inf
     for i in range(len(means)):

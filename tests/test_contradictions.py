@@ -52,6 +52,7 @@ def test_which_sums_do_not_add_up(printed):
     ("15.04", 66, False),  # 992 / 66 = 15.03, 993 / 66 = 15.05
     ("5.19", 28, False),  # Brown & Heathers 2017, their first example
     ("5.18", 28, True),
+    ("5.18", 0, False),  # nobody
 ])
 def test_grim(mean, n, possible):
     assert grim(mean, n) == possible
@@ -74,6 +75,10 @@ def test_spread_between_the_limits_gives_the_letters_and_outside_it_does_not():
     assert differs(1.01 * low) == differs(0.99 * high) == [True, False, False]
     assert differs(0.99 * low) != [True, False, False]
     assert differs(1.01 * high) != [True, False, False]
+
+
+def test_no_spread_can_give_letters_to_a_group_with_nobody():
+    assert np.isnan(spread_for_letters([0, 1, 2], ["a", "b", "b"], [20, 0, 20])).all()
 
 
 def test_no_spread_can_give_letters_against_the_order_of_the_means():
