@@ -89,8 +89,9 @@ def clean(export: pd.DataFrame, columns: ColumnMap, study: Study) -> Cleaned:
     cohort = values.reset_index(drop=True)
     _schema(study.measures).validate(cohort)
     log = _log(len(export), rejected, len(cohort))
-    if len(export) != len(cohort) + (~kept).sum():
-        raise AssertionError(f"{len(export)} rows read, but {len(cohort)} kept and {(~kept).sum()} refused")
+    listed = (rejected["refused"] == "row").sum()
+    if len(export) != len(cohort) + listed:
+        raise AssertionError(f"{len(export)} rows read, but {len(cohort)} kept and {listed} listed as refused")
     used = {column.source.casefold() for column in columns.columns.values() if column.source}
     unused = [name for name in export.columns if name.casefold() not in used]
     absent = [name for name in dictionary().index if not _is_there(columns, name, found)]

@@ -9,6 +9,7 @@ from conftest import PATIENT, canonical_rows, study_text, write_csv
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from durability_utils import cleaning
 from durability_utils.cleaning import (
     FOLLOW_UP_DATA,
     ROW_RULES,
@@ -67,6 +68,12 @@ class TestRows:
         cleaned = clean([{"patient_id": "", "sessions": "0", **BEFORE}] * 2 + [{"patient_id": "  "}, {}])
         assert refused_rows(cleaned) == dict.fromkeys((2, 3, 4), "no_patient_id")
         assert ids(cleaned) == ["p5"]
+
+    def test_a_refused_row_that_is_not_listed_stops_the_service(self, clean, monkeypatch):
+        listed = cleaning._row_list
+        monkeypatch.setattr(cleaning, "_row_list", lambda *arguments: listed(*arguments).iloc[1:])
+        with pytest.raises(AssertionError, match="3 rows read, but 1 kept and 1 listed as refused"):
+            clean([{"patient_id": ""}, {"patient_id": ""}, {}])
 
     def test_no_row_has_an_id(self, clean):
         cleaned = clean([{"patient_id": ""}] * 2)
