@@ -6,7 +6,7 @@ STUDY := parameters/durability_2016.yaml
 # several kernels share the cores already
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: run test lab notebooks exports lock clean
+.PHONY: run test bench lab notebooks exports lock clean
 
 run: .venv/installed  ## the whole study: every service, every step, and the report
 	$(BIN)/durability run $(STUDY)
@@ -15,6 +15,9 @@ test: .venv/installed  ## all tests; the notebooks need the cohorts, so those ar
 	$(BIN)/durability run $(STUDY) --notebook 01_cleaning
 	$(BIN)/python -m pytest tests
 	$(BIN)/python -m pytest --nbval notebooks
+
+bench: .venv/installed  ## how fast it is, side by side with other ways: about half an hour
+	for script in tests/benchmarks/*.py; do echo; echo "$$script"; $(BIN)/python "$$script"; done
 
 lab: .venv/installed  ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
@@ -31,7 +34,7 @@ exports: .venv/installed  ## write the synthetic study's six exports anew (the s
 		from durability_utils.synthetic_exports import write_exports; write_exports(study_cohort(), 'data/raw')"
 
 lock: .venv/installed  ## resolve the dependencies of pyproject.toml anew
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11.7 \
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra cluster --universal --python-version 3.11.7 \
 		--generate-hashes --no-header --no-emit-index-url --upgrade --output-file requirements.lock
 
 clean:

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.proportion import multinomial_proportions_confint, proportion_confint
 
 
 class Proportion(NamedTuple):
@@ -29,6 +28,8 @@ def proportion(n: int, of: int) -> Proportion:
     n, of = int(n), int(of)
     if of == 0:
         return Proportion(n, of, np.nan, np.nan, np.nan)
+    from statsmodels.stats.proportion import proportion_confint  # a second to import: not for a page without rates
+
     low, high = proportion_confint(n, of, method="wilson")
     # rounded, since 0 of 299 would begin at 8.7e-19
     return Proportion(n, of, n / of, round(float(low), 12), round(float(high), 12))
@@ -51,6 +52,8 @@ def simultaneous_intervals(counts: pd.Series) -> pd.DataFrame:
 
     One statement about all classes at once, so wider than Wilson's for each (Goodman 1965). NaN for nobody.
     """
+    from statsmodels.stats.proportion import multinomial_proportions_confint
+
     total = int(counts.sum())
     shares = counts / total if total else counts * np.nan
     nobody = np.full((len(counts), 2), np.nan)

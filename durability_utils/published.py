@@ -70,10 +70,22 @@ def compare(published: dict[str, object], ours: dict[str, object]) -> pd.DataFra
     return pd.DataFrame(rows, columns=["figure", "published", "ours", "verdict", "note"])
 
 
-def our_figures(cohort: pd.DataFrame, study: Study) -> dict[str, object]:
-    """Our value of every figure of the study, under the same paths and rounded as the paper rounds."""
-    return (_design(cohort, study) | _measures(study) | _response(cohort) | _sample(cohort)
-            | _table1(cohort, study) | _outcomes(cohort, study))
+def our_figures(cohort: pd.DataFrame, study: Study, sections: tuple[str, ...] = ("",)) -> dict[str, object]:
+    """Our value of every figure of the study, under the same paths and rounded as the paper rounds.
+
+    With `sections`, at least those whose paths begin so.
+    """
+    parts = {"design": _design, "measures": _measures, "response": _response, "sample": _sample,
+             "representativeness": _table1}
+    found = {}
+    for name, part in parts.items():
+        if _asked_for(name, sections):
+            found |= part(cohort, study)
+    return found | _outcomes(cohort, study, sections)
+
+
+def _asked_for(path: str, sections: tuple[str, ...]) -> bool:
+    return any(path.startswith(section) or section.startswith(f"{path}.") for section in sections)
 
 
 def _design(cohort: pd.DataFrame, study: Study) -> dict:
@@ -100,7 +112,7 @@ def _rounded(value: float, digits: int = 0) -> float | int | None:
     return None if pd.isna(value) else round(value, digits) if digits else round(value)
 
 
-def _measures(study: Study) -> dict:
+def _measures(cohort: pd.DataFrame, study: Study) -> dict:
     found = {name: {"items": m.items, "item_range": list(m.item_range), "range": [m.minimum, m.maximum],
                     "caseness": m.caseness, "window": m.window, "for": m.disorder}
              for name, m in study.measures.items()}
@@ -113,7 +125,7 @@ def _of(n, of) -> dict:
     return {"n": int(n), "of": int(of), "percent": rounded_percent(n, of)}
 
 
-def _response(cohort: pd.DataFrame) -> dict:
+def _response(cohort: pd.DataFrame, study: Study) -> dict:
     rates = response_rates(cohort).set_index("service")
     services = rates.drop(index="all", errors="ignore")
     total = services.drop(columns=rates.filter(regex="_(share|low|high)$")).sum()
@@ -143,7 +155,7 @@ def _response(cohort: pd.DataFrame) -> dict:
     }})
 
 
-def _sample(cohort: pd.DataFrame) -> dict:
+def _sample(cohort: pd.DataFrame, study: Study) -> dict:
     table = sample_characteristics(cohort).set_index(["variable", "level"])
 
     def percent(variable, level):
@@ -181,17 +193,21 @@ def _table1(cohort: pd.DataFrame, study: Study) -> dict:
     }})
 
 
-def _outcomes(cohort: pd.DataFrame, study: Study) -> dict:
+def _outcomes(cohort: pd.DataFrame, study: Study, sections: tuple[str, ...]) -> dict:
     rules = {"measures": study.measures, "rule": study.anxiety_measure}
     found = {"reliable_improvement": {"text_percent": {}}, "reliable_recovery": {"text_percent": {}}}
     for table, (outcome, step) in TABLES.items():
+        if not any(_asked_for(section, sections) for section in sections_of(outcome, step)):
+            continue
         counts = six_month_table(in_step(cohort, step), outcome, carried_back=study.carry_back, **rules)
         square = as_square(counts)
         found[SECTIONS[outcome]][table] = square.drop(index="total", columns="total").to_numpy().tolist()
         found[SECTIONS[outcome]]["text_percent"][table.split("_")[0]] = _text_percents(square, outcome)
-    found["reliable_improvement"] |= _missing_from_table2(cohort, study)
+    if _asked_for("reliable_improvement.participants", sections):
+        found["reliable_improvement"] |= _missing_from_table2(cohort, study)
     for outcome, key in (("improvement", "figure1_both_follow_ups"), ("recovery", "figure2_both_follow_ups")):
-        found[SECTIONS[outcome]][key] = _path_percents(path_table(cohort, outcome, **rules))
+        if _asked_for(f"{SECTIONS[outcome]}.{key}", sections):
+            found[SECTIONS[outcome]][key] = _path_percents(path_table(cohort, outcome, **rules))
     return flatten(found)
 
 
@@ -239,8 +255,9 @@ def compared_with_paper(cohort: pd.DataFrame, study: Study, service: str, *secti
     """
     if study.published is None or service != "all":
         return compare({}, {})
-    table = compare(read_published(study.published), our_figures(cohort, study))
-    return table[table["figure"].str.startswith(tuple(f"{section}." for section in sections))].reset_index(drop=True)
+    printed = {figure: value for figure, value in read_published(study.published).items()
+               if figure.startswith((*(f"{section}." for section in sections), "contradicted."))}
+    return compare(printed, our_figures(cohort, study, sections))
 
 
 def sections_of(outcome: str, step: str) -> list[str]:

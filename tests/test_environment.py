@@ -12,14 +12,15 @@ def names_and_bounds(requirements) -> dict[str, str]:
     """Package name (without extras) -> version bounds."""
     found = {}
     for requirement in requirements:
-        name, bounds = re.fullmatch(r"([A-Za-z0-9-]+)(?:\[\w+\])?(.*)", requirement).groups()
-        found[name] = bounds
+        name, bounds = re.fullmatch(r"([A-Za-z0-9_-]+)(?:\[\w+\])?(.*)", requirement).groups()
+        found[name.replace("_", "-")] = bounds
     return found
 
 
 def direct() -> dict[str, str]:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return names_and_bounds(project["dependencies"] + project["optional-dependencies"]["dev"])
+    extras = project["optional-dependencies"]
+    return names_and_bounds(project["dependencies"] + extras["dev"] + extras["cluster"])
 
 
 def test_environment_yml_has_the_same_direct_dependencies_and_bounds():
