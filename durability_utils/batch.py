@@ -1,341 +1,357 @@
-"""Which notebooks run for which service and step, in what order, and how one of them is run."""
+"""Running the plan: each notebook in a kernel and a folder of its own, several at a time, in the order of their needs.
 
-import ast
+Whatever stands in a results folder is complete or absent, whenever a batch is stopped. A run works in a folder below
+`.unfinished`, into which the cohorts that it reads are linked; only at its end are its files moved into place, one by
+one, the provenance last. A run without provenance has not been finished, and is run again.
+"""
+
+import errno
 import json
 import logging
 import os
 import shutil
 import sys
 import time
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from graphlib import TopologicalSorter
-from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from durability_utils.errors import InputError
-from durability_utils.provenance import PROJECT, commit, hashes, versions, without_machine_paths
-from durability_utils.study import STEPS, Study
+from durability_utils.plan import (
+    CLEANING,
+    OUTPUTS_OF,
+    Run,
+    cohorts,
+    input_hashes,
+    is_complete,
+    is_current,
+    read_record,
+    relative,
+)
+from durability_utils.provenance import commit, hashes, versions, without_machine_paths
+from durability_utils.study import Study
 
-NOTEBOOKS = PROJECT / "notebooks"
-RULE_FILES = [PROJECT / name for name in ("parameters/measures.yaml", "parameters/codes.yaml", "data/dictionary.csv")]
-POOLED = "all"
-CLEANING = "01_cleaning"
-PUBLISHED = "06_published_figures"
-STEPS_OF = {
-    CLEANING: ("all",),
-    "02_response_rates": ("all",),
-    "03_reliable_improvement": STEPS,
-    "04_reliable_recovery": STEPS,
-    "05_representativeness": ("all",),
-    PUBLISHED: ("all",),
-}
-# Notebooks share a folder: by its name a table or figure is known as one's own.
-OUTPUTS_OF = {
-    "02_response_rates": ("response*",),
-    "03_reliable_improvement": ("reliable_improvement*",),
-    "04_reliable_recovery": ("reliable_recovery*",),
-    "05_representativeness": ("representativeness*", "sample_characteristics*"),
-    PUBLISHED: ("published*",),
-}
-
-
-@dataclass(frozen=True)
-class Run:
-    """One notebook for one service and step; `needs` are the services whose cleaned cohorts it reads."""
-
-    notebook: Path
-    service: str
-    step: str
-    folder: Path
-    needs: tuple[str, ...]
-    study: Study = field(repr=False, compare=False)
-    parameters: dict[str, str] = field(default_factory=dict, compare=False)
-
-    @property
-    def name(self) -> str:
-        return self.notebook.stem
-
-    @property
-    def target(self) -> Path:
-        """Where the executed notebook lies; its page and its provenance stand beside it."""
-        return self.folder / self.notebook.name
-
-    @property
-    def results(self) -> Path:
-        return self.folder.parents[2]
-
-    @property
-    def home(self) -> Path:
-        """The folder of the study file: its kernels work there."""
-        return self.study.path.parent.resolve()
-
-    @property
-    def shown_parameters(self) -> dict[str, str]:
-        """The parameters as others may see them: results far from the study file by the folder's name only.
-
-        The way there would lead through folders of this machine, and they carry people's names.
-        """
-        shown = self.parameters.get("results", "")
-        near = shown.count("../") <= 1 and not Path(shown).is_absolute()
-        return self.parameters if near else self.parameters | {"results": self.results.name}
-
-    @property
-    def label(self) -> str:
-        step = "" if len(STEPS_OF[self.name]) == 1 else f", {self.step}"
-        return f"service {self.service}{step}: {self.name}"
+UNFINISHED = ".unfinished"
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True)
 class Result:
-    """How a run ended: `succeeded`, `failed` or `skipped`, with the reason, and how long it took."""
+    """How a run ended: `succeeded`, `unchanged`, `failed` or `skipped`, with the reason, and what it cost.
+
+    `seconds` from begin to end, `cell_seconds` of them in the notebook's cells; `peak_memory` of its kernel in MB
+    (None where the system does not tell); `attempts`, more than one where workers died; `worker`, who ran it.
+    """
 
     run: Run
     status: str
     message: str = ""
     seconds: float = 0.0
+    cell_seconds: float = 0.0
+    peak_memory: float | None = None
+    attempts: int = 0
+    worker: str = ""
 
 
-# -- what runs -------------------------------------------------------------------------------------
+# -- all of them -----------------------------------------------------------------------------------
 
-def every_run(study: Study, output: Path, notebooks: Path = NOTEBOOKS) -> list[Run]:
-    """All runs of a study, cleaning first, still without parameters."""
-    services = tuple(study.services)
-    pooled = (POOLED,) if study.published else ()
-    runs_for = dict.fromkeys(STEPS_OF, (*services, POOLED)) | {CLEANING: services, PUBLISHED: pooled}
+@contextmanager
+def alone(study: Study, output: Path) -> Iterator[None]:
+    """Nobody else's batch writes these results meanwhile, and what a killed one left unfinished is gone.
 
-    def run(name: str, service: str, step: str) -> Run:
-        needs = () if name == CLEANING else services if service == POOLED else (service,)
-        folder = output / study.id / service / ("cleaning" if name == CLEANING else step)
-        return Run(notebooks / f"{name}.ipynb", service, step, folder, needs, study)
-
-    return [run(name, service, step) for name, steps in STEPS_OF.items()
-            for service in runs_for[name] for step in steps]
-
-
-def plan(study: Study, output: Path, services: Sequence[str] = (), steps: Sequence[str] = (),
-         names: Sequence[str] = (), notebooks: Path = NOTEBOOKS) -> list[Run]:
-    """The runs of a selection (nothing selected: all of them) and the cleaning whose cohorts they read.
-
-    Raises InputError for a service, step or notebook that does not exist, for a selection that holds
-    nothing, and for a notebook that does not declare what it would be given.
+    Raises InputError where another batch is at work, or the folder cannot be written.
     """
-    services = _chosen("service", services, [*study.services, POOLED])
-    steps = _chosen("step", steps, STEPS)
-    by_number = {name[:2]: name for name in STEPS_OF}
-    names = _chosen("notebook", [by_number.get(name, name) for name in names], list(STEPS_OF))
-    runs = every_run(study, output, notebooks)
-    wanted = [run for run in runs if run.name in names and (
-        run.service in services or POOLED in services if run.name == CLEANING
-        else run.service in services and run.step in steps)]
-    if not wanted:
-        asked = (", ".join(chosen) for chosen in (names, services, steps))
-        raise InputError("nothing to run: {} for {} at {}".format(*asked))
-    read = {service for run in wanted for service in run.needs}
-    chosen = [run for run in runs if run in wanted or (run.name == CLEANING and run.service in read)]
-    declared = {run.notebook: declared_parameters(run.notebook) for run in chosen}
-    return [with_parameters(run, declared[run.notebook]) for run in chosen]
+    from filelock import FileLock, Timeout
 
-
-def _chosen(kind: str, given, valid) -> list[str]:
-    for name in given:
-        if name not in valid:
-            raise InputError(f"no {kind} '{name}'; there are {', '.join(valid)}")
-    return list(given or valid)
-
-
-def declared_parameters(notebook: Path) -> dict:
-    """Names and defaults in the notebook's cell tagged `parameters`; raises InputError unless there is one."""
+    folder = output / study.id
+    lock = FileLock(folder / ".lock", timeout=0)  # the system lets go of it when the process ends, however it ends
     try:
-        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-        tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
-        if len(tagged) != 1:
-            raise InputError(f"{notebook.name}: expected one cell tagged `parameters`, found {len(tagged)}")
-        body = ast.parse("".join(tagged[0]["source"])).body
-        lines = [(getattr(line, "target", None) or line.targets[0], line.value) for line in body
-                 if isinstance(line, ast.Assign | ast.AnnAssign)]
-        return {target.id: ast.literal_eval(value) for target, value in lines}
-    except FileNotFoundError:
-        raise InputError(f"{notebook.name}: no such file in {notebook.parent.name}/") from None
-    except (ValueError, SyntaxError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{notebook.name}: expected a notebook with flat values in its cell tagged "
-                         f"`parameters` ({type(error).__name__})") from None
-
-
-def with_parameters(run: Run, declared: dict) -> Run:
-    """The run with what its notebook is given: study, service, step and results, where it declares them.
-
-    Raises InputError where it does not declare one that its runs differ by, or not as text: papermill
-    would only warn, and every run would show the defaults.
-    """
-    values = {"study": run.study.path.name, "service": run.service, "step": run.step,
-              "results": _relative(run.results.resolve(), run.home)}
-    required = ["study", "results", *(["service"] if run.name != PUBLISHED else []),
-                *(["step"] if len(STEPS_OF[run.name]) > 1 else [])]
-    for name in required:
-        if not isinstance(declared.get(name), str):
-            raise InputError(f"{run.notebook.name}: expected `{name}: str = ...` in its cell tagged "
-                             f"`parameters`; it declares {', '.join(declared) or 'nothing'}")
-    given = {name: value for name, value in values.items() if name in declared}
-    return replace(run, parameters=given)
-
-
-def _relative(path: Path, start: Path) -> str:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise InputError(f"{folder.as_posix()}: another batch is writing there; wait for its end, or choose another "
+                         "--output") from None
+    except OSError as error:
+        raise InputError(f"{folder.as_posix()}: cannot be written ({error.strerror})") from None
     try:
-        return Path(os.path.relpath(path, start)).as_posix()
-    except ValueError:  # another drive on Windows
-        return path.as_posix()
+        shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
+        yield
+        shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
+    finally:
+        lock.release()
 
 
-# -- running it ------------------------------------------------------------------------------------
+def run_all(runs: list[Run], pool: Executor, jobs: int, timeout: float | None = None,
+            fresh: bool = False) -> Iterator[tuple[list[Run], Result | None]]:
+    """Run them in `pool`, at most `jobs` at a time, each after the cleaning it needs; go on after a failure.
 
-def run_all(runs: list[Run], jobs: int) -> Iterator[tuple[list[Run], Result | None]]:
-    """Run them, at most `jobs` at a time, each after the cleaning it needs; go on after a failure.
-
-    Yields whenever something changes: the runs under way, and the Result of the one that ended (None:
-    others were started). A run of which no cohort could be cleaned is skipped.
+    Yields whenever something changes: the runs under way, and the Result of the one that ended (None: others were
+    started). A run whose files are there and would come out the same is `unchanged` and not repeated, unless `fresh`.
+    A run of which no cohort could be cleaned is skipped. `timeout`: seconds for one notebook. Raises OSError, and
+    starts nothing more, where no space is left for the results.
     """
     cleaning = {run.service: run for run in runs if run.name == CLEANING}
     order = TopologicalSorter({run: [cleaning[service] for service in run.needs] for run in runs})
     order.prepare()
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # several kernels share the cores already
-    ready: deque[Run] = deque()
+    ready: list[Run] = []
     running: dict[Future, Run] = {}
     cleaned: set[str] = set()
-    with ThreadPoolExecutor(jobs) as pool:
-        while order.is_active():
-            ready.extend(order.get_ready())
-            while ready and len(running) < jobs:
-                run = ready.popleft()
-                if run.needs and not cleaned.intersection(run.needs):
-                    order.done(run)
-                    yield list(running.values()), skip(run)
-                else:
-                    running[pool.submit(execute, run)] = run
+    while order.is_active():
+        ready = sorted([*ready, *order.get_ready()], key=_first)
+        ended = []
+        while ready and len(running) < jobs:
+            run = ready.pop(0)
+            if run.needs and not cleaned.intersection(run.needs):
+                ended.append(skip(run))
+            elif not fresh and (record := read_record(run)) and is_current(run, record) and is_complete(run, record):
+                ended.append(Result(run, "unchanged"))
+            else:
+                running[pool.submit(execute, run, timeout)] = run
+                continue
+            break  # its end may make others ready
+        else:
             yield list(running.values()), None
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                run = running.pop(future)
-                result = future.result()
-                if run.name == CLEANING and result.status == "succeeded":
-                    cleaned.add(run.service)
-                order.done(run)
-                yield list(running.values()), result
+            ended = [_result(running.pop(future), future) for future in wait(running, None, FIRST_COMPLETED).done]
+        for result in ended:
+            if result.run.name == CLEANING and result.status in ("succeeded", "unchanged"):
+                cleaned.add(result.run.service)
+            order.done(result.run)
+            yield list(running.values()), result
 
+
+def _first(run: Run) -> tuple[bool, int]:
+    """Cleaning, which others wait for, then whatever reads most and so takes longest: a short run ends a batch best."""
+    return run.name != CLEANING, -len(run.needs)
+
+
+def _result(run: Run, future: Future) -> Result:
+    """What a run says of its end; or, where its worker could not even say that, that it failed."""
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, OSError) and error.errno in NO_SPACE:
+        raise error
+    return Result(run, "failed", f"{type(error).__name__}: {' '.join(str(error).split())}")
+
+
+def account(study: Study, results: list[Result], started: datetime) -> str:
+    """The content of run.json: for each run how it ended and what it cost, in seconds and MB."""
+    ended = datetime.now(UTC)
+    return json.dumps({
+        "study": study.id,
+        "started": started.isoformat(timespec="seconds"), "ended": ended.isoformat(timespec="seconds"),
+        "seconds": round((ended - started).total_seconds(), 2), "cores": cores(),
+        "runs": [{
+            "notebook": result.run.name, "service": result.run.service, "step": result.run.step,
+            "status": result.status, "message": result.message, "seconds_in_cells": result.cell_seconds,
+            "seconds_outside_cells": round(result.seconds - result.cell_seconds, 2),
+            "peak_memory_mb": result.peak_memory, "attempts": result.attempts, "worker": result.worker,
+        } for result in results],
+    }, indent=1, ensure_ascii=False)
+
+
+def cores() -> int:
+    """How many cores this process may use: under a job scheduler fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+# -- one of them -----------------------------------------------------------------------------------
 
 def skip(run: Run) -> Result:
     """Leave a run out because no cohort is there for it; what an earlier run left goes with it."""
     message = f"{CLEANING} failed for {', '.join(run.needs)}"
     try:
-        _remove(run.folder, run)
-    except (OSError, InputError) as error:
-        message += f"; results of an earlier run are still there ({error})"
+        _within(run)
+        shutil.rmtree(run.folder, ignore_errors=True)
+    except InputError as error:
+        message += f"; {error}"
     return Result(run, "skipped", without_machine_paths(message, (run.home.parent, run.results.resolve())))
 
 
-def execute(run: Run) -> Result:
-    """Run one notebook. It leaves the executed notebook and its provenance, and tables only on success."""
-    started = time.perf_counter()
+def execute(run: Run, timeout: float | None = None) -> Result:
+    """Run one notebook. It leaves the executed notebook, its page and its provenance, and tables only on success.
+
+    Raises OSError where no space is left for what it would leave; what an earlier run left then stays.
+    """
+    started, attempt, cell_seconds, memory = time.perf_counter(), 1, 0.0, None
     folders = (run.home, run.home.parent, run.results.resolve())
     record = {"notebook": run.notebook.name, "service": run.service, "step": run.step,
               "parameters": run.shown_parameters, "versions": versions(), "git": commit()}
     try:
-        import nbformat
-
-        record["inputs"] = input_hashes(run)
-        clear(run)
-        executed = _executed(run)
-        message = without_machine_paths(_error(executed), folders)
-        if message:
-            clear(run, whole_service=run.name == CLEANING)
-        write(run.target, nbformat.writes(without_machine_paths(executed, folders)))
-    except Exception as error:  # no space left, a locked file: this run has failed, the others go on
-        message = without_machine_paths(f"{type(error).__name__}: {error}", folders)
-    result = Result(run, "failed" if message else "succeeded", message, round(time.perf_counter() - started, 2))
-    record |= {"status": result.status, "message": message, "seconds": result.seconds,
-               "finished": datetime.now(UTC).isoformat(timespec="seconds")}
-    with suppress(OSError):
-        write(run.target.with_suffix(".provenance.json"), json.dumps(record, indent=2, ensure_ascii=False))
-    return result
-
-
-def input_hashes(run: Run) -> dict[str, str]:
-    """The SHA-256 of the notebook and of every file that the run reads, by name."""
-    study = run.study
-    cohorts = [run.folder.parents[1] / service / "cleaning" / "cohort.parquet" for service in run.needs]
-    files = [run.notebook, study.path, *RULE_FILES, *cohorts]
-    if run.name == CLEANING:
-        service = study.services[run.service]
-        files += [service.file, *([service.columns] if service.columns else [])]
-    if run.name == PUBLISHED:
-        files.append(study.published)
-    return hashes(files, [run.results, PROJECT, run.home, run.home.parent])
+        with _work_folder(run) as (work, attempt):
+            record["inputs"] = input_hashes(run)
+            _link_cohorts(run, work)
+            notebook, memory = _executed(run, work, timeout)
+            cell_seconds = _cell_seconds(notebook)
+            text, message = _without_traces(notebook, run, work, folders)
+            _raise_if_no_space(message)
+            made = work / run.folder.relative_to(run.results)
+            if message:
+                shutil.rmtree(made, ignore_errors=True)
+            _write_documents(run, made, text)
+            status, seconds = "failed" if message else "succeeded", round(time.perf_counter() - started, 2)
+            outputs = hashes([file for file in sorted(made.rglob("*")) if file.is_file()], [made])
+            record |= {"status": status, "message": message, "seconds": seconds, "outputs": outputs,
+                       "finished": datetime.now(UTC).isoformat(timespec="seconds")}
+            write(made / run.record.name, json.dumps(record, indent=1, ensure_ascii=False))
+            _move_into_place(run, made, whole_service=bool(message) and run.name == CLEANING)
+    except Exception as error:  # a locked file, a folder that may not be written: this run has failed, others go on
+        if isinstance(error, OSError) and error.errno in NO_SPACE:
+            raise
+        status, message = "failed", without_machine_paths(f"{type(error).__name__}: {error}", folders)
+    return Result(run, status, message, round(time.perf_counter() - started, 2), round(cell_seconds, 2),
+                  memory, attempt, _worker())
 
 
-def clear(run: Run, whole_service: bool = False) -> None:
-    """Remove what an earlier run left. Without a cohort nothing else of that service may stay either."""
-    if run.name == CLEANING:
-        _remove(run.folder.parent if whole_service else run.folder, run)
-        return
-    own = [run.target.with_suffix(suffix) for suffix in (".ipynb", ".html", ".provenance.json")]
-    for folder, pattern in product(("tables", "figures"), OUTPUTS_OF[run.name]):
-        own += (run.folder / folder).glob(pattern)
-    for file in own:
-        file.unlink(missing_ok=True)
+def _worker() -> str:
+    """The name of the Dask worker that this is; `local` elsewhere."""
+    if "distributed" in sys.modules:
+        from distributed import get_worker
+
+        with suppress(ValueError):
+            return str(get_worker().name)
+    return "local"
 
 
-def _remove(folder: Path, run: Run) -> None:
+@contextmanager
+def _work_folder(run: Run) -> Iterator[tuple[Path, int]]:
+    """An empty folder for this run, and the number of this attempt: a worker that died has left its own behind."""
+    place = _within(run) / UNFINISHED
+    attempt = 1
+    while True:
+        work = place / f"{run.service}-{run.step}-{run.name}.{attempt}"
+        try:
+            work.mkdir(parents=True)
+            break
+        except FileExistsError:
+            attempt += 1
+    try:
+        yield work, attempt
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _within(run: Run) -> Path:
+    """The study's folder of results; InputError where the run's own folder leads out of it, through a link."""
     root = (run.results / run.study.id).resolve()
-    if folder.exists():
-        if root not in folder.resolve().parents:
-            raise InputError(f"{folder.as_posix()} leads out of the results folder and is left alone")
-        shutil.rmtree(folder)
+    if root not in run.folder.resolve().parents:
+        raise InputError(f"{run.folder.as_posix()} leads out of the results folder and is left alone")
+    return root
+
+
+def _link_cohorts(run: Run, work: Path) -> None:
+    """Put the cohorts that the run reads where the notebook looks for them: under its own `results`."""
+    for cohort in cohorts(run):
+        if cohort.is_file():
+            place = work / cohort.relative_to(run.results)
+            place.parent.mkdir(parents=True)
+            try:
+                os.link(cohort, place)
+            except OSError:  # a file system without links
+                shutil.copyfile(cohort, place)
+
+
+def _without_traces(notebook, run: Run, work: Path, folders: tuple[Path, ...]) -> tuple[str, str]:
+    """The executed notebook as text and why it failed (empty: it did not), as if it had run in its final place."""
+    from nbformat import v4
+
+    for holder in (notebook, *notebook.cells):
+        for key in ("papermill", "execution"):
+            holder.metadata.pop(key, None)
+    for cell in notebook.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.id = "injected-parameters"  # papermill draws one at random: no two runs would give the same file
+    here, there = relative(work, run.home), run.shown_parameters["results"]
+    message = without_machine_paths(_error(notebook), folders).replace(here, there)
+    return v4.writes(without_machine_paths(notebook, folders)).replace(here, there), message
+
+
+def _raise_if_no_space(message: str) -> None:
+    for code in NO_SPACE:
+        if f"[Errno {code}]" in message:
+            raise OSError(code, os.strerror(code))
+
+
+def _write_documents(run: Run, made: Path, text: str) -> None:
+    from durability_utils.report import page
+
+    write(made / run.target.name, text)
+    write(made / run.target.with_suffix(".html").name, page(text, run))
+
+
+def _move_into_place(run: Run, made: Path, whole_service: bool) -> None:
+    """Move what a run has made to where it belongs, the provenance last, and remove what an earlier run left.
+
+    Without a cohort nothing else of that service may stay either.
+    """
+    _within(run)
+    run.record.unlink(missing_ok=True)  # from here until its return the run counts as unfinished
+    files = [file.relative_to(made) for file in made.rglob("*") if file.is_file()]
+    for old in _outputs(run):
+        if old.relative_to(run.folder) not in files:
+            old.unlink(missing_ok=True)
+    if whole_service:
+        shutil.rmtree(run.folder.parent, ignore_errors=True)
+    for name in sorted(files, key=lambda name: name.name == run.record.name):
+        (run.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (made / name).replace(run.folder / name)
+
+
+def _outputs(run: Run) -> list[Path]:
+    """The files of this run that stand in its folder."""
+    own = [run.target, run.target.with_suffix(".html")]
+    found = [file for folder in (".", "tables", "figures")[run.name != CLEANING:]
+             for pattern in OUTPUTS_OF[run.name] for file in (run.folder / folder).glob(pattern)]
+    return [file for file in own + found if file.is_file()]
 
 
 # -- papermill and what it leaves ------------------------------------------------------------------
 
-def _executed(run: Run):
-    """The executed notebook without papermill's metadata, with its error where it stopped."""
+def _executed(run: Run, work: Path, timeout: float | None):
+    """The executed notebook, with its error where it stopped, and its kernel's peak memory in MB."""
     execute_notebook, remove_error_markers, execution_error = _papermill()
-    import nbformat
+    from nbformat import v4
+
+    from durability_utils.kernels import WarmKernel
 
     kept = []
+    deadline = None if timeout is None else time.monotonic() + timeout
     # papermill has the error in the notebook too. The folder holds the kernel's sockets.
     with suppress(execution_error), TemporaryDirectory(prefix="kernel-") as sockets:
+        connection = f"{sockets}/kernel.json"
         execute_notebook(
-            nbformat.read(run.notebook, as_version=4), None, run.parameters,
-            engine_name="durability", kept=kept, kernel_name="python3", language="python",
+            v4.reads(run.notebook.read_text(encoding="utf-8")), None,
+            run.parameters | {"results": relative(work, run.home)},
+            engine_name="durability", kept=kept, deadline=deadline, kernel_name="python3", language="python",
+            # nobody reads half a notebook, and a kernel that has nothing left to say need not be asked to leave
             progress_bar=False, request_save_on_cell_execute=False, shutdown_kernel="immediate",
             # papermill's own `cwd` changes the directory of the whole process, so of the other threads
             resources={"metadata": {"path": str(run.home)}},
-            config=_private(sockets), extra_arguments=["--log-level=ERROR"],
+            config=_private(sockets, connection), extra_arguments=["--log-level=ERROR"],
         )
-    notebook = remove_error_markers(kept[0])
-    given, shown = (values.get("results", "") for values in (run.parameters, run.shown_parameters))
-    for cell in notebook.cells:
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.source = cell.source.replace(f'"{given}"', f'"{shown}"')
-    for holder in (notebook, *notebook.cells):
-        for key in ("papermill", "execution"):
-            holder.metadata.pop(key, None)
-    return notebook
+    return remove_error_markers(kept[0]), WarmKernel.peaks.pop(connection, None)
 
 
-def _private(sockets: str):
+def _private(sockets: str, connection: str):
     """A kernel on socket files of this user: to a TCP port another user of a shared host could listen."""
     from traitlets.config import Config
 
-    return Config(KernelManager={} if os.name == "nt" else {"transport": "ipc", "ip": f"{sockets}/s"})
+    places = {} if os.name == "nt" else {"transport": "ipc", "ip": f"{sockets}/s"}
+    return Config(KernelManager={"connection_file": connection} | places)
 
 
 @cache
 def _papermill():
     """What is used of papermill, imported when the first notebook runs: it costs a second."""
+    from durability_utils.kernels import use_warm_kernels
+
+    use_warm_kernels()  # first: they warm up while this process imports the rest, the report's libraries too
     # jsonschema would compile grammars with it, for another second, that no notebook needs
     sys.modules.setdefault("rfc3987_syntax", None)
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
@@ -344,12 +360,18 @@ def _papermill():
     from papermill.exceptions import PapermillExecutionError
     from papermill.execute import execute_notebook, remove_error_markers
 
+    from durability_utils import report
+
+    report.warm_up()
+
     class Engine(NBClientEngine):
-        """papermill's own engine, except that a kernel that dies costs its cell and not the notebook."""
+        """papermill's own engine, except that a kernel that dies or takes too long costs its cell, not the notebook."""
 
         @classmethod
-        def execute_managed_notebook(cls, nb_man, kernel_name, kept, **options):
+        def execute_managed_notebook(cls, nb_man, kernel_name, kept, deadline, **options):
             kept.append(nb_man.nb)
+            if deadline is not None:
+                options["timeout_func"] = lambda cell: max(0.01, deadline - time.monotonic())
             try:
                 super().execute_managed_notebook(nb_man, kernel_name, **options)
             except Exception as error:
@@ -363,6 +385,13 @@ def _papermill():
     return execute_notebook, remove_error_markers, PapermillExecutionError
 
 
+def _cell_seconds(notebook) -> float:
+    """Seconds that the kernel worked on cells, by its own clock."""
+    times = [cell.metadata.get("execution", {}) for cell in notebook.cells]
+    ends = [(cell["iopub.status.busy"], cell["shell.execute_reply"]) for cell in times if "shell.execute_reply" in cell]
+    return sum((datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds() for begin, end in ends)
+
+
 def _error(notebook) -> str:
     """Why the notebook did not come to its end, in one line; empty where it did."""
     cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
@@ -372,6 +401,8 @@ def _error(notebook) -> str:
             return text
         if output.ename == "DeadKernelError":
             return "the kernel died (out of memory, or a library crashed)"
+        if output.ename == "CellTimeoutError":
+            return "it took longer than --timeout allows"
         return f"{output.ename}: {text}" if text else output.ename
     return "" if all(cell.execution_count for cell in cells) else "the notebook stopped before its end"
 

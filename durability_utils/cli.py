@@ -2,19 +2,21 @@
 
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 import durability_utils
-from durability_utils import batch
-from durability_utils.batch import Result, Run
+from durability_utils import batch, plan
+from durability_utils.batch import Result
 from durability_utils.errors import InputError
 from durability_utils.parameters import read_yaml
+from durability_utils.plan import Run
 from durability_utils.study import Study, read_study
 
 app = typer.Typer(help=durability_utils.__doc__, no_args_is_help=True, add_completion=False,
@@ -26,37 +28,64 @@ Services = Annotated[list[str], typer.Option("--service", help="Only this servic
 Steps = Annotated[list[str], typer.Option("--step", help="Only this step: all, step2 or step3; may be repeated.")]
 Notebooks = Annotated[list[str], typer.Option("--notebook", help="Only this notebook, by name or number (03); "
                                               "may be repeated. Cleaning runs with whatever needs it.")]
-Jobs = Annotated[int, typer.Option(min=1, help="Notebooks at a time.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Notebooks at a time, on this machine.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Run again what would come out the same, too.")]
+Timeout = Annotated[float | None, typer.Option(min=1, help="Seconds after which a notebook has failed.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing unless something fails, for cron.")]
+Scheduler = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run on a Dask cluster: tcp://host:8786")]
 RESULTS = Path("results")
-CORES = os.cpu_count() or 1
+JOBS = batch.cores() + 2  # while kernels start and end others work
 
 
 @app.command()
 def run(study_file: StudyFile, output: Output = RESULTS, service: Services = (), step: Steps = (),
-        notebook: Notebooks = (), jobs: Jobs = CORES) -> None:
-    """Run the notebooks and write a report. Exit code 1: something failed; 2: nothing could be run."""
-    with _refusals():
-        study = read_study(study_file)
-        runs = batch.plan(study, output, service, step, notebook, batch.NOTEBOOKS)
-        output.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
-    from durability_utils import report  # statsmodels comes with it: not for `list` and `--help`
+        notebook: Notebooks = (), jobs: Jobs = JOBS, fresh: Fresh = False, timeout: Timeout = None,
+        quiet: Quiet = False, scheduler: Scheduler = None) -> None:
+    """Run the notebooks and write a report; what would come out the same is not run again.
 
-    report.index_path(study, output).unlink(missing_ok=True)
-    results = []
-    with _progress(len(runs)) as show:
-        for running, result in batch.run_all(runs, jobs):
-            if result:
-                results.append(result)
-            show(running, result)
-            if result and result.run.target.is_file():
-                report.write_page(result.run)
-    report.write_index(study, output, results)
-    for result in results:
-        if result.status == "failed":
-            typer.echo(_failure(result), err=True)
-    _sum_up(study, output, results, time.monotonic() - started)
-    raise typer.Exit(int(any(result.status != "succeeded" for result in results)))
+    Exit code 1: something failed; 2: nothing could be run; 130: stopped by Ctrl-C.
+    """
+    started = datetime.now(UTC)
+    with ExitStack() as held:
+        with _refusals():
+            if scheduler:  # the other machines know the shared folder by its whole path only
+                study_file, output = study_file.resolve(), output.resolve()
+            study = read_study(study_file)
+            runs = plan.plan(study, output, service, step, notebook, plan.NOTEBOOKS)
+            pool, jobs = _pool(scheduler, jobs, len(runs))
+            held.enter_context(batch.alone(study, output))
+            for file in (_index(study, output), _account(study, output)):
+                file.unlink(missing_ok=True)
+        results = []
+        try:
+            with _progress(len(runs), quiet) as show:
+                for running, result in batch.run_all(runs, pool, jobs, timeout, fresh):
+                    results += [result] if result else []
+                    show(running, result)
+            _conclude(study, output, results, started, quiet)
+        except KeyboardInterrupt:
+            _stop(f"stopped after {len(results)} of {len(runs)}; the same command runs the rest", 130)
+        except OSError as error:
+            _stop(f"{study.id}: the results cannot be written ({error.strerror or error}); what stands there is "
+                  "complete, and the same command runs the rest", 1)
+    raise typer.Exit(int(any(result.status in ("failed", "skipped") for result in results)))
+
+
+def _pool(scheduler: str | None, jobs: int, runs: int) -> tuple[Executor, int]:
+    """Who runs the notebooks, and how many it is given at a time: a cluster all that can run, and it queues them."""
+    if scheduler is None:
+        return ThreadPoolExecutor(jobs), jobs
+    from durability_utils.cluster import workers
+
+    return workers(scheduler), runs
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    """End at once: kernels end with this process, and what they have not finished is run next time."""
+    typer.echo(message, err=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 @app.command("list")
@@ -64,7 +93,7 @@ def list_runs(study_file: StudyFile, output: Output = RESULTS, service: Services
               notebook: Notebooks = ()) -> None:
     """List what would run, and where each executed notebook would lie."""
     with _refusals():
-        runs = batch.plan(read_study(study_file), output, service, step, notebook, batch.NOTEBOOKS)
+        runs = plan.plan(read_study(study_file), output, service, step, notebook, plan.NOTEBOOKS)
     for planned in runs:
         typer.echo(f"{planned.name:<25} {planned.service:<12} {planned.step:<6} {planned.target.as_posix()}")
     typer.echo(f"{len(runs)} runs")
@@ -125,24 +154,52 @@ def _first(rows: list[int], most: int = 5) -> str:
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Callable[[list[Run], Result | None], None]]:
+def _progress(total: int, quiet: bool) -> Iterator[Callable[[list[Run], Result | None], None]]:
     """A function that shows how far the batch is: a bar in a terminal, else one line a finished run."""
+    from rich import progress as rich
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+    columns = (rich.BarColumn(), rich.MofNCompleteColumn(), rich.TimeRemainingColumn(), rich.TextColumn("left"),
+               rich.TextColumn("{task.description}", markup=False))
     done = 0
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+    with rich.Progress(*columns, console=Console(stderr=True), disable=quiet or not sys.stderr.isatty()) as progress:
         task = progress.add_task("", total=total)
 
         def show(running: list[Run], result: Result | None) -> None:
             nonlocal done
             done += result is not None
             progress.update(task, completed=done, description="; ".join(run.label for run in running))
-            if result and progress.disable:
+            if result and result.status != "unchanged" and progress.disable and not quiet:
                 typer.echo(f"{done}/{total} {result.run.label} {result.status} {result.seconds:.1f} s", err=True)
 
         yield show
+
+
+def _conclude(study: Study, output: Path, results: list[Result], started: datetime, quiet: bool) -> None:
+    """Write report and account, and say in a few lines how it went."""
+    from durability_utils import report  # statsmodels comes with it: not for `list` and `--help`
+
+    everything = plan.every_run(study, output, plan.NOTEBOOKS)
+    batch.write(_index(study, output), report.index(study, output, everything, results))
+    batch.write(_account(study, output), batch.account(study, results, started))
+    for result in results:
+        if result.status == "failed":
+            typer.echo(_failure(result), err=True)
+        log = report.read_table(result.run.folder / "cleaning_log.csv") if result.run.name == plan.CLEANING else []
+        if {row["rule"]: row["rows"] for row in log}.get("rows_in_cohort") == "0":
+            typer.echo(f"service {result.run.service}: every row was refused, nobody is in its cohort; "
+                       f"{(result.run.folder / 'rejected.csv').as_posix()} says why", err=True)
+    if quiet:
+        return
+    statuses = [result.status for result in results]
+    shown = ("succeeded", "failed", "skipped", *(["unchanged"] if "unchanged" in statuses else []))
+    counts = ", ".join(f"{statuses.count(status)} {status}" for status in shown)
+    typer.echo(f"{counts} in {(datetime.now(UTC) - started).total_seconds():.1f} s")
+    published = report.published_counts(results)
+    if published:
+        typer.echo(f"{published['agrees']} of {published['agrees'] + published['differs']} published figures "
+                   f"reproduced; in {published['paper_contradicts_itself']} places the paper contradicts itself")
+    typer.echo(f"report: {_index(study, output).as_posix()}")
 
 
 def _failure(result: Result) -> str:
@@ -150,19 +207,9 @@ def _failure(result: Result) -> str:
     return f"{result.run.label} failed: {message} ({result.run.target.as_posix()})"
 
 
-def _sum_up(study: Study, output: Path, results: list[Result], seconds: float) -> None:
-    from durability_utils import report
+def _index(study: Study, output: Path) -> Path:
+    return output / study.id / "index.html"
 
-    for result in results:
-        log = report.read_table(result.run.folder / "cleaning_log.csv") if result.run.name == batch.CLEANING else []
-        if {row["rule"]: row["rows"] for row in log}.get("rows_in_cohort") == "0":
-            typer.echo(f"service {result.run.service}: every row was refused, nobody is in its cohort; "
-                       f"{(result.run.folder / 'rejected.csv').as_posix()} says why", err=True)
-    statuses = [result.status for result in results]
-    counts = ", ".join(f"{statuses.count(status)} {status}" for status in ("succeeded", "failed", "skipped"))
-    typer.echo(f"{counts} in {seconds:.1f} s")
-    published = report.published_counts(results)
-    if published:
-        typer.echo(f"{published['agrees']} of {published['agrees'] + published['differs']} published figures "
-                   f"reproduced; in {published['paper_contradicts_itself']} places the paper contradicts itself")
-    typer.echo(f"report: {report.index_path(study, output).as_posix()}")
+
+def _account(study: Study, output: Path) -> Path:
+    return output / study.id / "run.json"

@@ -1,23 +1,45 @@
 """What a result was made from: hashes of what it read, versions of what made it."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import requires, version
 from pathlib import Path
 
-PROJECT = Path(__file__).parents[1]
+PACKAGE = Path(__file__).parent
+PROJECT = PACKAGE.parent
 
 
 def hashes(files: list[Path], bases: list[Path]) -> dict[str, str]:
     """The SHA-256 of every file that is there, by its name (see `name_below`)."""
-    return {name_below(file, bases): hashlib.sha256(file.read_bytes()).hexdigest()
-            for file in files if file.is_file()}
+    found = {}
+    for file in files:
+        with suppress(OSError):
+            state = file.stat()
+            found[name_below(file, bases)] = _hash(file, state.st_ino, state.st_mtime_ns, state.st_size)
+    return found
+
+
+@cache
+def _hash(file: Path, *state: int) -> str:
+    """Read once as long as nobody has written to it: many runs read the same files."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+@cache
+def own_code() -> dict[str, str]:
+    """One SHA-256 over all modules and templates of this package."""
+    files = sorted([*PACKAGE.glob("*.py"), *PACKAGE.glob("*.html")])
+    listing = json.dumps(hashes(files, [PACKAGE]))
+    return {PACKAGE.name: hashlib.sha256(listing.encode()).hexdigest()}
 
 
 def name_below(file: Path, bases: list[Path]) -> str:

@@ -4,20 +4,20 @@ Pages open without a network: style and images stand in the file, and a content 
 """
 
 import csv
-import json
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from durability_utils.batch import CLEANING, POOLED, PUBLISHED, STEPS_OF, Result, Run, every_run, input_hashes, write
+from durability_utils.batch import Result
+from durability_utils.plan import CLEANING, POOLED, PUBLISHED, STEPS_OF, Run, is_current, read_record
 from durability_utils.proportions import proportion
 from durability_utils.provenance import commit, versions
 from durability_utils.study import STEPS, Study
 
 STEP_NAMES = {"all": "all steps", "step2": "step 2", "step3": "step 3"}
-STATUS_NAMES = {"succeeded": "", "failed": "failed", "skipped": "skipped", "outdated": "out of date",
+STATUS_NAMES = {"succeeded": "", "unchanged": "", "failed": "failed", "skipped": "skipped", "outdated": "out of date",
                 "not_run": "not run"}
 RESPONSE = ("discharged", "consented", "either_follow_up")
 OUTCOMES = {"improvement": "reliable_improvement", "recovery": "reliable_recovery"}
@@ -28,19 +28,24 @@ _pages = Environment(loader=PackageLoader("durability_utils", "."), autoescape=T
 
 # -- one page a notebook ---------------------------------------------------------------------------
 
-def write_page(run: Run) -> None:
-    """Write the executed notebook as a page without code beside it."""
-    import nbformat
+def page(executed: str, run: Run) -> str:
+    """The executed notebook (its JSON) as a page without code."""
+    from nbformat import v4
 
-    notebook = nbformat.read(run.target, as_version=4)
+    notebook = v4.reads(executed)
     for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
         if output.output_type == "error":  # a traceback is code; the notebook keeps it
             output.traceback = [f"{output.ename}: {output.evalue}"]
     body, _ = _exporter().from_notebook_node(notebook)
-    page = _pages.get_template("report_page.html").render(
+    return _pages.get_template("report_page.html").render(
         title=notebook_title(run.name), study=run.study.title, synthetic=is_synthetic(run.study), body=body,
         service=service_name(run.service), step=STEP_NAMES[run.step], notebook=run.target.name)
-    write(run.target.with_suffix(".html"), page)
+
+
+def warm_up() -> None:
+    """Import what pages and rates need while nobody waits for it: two seconds."""
+    _exporter()
+    proportion(1, 2)
 
 
 @cache
@@ -54,15 +59,11 @@ def _exporter():
 
 # -- the page that leads to them -------------------------------------------------------------------
 
-def index_path(study: Study, output: Path) -> Path:
-    return output / study.id / "index.html"
-
-
-def write_index(study: Study, output: Path, results: list[Result]) -> Path:
-    """Write index.html from what stands on disk, and from `results` where nothing does; returns its path."""
+def index(study: Study, output: Path, runs: list[Run], results: list[Result]) -> str:
+    """The page that leads to the others: `results`, and for the study's other runs what an earlier one left on disk."""
     found = {result.run.target: result for result in results}
-    latest = [found.get(run.target) or recorded(run) for run in every_run(study, output)]
-    page = _pages.get_template("report_index.html").render(
+    latest = [found.get(run.target) or recorded(run) for run in runs]
+    return _pages.get_template("report_index.html").render(
         study=study, synthetic=is_synthetic(study), rows=[
             _row(study, output, service, step, latest)
             for service in (POOLED, *study.services) for step in STEPS],
@@ -73,25 +74,22 @@ def write_index(study: Study, output: Path, results: list[Result]) -> Path:
                    if result.run.name == CLEANING and result.status == "failed"],
         published=published_counts(latest), versions=versions(), git=commit(),
         finished=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"))
-    write(index_path(study, output), page)
-    return index_path(study, output)
 
 
 def recorded(run: Run) -> Result:
     """How an earlier run ended by its provenance; `outdated` where its inputs have changed since."""
-    try:
-        record = json.loads(run.target.with_suffix(".provenance.json").read_text(encoding="utf-8"))
-        status, message, seconds, inputs = (record[key] for key in ("status", "message", "seconds", "inputs"))
-    except (OSError, ValueError, KeyError):
+    record = read_record(run)
+    if not record:
         return Result(run, "not_run")
-    if status == "succeeded" and inputs != input_hashes(run):
-        return Result(run, "outdated", "what it read has changed since; run it again", seconds)
-    return Result(run, status, message, seconds)
+    if record["status"] == "succeeded" and not is_current(run, record):
+        return Result(run, "outdated", "what it was made from has changed since; run it again", record["seconds"])
+    return Result(run, record["status"], record["message"], record["seconds"])
 
 
 def published_counts(results: list[Result]) -> dict[str, int] | None:
     """How many published figures have each verdict; None where these results hold no good comparison."""
-    folders = [result.run.folder for result in results if (result.run.name, result.status) == (PUBLISHED, "succeeded")]
+    folders = [result.run.folder for result in results
+               if result.run.name == PUBLISHED and result.status in ("succeeded", "unchanged")]
     rows = read_table(folders[0] / "tables" / "published_figures.csv") if folders else []
     verdicts = [row["verdict"] for row in rows]
     return {name: verdicts.count(name) for name in ("agrees", "differs", "paper_contradicts_itself")} if rows else None

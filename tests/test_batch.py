@@ -1,25 +1,21 @@
-"""Which notebooks run, in what order, and what is left when one of them fails."""
+"""In what order notebooks run, what is left when one of them fails or is stopped, and what is not run again."""
 
+import errno
 import json
-import re
-from fnmatch import fnmatch
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell
-from tiny_study import make_notebook, make_study
+from tiny_study import make_study
 
-from durability_utils import batch
+from durability_utils import batch, plan
 from durability_utils.errors import InputError
-from durability_utils.study import STEPS
 
 
-def labels(runs):
-    return {(run.name[:2], run.service, run.step) for run in runs}
-
-
-def run_all(runs, jobs=2):
-    return {run_key(result.run): result for _, result in batch.run_all(runs, jobs) if result}
+def run_all(runs, jobs=2, **options):
+    with ThreadPoolExecutor(jobs) as pool:
+        return {run_key(result.run): result for _, result in batch.run_all(runs, pool, jobs, **options) if result}
 
 
 def run_key(run):
@@ -31,89 +27,15 @@ def study(tmp_path):
     return make_study(tmp_path, {"A": "fine", "B": "fine"}, published=True)
 
 
-class TestPlan:
-    def test_everything(self, study, tmp_path):
-        runs = batch.plan(study[0], tmp_path / "results", notebooks=study[1])
-        everyone = ("A", "B", "all")
-        assert labels(runs) == (
-            {("01", service, "all") for service in ("A", "B")}
-            | {(name, service, "all") for name in ("02", "05") for service in everyone}
-            | {(name, service, step) for name in ("03", "04") for service in everyone for step in STEPS}
-            | {("06", "all", "all")}
-        )
-        assert len(runs) == 27
-        folders = {run_key(run): run.folder.relative_to(tmp_path / "results").as_posix() for run in runs}
-        assert folders["01", "A", "all"] == "durability_2016/A/cleaning"
-        assert folders["03", "all", "step2"] == "durability_2016/all/step2"
-
-    def test_a_study_without_published_figures_compares_none(self, tmp_path):
-        study, notebooks = make_study(tmp_path, {"A": "fine"})
-        assert "06" not in {name for name, *_ in labels(batch.plan(study, tmp_path, notebooks=notebooks))}
-
-    def test_parameters_are_those_declared_and_hold_no_machine_path(self, study, tmp_path):
-        runs = {run_key(run): run for run in batch.plan(study[0], tmp_path / "results", notebooks=study[1])}
-        assert runs["03", "B", "step3"].parameters == {
-            "study": "durability_2016.yaml", "service": "B", "step": "step3", "results": "../results"}
-        assert runs["06", "all", "all"].parameters == {"study": "durability_2016.yaml", "results": "../results"}
-
-    @pytest.mark.parametrize("selection, expected", [
-        ({"services": ["A"], "names": ["03"], "steps": ["step2"]}, {("01", "A", "all"), ("03", "A", "step2")}),
-        ({"services": ["all"], "names": ["02_response_rates"]},
-         {("01", "A", "all"), ("01", "B", "all"), ("02", "all", "all")}),
-        ({"names": ["01"]}, {("01", "A", "all"), ("01", "B", "all")}),
-        ({"services": ["B"], "names": ["01_cleaning"], "steps": ["step2"]}, {("01", "B", "all")}),
-        ({"services": ["B"], "steps": ["step3"]}, {("01", "B", "all"), ("03", "B", "step3"), ("04", "B", "step3")}),
-        ({"names": ["06"]}, {("01", "A", "all"), ("01", "B", "all"), ("06", "all", "all")}),
-    ])
-    def test_a_selection_brings_the_cleaning_that_it_reads(self, study, tmp_path, selection, expected):
-        assert labels(batch.plan(study[0], tmp_path, notebooks=study[1], **selection)) == expected
-
-    @pytest.mark.parametrize("selection, message", [
-        ({"services": ["Z"]}, "no service 'Z'; there are A, B, all"),
-        ({"steps": ["step4"]}, "no step 'step4'; there are all, step2, step3"),
-        ({"names": ["07"]}, "no notebook '07'; there are 01_cleaning, 02_response_rates"),
-        ({"names": ["02"], "steps": ["step2"]}, "nothing to run: 02_response_rates for A, B, all at step2"),
-    ])
-    def test_what_does_not_exist_is_refused(self, study, tmp_path, selection, message):
-        with pytest.raises(InputError, match=message):
-            batch.plan(study[0], tmp_path, notebooks=study[1], **selection)
-
-    def test_a_notebook_that_would_ignore_its_parameters_is_refused(self, study, tmp_path):
-        nbformat.write(make_notebook("x", "1", "study", "results"), study[1] / "05_representativeness.ipynb")
-        with pytest.raises(InputError, match=r"05_representativeness\.ipynb: expected `service: str"):
-            batch.plan(study[0], tmp_path, notebooks=study[1])
-
-    def test_two_cells_tagged_parameters_are_refused(self, study, tmp_path):
-        notebook = make_notebook("x", "1", "study", "service", "results")
-        notebook.cells.append(new_code_cell(notebook.cells[1].source, metadata={"tags": ["parameters"]}))
-        nbformat.write(notebook, study[1] / "01_cleaning.ipynb")
-        with pytest.raises(InputError, match="expected one cell tagged `parameters`, found 2"):
-            batch.plan(study[0], tmp_path, notebooks=study[1])
-
-    @pytest.mark.parametrize("source, message", [
-        ("study = 1 +", "SyntaxError"), ("study = open('x')", "ValueError"), ("study: str", "ValueError|TypeError"),
-    ])
-    def test_parameters_that_are_no_flat_values_are_refused(self, tmp_path, source, message):
-        notebook = make_notebook("x", "1")
-        notebook.cells[1].source = source
-        nbformat.write(notebook, tmp_path / "x.ipynb")
-        with pytest.raises(InputError, match=f"x.ipynb: expected a notebook with flat values.*({message})"):
-            batch.declared_parameters(tmp_path / "x.ipynb")
-
-    def test_a_notebook_that_is_not_there_is_named(self, tmp_path):
-        with pytest.raises(InputError, match=r"x\.ipynb: no such file in"):
-            batch.declared_parameters(tmp_path / "x.ipynb")
-
-
 class TestOrder:
     @pytest.fixture
-    def plan(self, study, tmp_path):
-        return batch.plan(study[0], tmp_path / "results", notebooks=study[1])
+    def runs(self, study, tmp_path):
+        return plan.plan(study[0], tmp_path / "results", notebooks=study[1])
 
     def fake(self, monkeypatch, failing=()):
         done = []
 
-        def execute(run):
+        def execute(run, timeout):
             done.append(run_key(run))
             return batch.Result(run, "failed" if run_key(run) in failing else "succeeded")
 
@@ -121,38 +43,39 @@ class TestOrder:
         return done
 
     @pytest.mark.parametrize("jobs", [1, 4])
-    def test_cleaning_comes_before_what_reads_it(self, plan, monkeypatch, jobs):
+    def test_cleaning_comes_before_what_reads_it(self, runs, monkeypatch, jobs):
         done = self.fake(monkeypatch)
-        results = run_all(plan, jobs)
-        assert len(results) == len(done) == len(plan)
+        results = run_all(runs, jobs)
+        assert len(results) == len(done) == len(runs)
         for key in done:
             needed = ("A", "B") if key[1] == "all" else (key[1],)
             if key[0] != "01":
                 assert all(done.index(("01", service, "all")) < done.index(key) for service in needed)
 
-    def test_a_service_that_cannot_be_cleaned_costs_only_its_own_runs(self, plan, monkeypatch):
+    def test_a_service_that_cannot_be_cleaned_costs_only_its_own_runs(self, runs, monkeypatch):
         self.fake(monkeypatch, failing=[("01", "B", "all")])
-        results = run_all(plan)
+        results = run_all(runs)
         assert {key for key, result in results.items() if result.status == "skipped"} == {
             key for key in results if key[1] == "B" and key[0] != "01"}
         assert results["02", "all", "all"].status == "succeeded"
         assert results["02", "B", "all"].message == "01_cleaning failed for B"
 
-    def test_nothing_is_pooled_where_no_service_could_be_cleaned(self, plan, monkeypatch):
+    def test_nothing_is_pooled_where_no_service_could_be_cleaned(self, runs, monkeypatch):
         self.fake(monkeypatch, failing=[("01", "A", "all"), ("01", "B", "all")])
-        statuses = [result.status for result in run_all(plan).values()]
+        statuses = [result.status for result in run_all(runs).values()]
         assert (statuses.count("failed"), statuses.count("skipped")) == (2, 25)
 
-    def test_no_more_at_a_time_than_asked(self, plan, monkeypatch):
+    def test_no_more_at_a_time_than_asked(self, runs, monkeypatch):
         self.fake(monkeypatch)
-        assert max(len(running) for running, _ in batch.run_all(plan, 3)) == 3
+        with ThreadPoolExecutor(3) as pool:
+            assert max(len(running) for running, _ in batch.run_all(runs, pool, 3)) == 3
 
 
 class TestExecution:
     """Real kernels: a second each."""
 
     def test_what_a_run_leaves(self, study, tmp_path):
-        runs = batch.plan(study[0], tmp_path / "results", ["A"], ["all"], ["03"], notebooks=study[1])
+        runs = plan.plan(study[0], tmp_path / "results", ["A"], ["all"], ["03"], notebooks=study[1])
         results = run_all(runs)
         assert [result.status for result in results.values()] == ["succeeded"] * 2
         cleaning, improvement = (result.run.target for result in results.values())
@@ -181,34 +104,16 @@ class TestExecution:
         for name in ("cleaning/cohort.parquet", "all/tables/response_rates.csv"):
             (stale / name).parent.mkdir(parents=True)
             (stale / name).write_text("old", encoding="utf-8")
-        runs = batch.plan(study, tmp_path / "results", ["A"], ["all"], ["02"], notebooks=notebooks)
+        runs = plan.plan(study, tmp_path / "results", ["A"], ["all"], ["02"], notebooks=notebooks)
         results = run_all(runs)
         assert results["01", "A", "all"].status == "failed"
         assert results["01", "A", "all"].message == message
         assert results["02", "A", "all"].status == "skipped"
         assert {path.name for path in stale.rglob("*") if path.is_file()} == {
-            "01_cleaning.ipynb", "01_cleaning.provenance.json"}
+            "01_cleaning.ipynb", "01_cleaning.html", "01_cleaning.provenance.json"}
         text = results["01", "A", "all"].run.target.read_text(encoding="utf-8")
         assert '"output_type": "error"' in text
         assert str(tmp_path) not in text
-
-    def test_tables_of_an_earlier_run_go_and_those_of_others_stay(self, study, tmp_path):
-        improvement = batch.plan(study[0], tmp_path / "results", ["A"], ["all"], ["03"], notebooks=study[1])[-1]
-        tables = improvement.folder / "tables"
-        tables.mkdir(parents=True)
-        for name in ("reliable_improvement_old.csv", "reliable_recovery_6m.csv"):
-            (tables / name).write_text("old", encoding="utf-8")
-        batch.clear(improvement)
-        assert [path.name for path in tables.iterdir()] == ["reliable_recovery_6m.csv"]
-
-    def test_every_table_and_figure_is_known_as_that_of_its_notebook(self):
-        for name in batch.OUTPUTS_OF:
-            source = (batch.NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8")
-            written = re.findall(r'"(?:tables|figures)\\" / \\"([\w.]+)', source)
-            assert written
-            for file in written:
-                assert [other for other, patterns in batch.OUTPUTS_OF.items()
-                        if any(fnmatch(file, pattern) for pattern in patterns)] == [name], file
 
     def test_nothing_outside_the_results_is_removed(self, study, tmp_path):
         (tmp_path / "elsewhere" / "cleaning").mkdir(parents=True)
@@ -217,6 +122,163 @@ class TestExecution:
             (tmp_path / "results" / "durability_2016" / "A").symlink_to(tmp_path / "elsewhere")
         except OSError:
             pytest.skip("no symbolic links here")
-        cleaning = batch.plan(study[0], tmp_path / "results", ["A"], [], ["01"], notebooks=study[1])[0]
+        cleaning = plan.plan(study[0], tmp_path / "results", ["A"], [], ["01"], notebooks=study[1])[0]
         assert batch.execute(cleaning).status == "failed"
         assert (tmp_path / "elsewhere" / "cleaning").is_dir()
+
+
+class TestAgain:
+    def test_nothing_is_run_again_that_would_come_out_the_same(self, study, tmp_path):
+        runs = plan.plan(study[0], tmp_path / "results", notebooks=study[1])
+        first = run_all(runs)
+        before = contents(tmp_path / "results")
+        again = run_all(runs)
+        assert {result.status for result in first.values()} == {"succeeded"}
+        assert {result.status for result in again.values()} == {"unchanged"}
+        assert contents(tmp_path / "results") == before
+        assert {result.status for result in run_all(runs, fresh=True).values()} == {"succeeded"}
+
+    def test_a_changed_export_repeats_its_own_service_and_what_is_pooled(self, study, tmp_path):
+        runs = plan.plan(study[0], tmp_path / "results", names=["02"], notebooks=study[1])
+        run_all(runs)
+        (tmp_path / "data" / "B.csv").write_text("fine, too", encoding="utf-8")
+        assert {key: result.status for key, result in run_all(runs).items()} == {
+            ("01", "A", "all"): "unchanged", ("02", "A", "all"): "unchanged", ("01", "B", "all"): "succeeded",
+            ("02", "B", "all"): "succeeded", ("02", "all", "all"): "succeeded"}
+
+    def test_where_cleaning_gives_the_same_cohort_the_rest_stays(self, study, tmp_path):
+        runs = plan.plan(study[0], tmp_path / "results", ["A"], ["all"], ["02"], study[1])
+        run_all(runs)
+        notebook = nbformat.read(runs[0].notebook, as_version=4)
+        notebook.cells[0].source = "# Is this another question?"
+        nbformat.write(notebook, runs[0].notebook)
+        assert [result.status for result in run_all(runs).values()] == ["succeeded", "unchanged"]
+
+    def test_what_failed_is_tried_again(self, tmp_path):
+        study, notebooks = make_study(tmp_path, {"A": "bug"})
+        runs = plan.plan(study, tmp_path / "results", ["A"], ["all"], ["02"], notebooks)
+        assert [result.status for result in run_all(runs).values()] == ["failed", "skipped"]
+        assert [result.status for result in run_all(runs).values()] == ["failed", "skipped"]
+
+    def test_a_missing_table_is_made_again(self, study, tmp_path):
+        runs = plan.plan(study[0], tmp_path / "results", ["A"], ["all"], ["02"], study[1])
+        run_all(runs)
+        table = runs[-1].folder / "tables" / "response_rates.csv"
+        table.unlink()
+        assert [result.status for result in run_all(runs).values()] == ["unchanged", "succeeded"]
+        assert table.is_file()
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+class TestIntoPlace:
+    @pytest.fixture
+    def run(self, study, tmp_path):
+        return plan.plan(study[0], tmp_path / "results", ["A"], ["all"], ["03"], notebooks=study[1])[-1]
+
+    def test_a_run_sees_only_the_cohorts_that_it_reads(self, run, study, tmp_path):
+        for service in ("A", "B"):
+            cohort = run.folder.parents[1] / service / "cleaning" / "cohort.parquet"
+            cohort.parent.mkdir(parents=True)
+            cohort.write_text(service, encoding="utf-8")
+        notebook = nbformat.read(run.notebook, as_version=4)
+        notebook.cells[2].source = "from pathlib import Path\nprint(sorted(p.name for p in Path(results).rglob('*')))"
+        nbformat.write(notebook, run.notebook)
+        assert batch.execute(run).status == "succeeded"
+        shown = nbformat.read(run.target, as_version=4).cells
+        assert "['A', 'cleaning', 'cohort.parquet', 'durability_2016']" in str(shown)
+        assert 'results = "../results"' in str(shown)
+        assert batch.UNFINISHED not in run.target.read_text(encoding="utf-8")
+
+    def test_tables_of_an_earlier_run_go_and_those_of_others_stay(self, run):
+        tables = run.folder / "tables"
+        tables.mkdir(parents=True)
+        for name in ("reliable_improvement_old.csv", "reliable_recovery_6m.csv"):
+            (tables / name).write_text("old", encoding="utf-8")
+        assert batch.execute(run).status == "succeeded"
+        assert sorted(path.name for path in tables.iterdir()) == ["reliable_improvement_6m.csv",
+                                                                  "reliable_recovery_6m.csv"]
+
+    def test_the_provenance_comes_last_and_goes_first(self, run, monkeypatch):
+        assert batch.execute(run).status == "succeeded"
+        moved, move = [], batch.Path.replace
+
+        def replace(self, target):
+            if batch.UNFINISHED not in str(target):
+                moved.append((target.name, run.record.is_file()))
+            return move(self, target)
+
+        monkeypatch.setattr(batch.Path, "replace", replace)
+        assert batch.execute(run).status == "succeeded"
+        assert moved[-1][0] == run.record.name
+        assert not any(recorded for _, recorded in moved)
+
+    def test_attempts_count_those_that_died_with_their_worker(self, run):
+        (run.results / run.study.id / batch.UNFINISHED / "A-all-03_reliable_improvement.1").mkdir(parents=True)
+        assert batch.execute(run).attempts == 2
+
+    @pytest.mark.parametrize("error", ["ENOSPC", "EDQUOT", "EFBIG"])
+    def test_without_space_an_earlier_result_stays(self, run, error):
+        assert batch.execute(run).status == "succeeded"
+        before = contents(run.results)
+        notebook = nbformat.read(run.notebook, as_version=4)
+        notebook.cells[2].source = f"import errno, os; raise OSError(errno.{error}, os.strerror(errno.{error}))"
+        nbformat.write(notebook, run.notebook)
+        with pytest.raises(OSError) as raised:
+            run_all([run.__class__(**{**vars(run), "needs": ()})])
+        assert raised.value.errno == getattr(errno, error)
+        assert contents(run.results) == before
+
+    def test_a_worker_that_is_lost_for_good_fails_its_run(self, run):
+        class Lost:
+            def submit(self, *_):
+                future = Future()
+                future.set_exception(RuntimeError("the worker\ndied"))
+                return future
+
+        [result] = [result for _, result in batch.run_all([run.__class__(**{**vars(run), "needs": ()})], Lost(), 1)
+                    if result]
+        assert (result.status, result.message) == ("failed", "RuntimeError: the worker died")
+
+
+class TestAccount:
+    def test_each_run_has_its_costs(self, study, tmp_path):
+        runs = plan.plan(study[0], tmp_path / "results", ["A"], ["all"], ["03"], notebooks=study[1])
+        notebook = nbformat.read(runs[-1].notebook, as_version=4)
+        notebook.cells[2].source += "\nimport time; time.sleep(0.5)"
+        nbformat.write(notebook, runs[-1].notebook)
+        results = list(run_all(runs).values())
+        account = json.loads(batch.account(study[0], results, datetime.now(UTC)))
+        assert [set(run) for run in account["runs"]] == [{
+            "notebook", "service", "step", "status", "message", "seconds_in_cells", "seconds_outside_cells",
+            "peak_memory_mb", "attempts", "worker"}] * 2
+        cost = account["runs"][-1]
+        assert (cost["notebook"], cost["status"], cost["attempts"], cost["worker"]) == (
+            "03_reliable_improvement", "succeeded", 1, "local")
+        assert 0.5 <= cost["seconds_in_cells"] < 1.5
+        assert 0 < cost["seconds_outside_cells"] < 10
+        assert cost["peak_memory_mb"] is None or cost["peak_memory_mb"] > 20
+
+    def test_what_was_not_run_cost_nothing(self, study, tmp_path):
+        run = plan.plan(study[0], tmp_path / "results", ["A"], ["all"], ["01"], notebooks=study[1])[0]
+        account = json.loads(batch.account(study[0], [batch.Result(run, "unchanged")], datetime.now(UTC)))
+        run = account["runs"][0]
+        assert (run["seconds_in_cells"], run["seconds_outside_cells"], run["attempts"]) == (0, 0, 0)
+
+
+class TestAlone:
+    def test_two_batches_do_not_write_the_same_results(self, study, tmp_path):
+        with batch.alone(study[0], tmp_path / "results"):
+            with (pytest.raises(InputError, match="another batch is writing there"),
+                  batch.alone(study[0], tmp_path / "results")):
+                pass
+            with batch.alone(study[0], tmp_path / "elsewhere"):
+                pass
+
+    def test_what_a_killed_batch_left_unfinished_goes(self, study, tmp_path):
+        left = tmp_path / "results" / study[0].id / batch.UNFINISHED / "A-all-01_cleaning.1"
+        left.mkdir(parents=True)
+        with batch.alone(study[0], tmp_path / "results"):
+            assert not left.exists()

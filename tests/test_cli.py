@@ -7,7 +7,7 @@ import pytest
 from tiny_study import make_study
 from typer.testing import CliRunner
 
-from durability_utils import batch, cleaning
+from durability_utils import cleaning, plan
 from durability_utils.cli import app
 from durability_utils.errors import InputError
 
@@ -20,7 +20,7 @@ REJECTED = pd.DataFrame({
 @pytest.fixture
 def study(tmp_path, monkeypatch):
     def make(exports, **options):
-        monkeypatch.setattr(batch, "NOTEBOOKS", make_study(tmp_path, exports, **options)[1])
+        monkeypatch.setattr(plan, "NOTEBOOKS", make_study(tmp_path, exports, **options)[1])
         monkeypatch.chdir(tmp_path)
         return "parameters/durability_2016.yaml"
 

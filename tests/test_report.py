@@ -9,8 +9,9 @@ import pytest
 from nbformat.v4 import new_output
 from tiny_study import TABLES, make_notebook, make_study
 
-from durability_utils import batch, report
-from durability_utils.batch import Result
+from durability_utils import plan, report
+from durability_utils.batch import Result, write
+from durability_utils.provenance import versions
 
 # what a browser would fetch by itself; a link that a reader may follow is none of it
 REQUESTS = re.compile(r"""<(?:script|link|iframe|object|embed)\b|src\s*=\s*(?!["']?data:)|@import|url\(""", re.I)
@@ -44,7 +45,7 @@ def test_key_rates_without_tables_are_none(tmp_path):
 
 def test_published_counts_are_those_of_a_comparison_that_succeeded(study, tmp_path):
     write_tables(tmp_path / "durability_2016" / "all" / "all")
-    compared = next(run for run in batch.every_run(study, tmp_path) if run.name == batch.PUBLISHED)
+    compared = next(run for run in plan.every_run(study, tmp_path) if run.name == plan.PUBLISHED)
     assert report.published_counts([Result(compared, "succeeded")]) == {
         "agrees": 2, "differs": 1, "paper_contradicts_itself": 1}
     # an old table says nothing of a run that failed, or did not compare at all
@@ -56,12 +57,13 @@ class TestIndex:
     @pytest.fixture
     def page(self, study, tmp_path):
         write_tables(tmp_path / "durability_2016" / "A" / "all")
-        runs = {(run.name, run.service, run.step): run for run in batch.every_run(study, tmp_path)}
+        every_run = plan.every_run(study, tmp_path)
+        runs = {(run.name, run.service, run.step): run for run in every_run}
         results = [
             Result(runs["01_cleaning", "B", "all"], "failed", "B.csv: <b>line 3</b>: no number"),
             Result(runs["02_response_rates", "B", "all"], "skipped", "01_cleaning failed for B"),
         ]
-        return report.write_index(study, tmp_path, results).read_text(encoding="utf-8")
+        return report.index(study, tmp_path, every_run, results)
 
     def test_says_what_the_data_are(self, page):
         assert "Gains &lt;kept&gt;, synthetic cohort" in page
@@ -86,15 +88,16 @@ class TestIndex:
 
     def test_a_study_of_patients_has_no_notice(self, study, tmp_path):
         real = replace(study, title="Durability of gains")
-        assert "Synthetic" not in report.write_index(real, tmp_path, []).read_text(encoding="utf-8")
+        assert "Synthetic" not in report.index(real, tmp_path, plan.every_run(real, tmp_path), [])
 
 
 class TestRecorded:
     def test_a_result_whose_inputs_changed_is_out_of_date(self, study, tmp_path):
-        run = batch.every_run(study, tmp_path / "results", tmp_path / "notebooks")[0]
+        run = plan.every_run(study, tmp_path / "results", tmp_path / "notebooks")[0]
         assert report.recorded(run).status == "not_run"
-        record = {"status": "succeeded", "message": "", "seconds": 1, "inputs": batch.input_hashes(run)}
-        batch.write(run.target.with_suffix(".provenance.json"), json.dumps(record))
+        record = {"status": "succeeded", "message": "", "seconds": 1, "inputs": plan.input_hashes(run),
+                  "parameters": run.parameters, "versions": versions()}
+        write(run.record, json.dumps(record))
         assert report.recorded(run).status == "succeeded"
         study.services["A"].file.write_text("corrected", encoding="utf-8")
         assert report.recorded(run).status == "outdated"
@@ -102,7 +105,7 @@ class TestRecorded:
 
 class TestPage:
     def test_shows_outputs_without_code_or_requests(self, study, tmp_path):
-        run = batch.every_run(study, tmp_path)[0]
+        run = plan.every_run(study, tmp_path)[0]
         notebook = make_notebook("01_cleaning", "secret_code = 1", "study")
         png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
         notebook.cells[2].outputs = [
@@ -110,9 +113,7 @@ class TestPage:
             new_output("display_data", {"image/png": png}),
             new_output("error", ename="ValueError", evalue="no number", traceback=["line 1: secret_code = 1"]),
         ]
-        batch.write(run.target, nbformat.writes(notebook))
-        report.write_page(run)
-        page = run.target.with_suffix(".html").read_text(encoding="utf-8")
+        page = report.page(nbformat.writes(notebook), run)
         assert "Is this 01_cleaning?" in page
         assert "ValueError: no number" in page
         assert "secret_code" not in page
@@ -121,8 +122,6 @@ class TestPage:
         assert "Synthetic data" in page
 
     def test_a_policy_forbids_what_an_output_may_ask_for(self, study, tmp_path):
-        run = batch.every_run(study, tmp_path)[0]
-        batch.write(run.target, nbformat.writes(make_notebook("01_cleaning", "1")))
-        report.write_page(run)
-        page = run.target.with_suffix(".html").read_text(encoding="utf-8")
+        run = plan.every_run(study, tmp_path)[0]
+        page = report.page(nbformat.writes(make_notebook("01_cleaning", "1")), run)
         assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in page

@@ -5,7 +5,7 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from durability_utils.batch import CLEANING, PUBLISHED, STEPS_OF
+from durability_utils.plan import CLEANING, PUBLISHED, STEPS_OF
 from durability_utils.study import Study, read_study
 
 PARAMETERS = {"study": "durability_2016.yaml", "service": "A", "step": "all", "results": "../results"}
