@@ -14,7 +14,7 @@ import pandera.pandas as pa
 from durability_utils.columns import Column, ColumnMap, canonical_columns, dictionary, normalise, read_column_map
 from durability_utils.exports import read_export
 from durability_utils.measures import Measure
-from durability_utils.outcomes import FOLLOW_UPS, ITEMS, follow_up_columns
+from durability_utils.outcomes import FOLLOW_UPS, ITEMS, TOTALS, follow_up_columns
 from durability_utils.results import write_aside, write_table
 from durability_utils.study import Study
 
@@ -38,7 +38,7 @@ VALUE_RULES = {
     "no_contact_consent": "follow-up data of a patient who did not agree to be contacted",
 }
 TREATMENT_DATA = ["step", "sessions", *(f"{name}_{time}" for time in ("baseline", "end")
-                                        for name in ("phq9", "gad7", "adsm"))]
+                                        for name in TOTALS)]
 FOLLOW_UP_DATA = [column for time in FOLLOW_UPS for column in follow_up_columns(time)]
 _DTYPES = {"text": "str", "code": "str", "measure": "str", "date": "datetime64[us]",
            "whole_number": "Int64", "score": "Float64"}
@@ -124,8 +124,8 @@ def _canonical_text(export: pd.DataFrame, columns: ColumnMap, found: dict[str, i
             texts[name] = pd.Series(column.constant if column.source is None else "", export.index, dtype="str")
             continue
         cells = export.iloc[:, found[column.source.casefold()]]
-        no_value = {cell for cell in cells.unique() if normalise(cell) in column.missing}
-        no_value |= {cell for cell in cells.unique() if dict(column.codes).get(normalise(cell)) == ""}
+        no_code = column.missing | {code for code, meaning in column.codes if meaning == ""}
+        no_value = {cell for cell in cells.unique() if normalise(cell) in no_code} if no_code else ()
         texts[name] = cells.mask(cells.isin(no_value), "")
     return pd.DataFrame(texts, index=export.index)
 
@@ -166,8 +166,9 @@ def _adsm_limits(adsm: pd.Series, measures: dict[str, Measure]):
 
 def _as_text(cells, column, allowed, limits):
     # "in the words of the service or of its column map"
-    meanings = {cell: dict(column.codes).get(normalise(cell), cell) for cell in cells.unique()}
-    return cells.map(meanings).astype("str").mask(cells == ""), pd.Series(None, cells.index, dtype="str")
+    codes = dict(column.codes)
+    meanings = {cell: codes[code] for cell in cells.unique() if (code := normalise(cell)) in codes} if codes else {}
+    return cells.replace(meanings).mask(cells == ""), pd.Series(None, cells.index, dtype="str")
 
 
 def _as_code(cells, column, allowed, limits):
@@ -223,17 +224,17 @@ def _reason(holds: pd.Series, reason: str, cells: pd.Series) -> pd.Series:
 def _refused_rows(raw, values, refusals, study: Study) -> pd.Series:
     """For each row of the export the first of ROW_RULES that refuses it; missing where it stays."""
     ids = values["patient_id"]
-    # what a row says: its values, and where one could not be read, the text itself
-    says = values.astype("object")
+    # what the rows of one patient say: their values, and where one could not be read, the text itself
+    says = values[ids.notna() & ids.duplicated(keep=False)].astype("object")
     for column, reasons in refusals.items():
-        says.loc[reasons.index, column] = raw.loc[reasons.index, column]
-    says = says[ids.notna()]
-    first_of_copies = ~says.duplicated()
-    different = says[first_of_copies]["patient_id"].value_counts()
+        unread = reasons.index.intersection(says.index)
+        says.loc[unread, column] = raw.loc[unread, column]
+    copies = says.index[says.duplicated()]
+    versions = says.drop(copies)["patient_id"].value_counts()
     rules = {
         "no_patient_id": ids.isna(),
-        "conflicting_rows": ids.map(different).gt(1),
-        "copy": ids.isin(different.index) & ~first_of_copies.reindex(ids.index, fill_value=True),
+        "conflicting_rows": ids.isin(versions.index[versions > 1]),
+        "copy": ids.index.isin(copies),
     }
     if study.discharged:
         first, last = map(pd.Timestamp, study.discharged)

@@ -5,10 +5,10 @@ Every reader returns the header and (line, cells) for each row; line 1 is the he
 
 import csv
 import datetime as dt
-import io
 import zipfile
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +18,7 @@ from durability_utils.errors import InputError
 from durability_utils.identifiers import refuse_identifiers
 
 DELIMITED = (".csv", ".tsv", ".txt")
+BLOCK_ROWS = 20_000
 # a quoted cell may be long, but what is longer than this is no cell of a table
 csv.field_size_limit(10_000_000)
 
@@ -52,17 +53,22 @@ def read_export(path: Path, columns: ColumnMap, required: list[str]) -> pd.DataF
 
 
 def _table(path: Path, header: list[str], rows: Iterator[tuple[int, list[str]]]) -> pd.DataFrame:
-    width, lines, cells = len(header), [], []
+    # block by block: as Python's own texts a large export would take several times its size
+    blocks = [_block(path, len(header), [])]
+    while block := list(islice(rows, BLOCK_ROWS)):
+        blocks.append(_block(path, len(header), block))
+    return pd.concat(blocks).set_axis(header, axis="columns")
+
+
+def _block(path: Path, width: int, rows: list[tuple[int, list[str]]]) -> pd.DataFrame:
     for line, row in rows:
         # even where the surplus cell is blank: a stray separator has then shifted the cells before it
         if len(row) > width:
             raise InputError(f"{path.name}: line {line}: {len(row)} cells, but the header has {width} columns")
-        lines.append(line)
-        cells.append(row + [""] * (width - len(row)))
-    table = pd.DataFrame(cells, index=pd.Index(lines, name="row", dtype="int64"), columns=range(width), dtype="str")
-    for position in table:
-        table[position] = table[position].str.strip()
-    return table.set_axis(header, axis="columns")
+    index = pd.Index([line for line, _ in rows], name="row", dtype="int64")
+    columns = zip(*(row + [""] * (width - len(row)) for _, row in rows), strict=True)
+    return pd.DataFrame({position: pd.Series(map(str.strip, cells), index, dtype="str")
+                         for position, cells in enumerate(columns)}, index, range(width), dtype="str")
 
 
 def _check_header(path: Path, header: list[str], columns: ColumnMap, required: list[str]) -> None:
@@ -85,27 +91,36 @@ def _check_header(path: Path, header: list[str], columns: ColumnMap, required: l
 
 def _read_delimited(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[str]]]:
     encoding = "utf-8-sig" if columns.encoding.lower() in ("utf-8", "utf8") else columns.encoding
-    content = path.read_bytes()
+    start = 1
     try:
-        text = content.decode(encoding)
-    except UnicodeError as error:
-        line = content.count(b"\n", 0, getattr(error, "start", 0)) + 1
-        likely = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "windows-1252"
-        raise InputError(f"{path.name}: line {line}: cannot be read as {encoding} ({getattr(error, 'reason', error)}); "
-                         f"name its encoding in the column map, as in file: {{encoding: {likely}}}") from None
+        with path.open(encoding=encoding, newline="") as file:
+            reader = csv.reader(file, delimiter=columns.separator, strict=True)
+            for row in reader:
+                if row:
+                    yield start, row
+                start = reader.line_num + 1
     except LookupError:
         raise InputError(f"{path.name}: '{encoding}' in the column map is no known encoding") from None
-    start = 1
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=columns.separator, strict=True)
-    try:
-        for row in reader:
-            if row:
-                yield start, row
-            start = reader.line_num + 1
     except csv.Error as error:
         never_closed = "unexpected end" in str(error)
         problem = "a quote is opened and never closed" if never_closed else f"not a table ({error})"
         raise InputError(f"{path.name}: line {start}: {problem}") from None
+    except UnicodeError as error:
+        raise _wrong_encoding(path, encoding, error) from None
+
+
+def _wrong_encoding(path: Path, encoding: str, error: UnicodeError) -> InputError:
+    """The error of a file that is not in this encoding, with the line where that shows."""
+    content, start = path.read_bytes(), 0
+    try:
+        content.decode(encoding)  # `error` counts from the block that was being read
+    except UnicodeError as whole:
+        start = getattr(whole, "start", 0)
+    without_mark = "utf-16-le" if content[1:2] == b"\0" else "windows-1252"
+    likely = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else without_mark
+    line = content.count(b"\n", 0, start) + 1
+    return InputError(f"{path.name}: line {line}: cannot be read as {encoding} ({getattr(error, 'reason', error)}); "
+                      f"name its encoding in the column map, as in file: {{encoding: {likely}}}")
 
 
 def _read_excel(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[str]]]:

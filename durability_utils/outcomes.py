@@ -16,6 +16,7 @@ IMPROVEMENT = ("reliable_deterioration", "no_reliable_improvement", "reliable_im
 RECOVERY = ("no_reliable_recovery", "reliable_recovery")
 STEP_GROUPS = {"step2": ("step2",), "step3": ("step3", "step2+3")}
 ITEMS = {"phq9": 9, "gad7": 7}
+TOTALS = ("phq9", "gad7", "adsm")
 
 
 # -- who is counted --------------------------------------------------------------------------------
@@ -28,8 +29,15 @@ def in_step(cohort: pd.DataFrame, step: str) -> pd.DataFrame:
 def follow_up_columns(time: str) -> list[str]:
     """All columns of one follow-up, in the order of the data dictionary."""
     items = [f"{name}_{time}_item{i}" for name, n in ITEMS.items() for i in range(1, n + 1)]
-    totals = [f"{name}_{time}" for name in ("phq9", "gad7", "adsm")]
+    totals = [f"{name}_{time}" for name in TOTALS]
     return [f"followup_{time}_date", f"followup_{time}_mode", *totals, *items]
+
+
+def needed_columns() -> list[str]:
+    """The columns of a cohort that response and outcomes are computed from."""
+    before = [f"{name}_{time}" for time in ("baseline", "end") for name in TOTALS]
+    later = [column for time in FOLLOW_UPS for column in follow_up_columns(time)]
+    return ["step", "consent_contact", "consent_upflow", "adsm", *before, *later]
 
 
 def completed(cohort: pd.DataFrame, time: str) -> pd.Series:

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
+from durability_utils import outcomes
 from durability_utils.outcomes import in_step
 from durability_utils.response import response_flags
 
@@ -14,7 +15,13 @@ VARIABLES = ("age", "phq9_baseline", "phq9_change", "gad7_baseline", "gad7_chang
 # test: pingouin's analysis of variance, its comparison of pairs, and the name of p in the latter's table
 TESTS = {"tukey": ("anova", "pairwise_tukey", "p_tukey"),
          "games_howell": ("welch_anova", "pairwise_gameshowell", "pval")}
+DESCRIBED = ("gender", "ethnicity", "primary_problem", "employment_baseline", "employment_end")
 _COLUMNS = ["variable", "group", "n", "mean", "sd", "letters", "p"]
+
+
+def needed_columns() -> list[str]:
+    """The columns of a cohort that say who answered and how they differ from the rest."""
+    return [*outcomes.needed_columns(), "age", "sessions", *DESCRIBED]
 
 
 def participation(cohort: pd.DataFrame) -> pd.Series:
@@ -117,7 +124,7 @@ def sample_characteristics(cohort: pd.DataFrame) -> pd.DataFrame:
     """
     sample = cohort[response_flags(cohort)["either_follow_up"]]
     rows = []
-    for variable in ("gender", "ethnicity", "primary_problem", "employment_baseline", "employment_end"):
+    for variable in DESCRIBED:
         counts = sample[variable].map(_level, na_action="ignore").astype("str").fillna("missing").value_counts()
         rows += [(variable, level, n, len(sample), n / len(sample)) for level, n in counts.items()]
     age = sample["age"].astype(float)

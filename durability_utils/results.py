@@ -36,9 +36,11 @@ def cleaning_folder(results: str | Path, study: Study, service: str) -> Path:
     return Path(results) / study.id / service / "cleaning"
 
 
-def read_cohort(results: str | Path, study: Study, service: str) -> tuple[pd.DataFrame, list[str]]:
+def read_cohort(results: str | Path, study: Study, service: str,
+                columns: list[str] | None = None) -> tuple[pd.DataFrame, list[str]]:
     """The cleaned cohort of a service, or of `all`: one row a patient, the canonical columns after `service`.
 
+    Only `columns` of them are read, if given: of many services together the rest would be most of the memory.
     `service` is categorical: a service with nobody in its cohort is one of its categories. Also the ids of the
     services whose cohort is not there (for `all`). Raises InputError where none is there.
     """
@@ -51,7 +53,7 @@ def read_cohort(results: str | Path, study: Study, service: str) -> tuple[pd.Dat
             f"no cleaned cohort of service {' or '.join(ids)}: run the notebook 01_cleaning for it first, or "
             f"`durability run {study_file} --output {Path(results).name} --notebook 01_cleaning`"
         )
-    cohorts = [pd.read_parquet(paths[name]) for name in there]
+    cohorts = [pd.read_parquet(paths[name], columns=columns) for name in there]
     sizes = [len(cohort) for cohort in cohorts]
     cohort = pd.concat(cohorts, ignore_index=True)
     cohort.insert(0, "service", pd.Categorical.from_codes(np.repeat(range(len(there)), sizes), there))

@@ -82,7 +82,7 @@ def export_cells(cohort: pd.DataFrame, service: str, seed: int) -> tuple[pd.Data
     """One service's export as text, under the canonical names but in its own words, and the counts of its dirt."""
     rng = random_generator(seed, f"dirt {service}")
     truth = cohort[cohort["service"] == service].drop(columns="service").reset_index(drop=True)
-    cells = truth.astype(object).map(_text)
+    cells = truth.apply(_texts)
     counts = {dirt: amounts.get(service, 0) for dirt, (_, amounts) in DIRT.items()}
     for dirt, spoil in VALUE_DIRT.items():
         counts[dirt] = spoil(cells, counts[dirt], rng)
@@ -228,7 +228,8 @@ def _respelled(types: tuple[str, ...], respell):
     # another spelling of the same value, in n cells that are not missing
     def spoil(cells, n, rng):
         columns = [name for name, kind in dictionary()["type"].items() if kind in types]
-        holds = cells[columns].map(lambda cell: cell.strip() not in ("", ".", "NULL", "N/A", "-99", "999")).to_numpy()
+        written = cells[columns].apply(lambda texts: texts.str.strip())
+        holds = ~written.isin(["", ".", "NULL", "N/A", "-99", "999"]).to_numpy()
         for row, column in _pick(columns, holds, n, rng):
             cells.at[row, column] = respell(cells.at[row, column])
     return spoil
@@ -241,10 +242,9 @@ SPELLING_DIRT = {
 }
 
 
-def _text(value) -> str:
-    if pd.isna(value):
-        return ""
-    return value.date().isoformat() if isinstance(value, pd.Timestamp) else str(value).removesuffix(".0")
+def _texts(values: pd.Series) -> pd.Series:
+    texts = values.dt.strftime("%Y-%m-%d") if values.dtype.kind == "M" else values.astype("str").str.removesuffix(".0")
+    return texts.astype("str").fillna("")
 
 
 def _map_path(service: str) -> Path:

@@ -12,6 +12,7 @@ import pyreadstat
 import pytest
 from conftest import canonical_rows, write_csv
 
+from durability_utils import exports
 from durability_utils.cleaning import clean_service
 from durability_utils.columns import Column, ColumnMap, canonical_columns
 from durability_utils.errors import InputError
@@ -20,6 +21,7 @@ from durability_utils.exports import read_export
 REQUIRED = ["patient_id", "consent_contact"]
 HEADER = "patient_id,consent_contact,sessions"
 VALID_NHS_NUMBER = "9990000085"
+NEWLINES = "p1,yes,3\n" * 9000
 
 
 @pytest.fixture
@@ -72,6 +74,12 @@ class TestText:
         table = read(f"{HEADER}\nRené,yes,3".encode(encoding), encoding=encoding)
         assert rows_of(table) == [(2, "René", "yes", "3")]
 
+    def test_utf_16_without_a_byte_order_mark_needs_its_full_name(self, read):
+        content = f"{HEADER}\np1,yes,3".encode("utf-16-le")
+        with pytest.raises(InputError, match=r"line 1: cannot be read as utf-16 .*in file: \{encoding: utf-16-le\}$"):
+            read(content, encoding="utf-16")
+        assert rows_of(read(content, encoding="utf-16-le")) == [(2, "p1", "yes", "3")]
+
     def test_a_byte_order_mark_needs_no_map(self, read):
         assert read(f"{HEADER}\np1,yes,3".encode("utf-8-sig")).columns[0] == "patient_id"
 
@@ -81,6 +89,17 @@ class TestText:
 
     def test_an_unmapped_column_may_be_there_twice(self, read):
         assert rows_of(read("patient_id,consent_contact,x,x\np1,yes,1,2")) == [(2, "p1", "yes", "1", "2")]
+
+
+    @pytest.mark.parametrize("block", [1, 2, 3, 4, 100])
+    def test_blocks_of_any_size_give_one_table(self, read, monkeypatch, block):
+        monkeypatch.setattr(exports, "BLOCK_ROWS", block)
+        table = read(f'{HEADER}\np1,yes,3\n\np2, yes ,"a\nb"\np3\np4,no,4\n')
+        assert rows_of(table) == [(2, "p1", "yes", "3"), (4, "p2", "yes", "a\nb"), (6, "p3", "", ""),
+                                  (7, "p4", "no", "4")]
+        assert [str(dtype) for dtype in table.dtypes] == ["str"] * 3
+        with pytest.raises(InputError, match=r"^a.csv: line 5: 4 cells, but the header has 3 columns$"):
+            read(f"{HEADER}\np1,yes,3\np2,yes,3\np3,yes,3\np4,yes,3,\n")
 
 
 class TestUnusable:
@@ -100,6 +119,8 @@ class TestUnusable:
         (f"{HEADER}\np1,yes,3".encode("utf-16"),
          "a.csv: line 1: cannot be read as utf-8-sig (invalid start byte); name its encoding in the column map, as "
          "in file: {encoding: utf-16}"),
+        # far enough into the file that it is read in blocks
+        (f"{HEADER}\n{NEWLINES}René,yes,3".encode("cp1252"), "a.csv: line 9002: cannot be read as utf-8-sig"),
         (random.Random(1).randbytes(5000), "a.csv: "),
         (bytes(range(128)) * 9, "a.csv: line "),
         (b"\0" * 999, "a.csv: line 1: the required column 'patient_id' is absent"),

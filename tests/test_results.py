@@ -158,6 +158,11 @@ class TestCohort:
         assert list(cohort.index) == [0, 1, 2]
         assert missing == []
 
+    def test_only_the_columns_asked_for(self, study, tmp_path):
+        self.save(study, tmp_path, "A", "1")
+        self.save(study, tmp_path, "B", "2")
+        assert list(read_cohort(tmp_path, study, "all", ["age", "step"])[0].columns) == ["service", "age", "step"]
+
     def test_types_outlive_the_file_and_the_pooling(self, study, tmp_path):
         self.save(study, tmp_path, "A", "1")
         self.save(study, tmp_path, "B")  # nobody is left in B

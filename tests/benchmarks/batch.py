@@ -56,7 +56,8 @@ def two_processes(runs: list[Run]) -> None:
 def one_in_a_pool(run: Run) -> None:
     import papermill
 
-    papermill.execute_notebook(run.notebook, prepared(run), run.parameters, progress_bar=False, cwd=STUDY.parent)
+    papermill.execute_notebook(run.notebook, prepared(run), run.parameters, progress_bar=False, cwd=STUDY.parent,
+                               extra_arguments=["--log-level=ERROR"])
 
 
 def prepared(run: Run) -> Path:
@@ -66,7 +67,8 @@ def prepared(run: Run) -> Path:
 
 def main() -> None:
     study = read_study(STUDY)
-    with TemporaryDirectory(dir=PROJECT) as folder:  # beside the study file, as users' results are
+    (PROJECT / "results").mkdir(exist_ok=True)
+    with TemporaryDirectory(dir=PROJECT / "results") as folder:  # where users' results are
         root = Path(folder)
         first_page = durability(root / "first", "--service", "A")
         ours = durability(root / "batch")
