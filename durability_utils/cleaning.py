@@ -14,7 +14,7 @@ import pandera.pandas as pa
 from durability_utils.columns import Column, ColumnMap, canonical_columns, dictionary, normalise, read_column_map
 from durability_utils.exports import read_export
 from durability_utils.measures import Measure
-from durability_utils.outcomes import FOLLOW_UPS, ITEMS, TOTALS, follow_up_columns
+from durability_utils.outcomes import FOLLOW_UP_DATA, FOLLOW_UPS, ITEMS, TREATMENT_DATA
 from durability_utils.results import write_aside, write_table
 from durability_utils.study import Study
 
@@ -37,9 +37,6 @@ VALUE_RULES = {
     "no_upflow_consent": "treatment data of a patient who did not agree to their up-flow",
     "no_contact_consent": "follow-up data of a patient who did not agree to be contacted",
 }
-TREATMENT_DATA = ["step", "sessions", *(f"{name}_{time}" for time in ("baseline", "end")
-                                        for name in TOTALS)]
-FOLLOW_UP_DATA = [column for time in FOLLOW_UPS for column in follow_up_columns(time)]
 _DTYPES = {"text": "str", "code": "str", "measure": "str", "date": "datetime64[us]",
            "whole_number": "Int64", "score": "Float64"}
 

@@ -33,17 +33,16 @@ def follow_up_columns(time: str) -> list[str]:
     return [f"followup_{time}_date", f"followup_{time}_mode", *totals, *items]
 
 
-def needed_columns() -> list[str]:
-    """The columns of a cohort that response and outcomes are computed from."""
-    before = [f"{name}_{time}" for time in ("baseline", "end") for name in TOTALS]
-    later = [column for time in FOLLOW_UPS for column in follow_up_columns(time)]
-    return ["step", "consent_contact", "consent_upflow", "adsm", *before, *later]
+TREATMENT_DATA = ["step", "sessions", *(f"{name}_{time}" for time in ("baseline", "end") for name in TOTALS)]
+FOLLOW_UP_DATA = [column for time in FOLLOW_UPS for column in follow_up_columns(time)]
+# whatever response and outcomes are computed from
+OUTCOME_DATA = ["consent_contact", "consent_upflow", "adsm", *TREATMENT_DATA, *FOLLOW_UP_DATA]
 
 
 def completed(cohort: pd.DataFrame, time: str) -> pd.Series:
     """True where the questionnaire of `time` (6m or 12m) came back: its date or any of its scores is there."""
     evidence = [column for column in follow_up_columns(time) if not column.endswith("_mode")]
-    return cohort[evidence].notna().any(axis=1)
+    return pd.Series(np.logical_or.reduce([cohort[column].notna() for column in evidence]), cohort.index)
 
 
 def carry_back(cohort: pd.DataFrame) -> pd.DataFrame:
@@ -66,7 +65,7 @@ def reliable_improvement(phq9_change, anxiety_change, phq9_criterion, anxiety_cr
     and one down included, is no reliable improvement. Arguments are arrays or scalars, in points.
     """
     better, worse = _reliable(phq9_change, anxiety_change, phq9_criterion, anxiety_criterion)
-    codes = 1 + (better & ~worse).astype(int) - (worse & ~better)
+    codes = 1 + (better & ~worse).astype(np.int8) - (worse & ~better)
     return _categories(codes, IMPROVEMENT, np.isnan(phq9_change) | np.isnan(anxiety_change))
 
 
@@ -87,14 +86,14 @@ def reliable_recovery(improvement: pd.Categorical, case_at_baseline, case_later)
     Reliable recovery: at caseness at baseline, reliably improved, and no longer at caseness.
     """
     recovered = (improvement == "reliable_improvement") & ~np.asarray(case_later)
-    return _categories(recovered.astype(int), RECOVERY, improvement.isna() | ~np.asarray(case_at_baseline))
+    return _categories(recovered.astype(np.int8), RECOVERY, improvement.isna() | ~np.asarray(case_at_baseline))
 
 
 def _reliable(phq9_change, anxiety_change, phq9_criterion, anxiety_criterion):
     # Item means are decimal numbers: 3.00 - 2.27 is a little less than 0.73 to a computer.
-    phq9_change, anxiety_change = np.round(phq9_change, 6), np.round(anxiety_change, 6)
-    better = (phq9_change >= phq9_criterion) | (anxiety_change >= anxiety_criterion)
-    worse = (phq9_change <= -phq9_criterion) | (anxiety_change <= -anxiety_criterion)
+    phq9_least, anxiety_least = np.subtract(phq9_criterion, 1e-6), np.subtract(anxiety_criterion, 1e-6)
+    better = np.greater_equal(phq9_change, phq9_least) | np.greater_equal(anxiety_change, anxiety_least)
+    worse = np.less_equal(phq9_change, -phq9_least) | np.less_equal(anxiety_change, -anxiety_least)
     return better, worse
 
 
@@ -107,23 +106,24 @@ def _categories(codes, categories, missing) -> pd.Categorical:
 def relevant_anxiety(cohort: pd.DataFrame, time: str, measures: dict[str, Measure], rule: str) -> pd.DataFrame:
     """The anxiety measure that counts for each patient at `time`, with its scores and thresholds.
 
-    Columns: `measure` (name), `baseline` and `later` (points, float), `caseness`, `reliable_change`.
+    Columns: `measure` (name, categorical), `baseline` and `later` (points, float), `caseness`, `reliable_change`.
     With `adsm_else_gad7` it is the ADSM where the patient has one with scores at baseline and `time`, else GAD-7.
     """
     adsm = {column: _floats(cohort[f"adsm_{when}"]) for column, when in (("baseline", "baseline"), ("later", time))}
-    has_adsm = cohort["adsm"].notna().to_numpy() & ~np.isnan(adsm["baseline"]) & ~np.isnan(adsm["later"])
+    codes, names = pd.factorize(cohort["adsm"])
+    has_adsm = (codes >= 0) & ~np.isnan(adsm["baseline"]) & ~np.isnan(adsm["later"])
     if rule == "gad7":
         has_adsm[:] = False
-    names = np.where(has_adsm, cohort["adsm"].to_numpy(object), "GAD-7")
-    codes, used = pd.factorize(names)
-    thresholds = {key: np.array([getattr(measures[name], key) for name in used], float)[codes]
+    names = [*names, "GAD-7"]
+    codes = np.where(has_adsm, codes, len(names) - 1).astype(np.int8)
+    thresholds = {key: np.array([getattr(measures[name], key) for name in names], float)[codes]
                   for key in ("caseness", "reliable_change")}
     return pd.DataFrame({
-        "measure": names,
+        "measure": pd.Categorical.from_codes(codes, names),
         "baseline": np.where(has_adsm, adsm["baseline"], _floats(cohort["gad7_baseline"])),
         "later": np.where(has_adsm, adsm["later"], _floats(cohort[f"gad7_{time}"])),
         **thresholds,
-    }, index=cohort.index)
+    }, index=cohort.index, copy=False)
 
 
 def classify(cohort: pd.DataFrame, time: str, measures: dict[str, Measure], rule: str) -> pd.DataFrame:
@@ -131,7 +131,7 @@ def classify(cohort: pd.DataFrame, time: str, measures: dict[str, Measure], rule
 
     Columns: `improvement` (codes of IMPROVEMENT) and `recovery` (codes of RECOVERY), missing where the
     patient does not count; `mixed` (bool); `case_baseline`, `case_later` (bool, False where scores are
-    missing); `phq9_change`, `anxiety_change` (points); `anxiety_measure` (name).
+    missing); `phq9_change`, `anxiety_change` (points); `anxiety_measure` (name, categorical).
     """
     phq9, anxiety = measures["PHQ-9"], relevant_anxiety(cohort, time, measures, rule)
     before, later = _floats(cohort["phq9_baseline"]), _floats(cohort[f"phq9_{time}"])
@@ -150,7 +150,7 @@ def classify(cohort: pd.DataFrame, time: str, measures: dict[str, Measure], rule
         "phq9_change": changes[0],
         "anxiety_change": changes[1],
         "anxiety_measure": anxiety["measure"],
-    }, index=cohort.index)
+    }, index=cohort.index, copy=False)
 
 
 def _floats(scores: pd.Series) -> np.ndarray:

@@ -17,7 +17,7 @@ from durability_utils.representativeness import (
     sample_characteristics,
     snake_case,
 )
-from durability_utils.response import response_flags, response_rates
+from durability_utils.response import response_flags, response_rates, who_answered
 from durability_utils.study import Study
 from durability_utils.transitions import as_square, path_table, six_month_table
 
@@ -166,7 +166,7 @@ def _sample(cohort: pd.DataFrame, study: Study) -> dict:
 
     problems = {problem: snake_case(problem) for problem in cohort["primary_problem"].dropna().unique()}
     return flatten({"sample": {
-        "printed_n": int(response_flags(cohort)["either_follow_up"].sum()),
+        "printed_n": len(who_answered(cohort)),
         "female_percent": percent("gender", "female"),
         "white_british_percent": percent("ethnicity", "white_british"),
         "age": {"mean": value("age", "mean"), "sd": value("age", "sd", 2),
@@ -233,7 +233,7 @@ def _text_percents(square: pd.DataFrame, outcome: str) -> dict:
 
 def _missing_from_table2(cohort: pd.DataFrame, study: Study) -> dict:
     """Participants, and why some of them are not in Table 2."""
-    participants = cohort[response_flags(cohort)["either_follow_up"]]
+    participants = who_answered(cohort)
     table2 = six_month_table(cohort, "improvement", study.measures, study.anxiety_measure, study.carry_back)
     withheld = (participants["consent_upflow"] == "no").sum()
     return {"participants": len(participants), "no_consent_to_upflow": int(withheld),

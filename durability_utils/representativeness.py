@@ -6,9 +6,8 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from durability_utils import outcomes
 from durability_utils.outcomes import in_step
-from durability_utils.response import response_flags
+from durability_utils.response import response_flags, who_answered
 
 GROUPS = ("no_consent", "consent_no_participation", "consent_and_participation")
 VARIABLES = ("age", "phq9_baseline", "phq9_change", "gad7_baseline", "gad7_change", "sessions")
@@ -17,11 +16,6 @@ TESTS = {"tukey": ("anova", "pairwise_tukey", "p_tukey"),
          "games_howell": ("welch_anova", "pairwise_gameshowell", "pval")}
 DESCRIBED = ("gender", "ethnicity", "primary_problem", "employment_baseline", "employment_end")
 _COLUMNS = ["variable", "group", "n", "mean", "sd", "letters", "p"]
-
-
-def needed_columns() -> list[str]:
-    """The columns of a cohort that say who answered and how they differ from the rest."""
-    return [*outcomes.needed_columns(), "age", "sessions", *DESCRIBED]
 
 
 def participation(cohort: pd.DataFrame) -> pd.Series:
@@ -122,7 +116,7 @@ def sample_characteristics(cohort: pd.DataFrame) -> pd.DataFrame:
     the level `missing`. Step: of those with a recorded step. For `age` and for `sessions` by step `value` is the
     mean, SD or range, `n` the cases with a value and `of` the patients concerned. NaN where there is nobody.
     """
-    sample = cohort[response_flags(cohort)["either_follow_up"]]
+    sample = who_answered(cohort)
     rows = []
     for variable in DESCRIBED:
         counts = sample[variable].map(_level, na_action="ignore").astype("str").fillna("missing").value_counts()

@@ -2,14 +2,16 @@
 
 import pandas as pd
 
-from durability_utils.outcomes import FOLLOW_UPS, completed
+from durability_utils.outcomes import FOLLOW_UP_DATA, FOLLOW_UPS, completed
 from durability_utils.proportions import with_proportions
 
 STAGES = ("consented", "first_follow_up", "second_follow_up", "both_follow_ups", "either_follow_up")
 
 
 def response_flags(cohort: pd.DataFrame) -> pd.DataFrame:
-    """For each patient whether they reached each of STAGES (bool)."""
+    """For each patient whether they reached each of STAGES (bool), also where the cohort is `flagged` already."""
+    if set(STAGES) <= set(cohort):
+        return cohort[list(STAGES)]
     first, second = (completed(cohort, time) for time in FOLLOW_UPS)
     return pd.DataFrame({
         "consented": cohort["consent_contact"] == "yes",
@@ -18,6 +20,16 @@ def response_flags(cohort: pd.DataFrame) -> pd.DataFrame:
         "both_follow_ups": first & second,
         "either_follow_up": first | second,
     })
+
+
+def flagged(cohort: pd.DataFrame) -> pd.DataFrame:
+    """The cohort with the columns of STAGES in the place of its follow-up data: which most of them have none of."""
+    return cohort.drop(columns=FOLLOW_UP_DATA).join(response_flags(cohort))
+
+
+def who_answered(cohort: pd.DataFrame) -> pd.DataFrame:
+    """Those of the cohort with at least one completed follow-up."""
+    return cohort[response_flags(cohort)["either_follow_up"]]
 
 
 def response_rates(cohort: pd.DataFrame) -> pd.DataFrame:

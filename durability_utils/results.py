@@ -5,6 +5,7 @@ holds the cohort. Files are written aside and moved into place, so that none is 
 """
 
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib.figure
@@ -37,10 +38,12 @@ def cleaning_folder(results: str | Path, study: Study, service: str) -> Path:
 
 
 def read_cohort(results: str | Path, study: Study, service: str,
-                columns: list[str] | None = None) -> tuple[pd.DataFrame, list[str]]:
+                columns: list[str] | None = None,
+                keep: Callable[[pd.DataFrame], pd.DataFrame] | None = None) -> tuple[pd.DataFrame, list[str]]:
     """The cleaned cohort of a service, or of `all`: one row a patient, the canonical columns after `service`.
 
-    Only `columns` of them are read, if given: of many services together the rest would be most of the memory.
+    Only `columns` of them are read, if given, and of each service's cohort only what `keep` gives back is pooled: else
+    the memory for `all` would grow with the number of services.
     `service` is categorical: a service with nobody in its cohort is one of its categories. Also the ids of the
     services whose cohort is not there (for `all`). Raises InputError where none is there.
     """
@@ -53,7 +56,8 @@ def read_cohort(results: str | Path, study: Study, service: str,
             f"no cleaned cohort of service {' or '.join(ids)}: run the notebook 01_cleaning for it first, or "
             f"`durability run {study_file} --output {Path(results).name} --notebook 01_cleaning`"
         )
-    cohorts = [pd.read_parquet(paths[name], columns=columns) for name in there]
+    read = (pd.read_parquet(paths[name], columns=columns) for name in there)
+    cohorts = [keep(cohort) if keep else cohort for cohort in read]
     sizes = [len(cohort) for cohort in cohorts]
     cohort = pd.concat(cohorts, ignore_index=True)
     cohort.insert(0, "service", pd.Categorical.from_codes(np.repeat(range(len(there)), sizes), there))

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from durability_utils.cleaning import TREATMENT_DATA
 from durability_utils.columns import dictionary
-from durability_utils.outcomes import ITEMS
+from durability_utils.outcomes import ITEMS, TREATMENT_DATA
 from durability_utils.parameters import read_yaml
 from durability_utils.synthetic_plan import SERVICES, TABLE1_N, TABLE1_SERVICE, planned_patients
 from durability_utils.synthetic_scores import (

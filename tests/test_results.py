@@ -163,6 +163,19 @@ class TestCohort:
         self.save(study, tmp_path, "B", "2")
         assert list(read_cohort(tmp_path, study, "all", ["age", "step"])[0].columns) == ["service", "age", "step"]
 
+    def test_what_is_kept_of_each_service_before_they_are_pooled(self, study, tmp_path):
+        self.save(study, tmp_path, "A", "1", "2")
+        self.save(study, tmp_path, "B", "3", "4", "5")
+        seen = []
+
+        def last(cohort):
+            seen.append(list(cohort["patient_id"]))
+            return cohort.tail(1)
+
+        cohort, _ = read_cohort(tmp_path, study, "all", ["patient_id"], last)
+        assert seen == [["1", "2"], ["3", "4", "5"]]
+        assert list(zip(cohort["service"], cohort["patient_id"], strict=True)) == [("A", "2"), ("B", "5")]
+
     def test_types_outlive_the_file_and_the_pooling(self, study, tmp_path):
         self.save(study, tmp_path, "A", "1")
         self.save(study, tmp_path, "B")  # nobody is left in B
