@@ -333,7 +333,7 @@ def _executed(run: Run, work: Path, timeout: float | None):
             progress_bar=False, request_save_on_cell_execute=False, shutdown_kernel="immediate",
             # papermill's own `cwd` changes the directory of the whole process, so of the other threads
             resources={"metadata": {"path": str(run.home)}},
-            config=_private(sockets, connection), extra_arguments=["--log-level=ERROR"],
+            config=_private(sockets, connection), extra_arguments=["--log-level=CRITICAL"],
         )
     return remove_error_markers(kept[0]), WarmKernel.peaks.pop(connection, None)
 

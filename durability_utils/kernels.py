@@ -128,6 +128,7 @@ def _run_kernel(arguments: list[str], cwd: str, env: dict[str, str]) -> None:
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
+    sys.modules["debugpy"] = None  # nobody debugs a batch; the kernel would import it, a third of its start
     import ipykernel_launcher
     import numpy as np
     import pandas as pd

@@ -89,7 +89,7 @@ def write_figure(figure: matplotlib.figure.Figure, path: Path) -> Image:
     # compressed a little less: half the time for a seventh more bytes
     write_aside(path, lambda aside: figure.savefig(aside, format="png", dpi=150, metadata={"Software": None},
                                                    pil_kwargs={"compress_level": 3}))
-    return Image(path.read_bytes(), width=round(96 * figure.get_figwidth()))
+    return Image(path.read_bytes(), width=round(96 * figure.get_figwidth()), alt=figure.get_suptitle())
 
 
 def _not_a_formula(cell):

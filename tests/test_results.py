@@ -112,12 +112,14 @@ class TestTables:
         def figure():
             drawn = matplotlib.figure.Figure(figsize=(2, 1))
             drawn.subplots().plot([0, 1], [1, 2])
+            drawn.suptitle("What it shows")
             return drawn
-        write_figure(figure(), tmp_path / "a.png")
+        shown = write_figure(figure(), tmp_path / "a.png")
         write_figure(figure(), tmp_path / "b.png")
         assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
         assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
         assert b"Matplotlib" not in (tmp_path / "a.png").read_bytes()
+        assert (shown.data, shown.alt) == ((tmp_path / "a.png").read_bytes(), "What it shows")
 
 
 class TestCohort:
