@@ -60,6 +60,53 @@ def test_an_e_mail_address_is_refused(cell):
     assert "@" not in message
 
 
+@pytest.mark.parametrize("cell", ["AB1 2DE", "ab12 3de", "W1A 1HQ", "EC1A\u00a01BB", "lives at M1 1AE now", "GIR 0AA"])
+def test_a_uk_postcode_is_refused(cell):
+    message = refusal("", cell)
+    assert message.startswith("a.csv: line 3: column 'notes' holds a UK postcode") and cell not in message
+
+
+def test_a_postcode_without_its_gap_counts_where_most_of_the_column_look_so():
+    # in a column of ids one in fifty random ones of six signs does
+    assert refusal("AB12DE", "M11AE", "W1A1HQ").startswith("a.csv: line 2: column 'notes' holds a UK postcode")
+    assert refusal("AB12DE", "x7p2q9", "00ab3d", "M11AE") == ""
+
+
+@pytest.mark.parametrize("cell", ["AB1", "M1 and M2", "E11 1", "AB12 3CI", "PHQ9 1st", "1A 2BB", "step2 3"])
+def test_half_a_postcode_stays(cell):
+    assert refusal(cell) == ""
+
+
+@pytest.mark.parametrize("name", ["Name", "Surname", "first_name", "PatientName", "Patient names", "FORENAME 2",
+                                  "Therapist Name", "family-name"])
+def test_a_column_of_names_is_refused_at_its_first_value(name):
+    assert refusal("", "Bee", name=name).startswith(f"a.csv: line 3: column '{name}' holds names of persons")
+    assert refusal("", "", name=name) == ""
+
+
+@pytest.mark.parametrize("name", ["spec_name", "service name", "diagnosis_name", "surname initial?", "username id"])
+def test_other_names_stay(name):
+    assert refusal("SPIN", name=name) == ""
+
+
+@pytest.mark.parametrize("cell", ["01/06/1985", "1985-06-01", "1.6.2005", "01-Jun-1985", "1985-06-01 00:00", "31199"])
+def test_a_full_date_of_birth_is_refused(cell):
+    for name in ("DOB", "date of birth", "PatientDateOfBirth", "birth_date"):
+        assert refusal("", cell, name=name).startswith(f"a.csv: line 3: column '{name}' holds a full date of birth")
+    assert refusal("1985", "", "NULL", "34", name="Year of birth") == ""
+
+
+def test_dates_of_birth_under_another_name_are_told_by_their_years():
+    table = pd.DataFrame({"discharged": ["01/06/2024", "30/06/2024", "7/6/2024", ""],
+                          "other": ["2001-01-31", "", "2003-02-01", "2019-01-01"],
+                          "seen": ["2019-01-31", "2023-01-31", "2024-01-31", "1899-12-30"]},
+                         index=pd.RangeIndex(2, 6, name="row"), dtype="str")
+    with pytest.raises(InputError, match=r"line 2: column 'other' holds a full date of birth"):
+        refuse_identifiers(table, "a.csv")
+    refuse_identifiers(table.drop(columns="other"), "a.csv")
+    assert "holds a full date of birth" in refusal("1985-06-01", "1990-06-01", name="d1")
+
+
 @pytest.mark.parametrize("cell", ["@home", "a @ b", "x@y", "@", "3@10"])
 def test_an_at_sign_alone_is_no_address(cell):
     assert refusal(cell) == ""
