@@ -5,6 +5,7 @@ import os
 import random
 import re
 import zipfile
+from decimal import Decimal
 
 import openpyxl
 import pandas as pd
@@ -180,7 +181,7 @@ class TestUnusable:
 
     @pytest.mark.parametrize("junk", [
         b"", b"\0" * 500, b"PK\x03\x04 and nothing more", random.Random(2).randbytes(5000), b"patient_id\np1"])
-    @pytest.mark.parametrize("name", ["a.xlsx", "a.sav"])
+    @pytest.mark.parametrize("name", ["a.xlsx", "a.sav", "a.dta", "a.parquet"])
     def test_junk_under_the_name_of_a_workbook_or_spss_file(self, read, name, junk):
         with pytest.raises(InputError, match=f"^{name}: not a table: no "):
             read(junk, name)
@@ -278,6 +279,17 @@ def test_spss_cells_become_the_text_a_csv_would_hold(tmp_path):
     assert rows_of(table) == [(2, "007", "yes", "12", "2016-06-01", "2.3"), (3, "7", "no", "", "", "4")]
 
 
+def test_parquet_cells_become_the_text_a_csv_would_hold(tmp_path):
+    pd.DataFrame({
+        "patient_id": pd.array([9_007_199_254_740_993, 7], "Int64"), "consent_contact": ["yes", None],
+        "sessions": [12.0, float("nan")], "discharge_date": [dt.datetime(2016, 6, 1), None],
+        "gender": pd.Categorical(["male", "female"]), "adsm_baseline": [Decimal("2.30"), None],
+    }).to_parquet(tmp_path / "a.parquet")
+    table = read_export(tmp_path / "a.parquet", canonical_columns(), REQUIRED)
+    assert rows_of(table) == [(2, "9007199254740993", "yes", "12", "2016-06-01", "male", "2.30"),
+                              (3, "7", "", "", "", "female", "")]
+
+
 class TestRoundTrip:
     """One cohort, written in every form an export may have, is read as the same cohort."""
 
@@ -302,6 +314,10 @@ class TestRoundTrip:
                 frame[column] = pd.to_datetime(frame[column])
         if kind == "excel":
             frame.to_excel(path, index=False)
+        elif kind == "parquet":
+            frame.convert_dtypes().set_index("patient_id").to_parquet(path)  # with an index: it is a column, too
+        elif kind == "stata":
+            frame.to_stata(path, write_index=False, version=118)
         else:
             dates = [column for column in frame if column.endswith("date")]
             frame[dates] = frame[dates].apply(lambda days: days.dt.date.astype("object").where(days.notna(), None))
@@ -310,7 +326,7 @@ class TestRoundTrip:
     @pytest.mark.parametrize(("name", "kind", "separator", "encoding"), [
         ("a.csv", "text", ",", "utf-8"), ("a.csv", "text", ",", "utf-8-sig"), ("a.csv", "text", ";", "windows-1252"),
         ("a.txt", "text", "|", "utf-8"), ("a.tsv", "text", "\t", "utf-16"), ("a.xlsx", "excel", ",", "utf-8"),
-        ("a.sav", "spss", ",", "utf-8")])
+        ("a.sav", "spss", ",", "utf-8"), ("a.dta", "stata", ",", "utf-8"), ("a.parquet", "parquet", ",", "utf-8")])
     def test_the_same_cohort_comes_out(self, make_study, tmp_path, name, kind, separator, encoding):
         write_csv(tmp_path / "a.csv", self.ROWS)
         expected = clean_service(make_study(), "A")
