@@ -85,8 +85,13 @@ def change(folder, notebook, code):
 
 
 def visible(root):
-    return {path.relative_to(root).as_posix(): path for path in root.rglob("*")
-            if path.is_file() and not any(part.startswith(".") for part in path.relative_to(root).parts)}
+    """The files below a folder that are not hidden; hidden folders come and go while a batch runs."""
+    found = {}
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = [Path(folder, name) for name in names if not name.startswith(".")]
+        found |= {path.relative_to(root).as_posix(): path for path in paths}
+    return found
 
 
 def tables(root):

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import pytest
@@ -55,7 +56,7 @@ def test_killed_at_twenty_moments_and_started_again_it_gives_what_an_undisturbed
 
     def watch():
         while not watching.wait(0.02):
-            for name, path in visible(root).items() if root.is_dir() else ():
+            for name, path in visible(root).items():
                 try:
                     whole = is_whole(path)
                 except FileNotFoundError:  # moved or replaced since it was listed
@@ -65,8 +66,8 @@ def test_killed_at_twenty_moments_and_started_again_it_gives_what_an_undisturbed
                 if not whole:
                     halves.append(name)
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
+    watcher = ThreadPoolExecutor(1)
+    watched = watcher.submit(watch)
     moments, unfinished = random.Random(2016), 0
     try:
         for _ in range(20):
@@ -81,7 +82,7 @@ def test_killed_at_twenty_moments_and_started_again_it_gives_what_an_undisturbed
             assert_nothing_is_left_of(project)
     finally:
         watching.set()
-        watcher.join()
+        watched.result()  # it has looked until now
     assert unfinished > 5  # most were killed while notebooks ran
     assert halves == []
     assert finish(project, *options)[0] == 0
