@@ -11,9 +11,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, PathPatch
 from matplotlib.path import Path
+from matplotlib.ticker import LogLocator, NullLocator
 
 COLOURS = {
     "reliable_improvement": "#11456b", "no_reliable_improvement": "#c9ced3", "reliable_deterioration": "#d9822b",
@@ -183,8 +185,9 @@ def reliable_change(changes: pd.DataFrame, criterion: float, cut_off: float, top
                     title: str, caption: str) -> Figure:
     """Jacobson's picture: score at baseline against score at follow-up, with the band of no reliable change.
 
-    `changes`: `baseline`, `later` (points) and `outcome` (a code of COLOURS), one row a patient. Drawn as hexagons
-    where there are more than 2000, so that the picture does not grow with the cohort; the caption says so.
+    `changes`: `baseline`, `later` (points) and `outcome` (a code of COLOURS), one row a patient. Drawn as counts
+    of patients with the same two scores where there are more than 2000, so that the picture does not grow with the
+    cohort; the caption says so.
     """
     figure, axes = new_figure(8.5, 5.4)
     line = np.array([0, top])
@@ -198,8 +201,17 @@ def reliable_change(changes: pd.DataFrame, criterion: float, cut_off: float, top
     marks = ("A larger mark stands for more patients with the same two scores; outcomes are drawn a little apart, so "
              "that none hides another.")
     if len(changes) > 2000:
-        marks = "The darker a hexagon, the more patients; their outcome is not shown, since they are too many."
-        axes.hexbin(changes["baseline"], changes["later"], gridsize=28, cmap="Blues", mincnt=1, zorder=1)
+        marks = ("The darker a square, the more patients with these two scores (logarithmic scale); outcomes are not "
+                 "shown, since the patients are too many.")
+        edges = np.arange(top + 2) - 0.5
+        shades = ListedColormap(plt.get_cmap("Blues")(np.linspace(0.3, 1, 256)))  # one patient is not white on white
+        *_, squares = axes.hist2d(changes["baseline"], changes["later"], bins=edges, norm="log", cmap=shades, cmin=1,
+                                  zorder=1)
+        scale = figure.colorbar(squares, cax=axes.inset_axes([1.05, 0.02, 0.04, 0.6]), label="patients")
+        scale.ax.yaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), major_formatter="{x:.0f}",
+                           minor_locator=NullLocator())
+        for limit in (line - criterion + 0.5, line + criterion - 0.5):  # the squares cover the band
+            axes.plot(line, limit, color="#90989e", linewidth=0.8)
     else:
         for place, code in enumerate(code for code in COLOURS if code in set(changes["outcome"])):
             rows = changes[changes["outcome"] == code]

@@ -80,7 +80,7 @@ def test_the_drawing_does_not_grow_with_the_cohort(changes):
     figure = reliable_change(many)
     assert any(isinstance(drawn, PolyCollection) for drawn in figure.axes[0].collections)
     assert not any(isinstance(drawn, PathCollection) for drawn in figure.axes[0].collections)
-    assert "hexagon" in figure.get_supxlabel()
+    assert "The darker a square" in figure.get_supxlabel()
 
 
 def test_flow_diagram_shows_every_count():
