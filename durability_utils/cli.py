@@ -101,7 +101,10 @@ def list_runs(study_file: StudyFile, output: Output = RESULTS, service: Services
 
 @app.command()
 def check(study_file: StudyFile) -> None:
-    """Validate study file and exports and print what cleaning would refuse, without a patient's value."""
+    """Validate study file and exports and print what cleaning would refuse, with examples.
+
+    The examples are patients' values: what is printed stays with the service.
+    """
     with _refusals():
         study = read_study(study_file)
         if study.published:
@@ -137,20 +140,24 @@ def _refusals() -> Iterator[None]:
 
 
 def _refused(rejected) -> str:
-    """What was refused, counted by reason, one line each, with the lines of the export where it begins."""
-    counts = rejected.groupby(["refused", "reason", "column"], dropna=False, sort=True)["row"]
-    lines = [(refused, reason, "" if column != column else column, str(len(rows)), _first(list(rows)))
-             for (refused, reason, column), rows in counts]
+    """What was refused, counted by reason, one line each, with the first lines of the export where it stands."""
+    groups = rejected.groupby(["refused", "reason", "column"], dropna=False, sort=True)
+    lines = [(refused, reason, "" if column != column else column, str(len(rows)), _examples(rows))
+             for (refused, reason, column), rows in groups]
     if not lines:
         return "  nothing refused\n"
-    lines.insert(0, ("refused", "reason", "column", "n", "rows"))
+    lines.insert(0, ("refused", "reason", "column", "n", "row: value"))
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
     return "".join("  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
                    + "\n" for line in lines)
 
 
-def _first(rows: list[int], most: int = 5) -> str:
-    return ", ".join(map(str, sorted(rows)[:most])) + (", ..." if len(rows) > most else "")
+def _examples(rejected, most: int = 5) -> str:
+    """Row and value of the first few; a long value is cut, and what would move the cursor is written out."""
+    rows = rejected.sort_values("row").head(most)
+    texts = [f"{row}: {repr(value[:20])[1:-1]}" if value else str(row)
+             for row, value in zip(rows["row"], rows["value"], strict=True)]
+    return ", ".join(texts) + (", ..." if len(rejected) > most else "")
 
 
 @contextmanager

@@ -12,8 +12,9 @@ from durability_utils.cli import app
 from durability_utils.errors import InputError
 
 REJECTED = pd.DataFrame({
-    "row": [4, 9, *range(20, 27)], "patient_id": "P-secret", "column": ["patient_id", "patient_id", *["phq9_end"] * 7],
-    "value": "secret", "reason": ["copy", "copy", *["out_of_range"] * 7], "refused": ["row"] * 2 + ["value"] * 7,
+    "row": [4, 9, *range(20, 27)], "patient_id": "secret", "column": ["patient_id", "patient_id", *["phq9_end"] * 7],
+    "value": ["P1", "\x1b[2J" + "x" * 10_000_000, "28", "", *["99"] * 5],
+    "reason": ["copy", "copy", *["out_of_range"] * 7], "refused": ["row"] * 2 + ["value"] * 7,
 })
 
 
@@ -99,14 +100,15 @@ class TestCheck:
 
         monkeypatch.setattr(cleaning, "clean_service", clean_service)
 
-    def test_counts_by_reason_and_shows_no_value(self, study, cleaner):
+    def test_counts_by_reason_with_no_more_than_five_examples(self, study, cleaner):
         result = durability("check", study({"A": "fine"}))
         assert result.exit_code == 0
         assert result.stdout.splitlines() == [
             "service A: 92 rows read, 90 in the cohort",
-            "  refused  reason        column      n  rows",
-            "  row      copy          patient_id  2  4, 9",
-            "  value    out_of_range  phq9_end    7  20, 21, 22, 23, 24, ...",
+            "  refused  reason        column      n  row: value",
+            # long, and with what would clear the screen
+            "  row      copy          patient_id  2  4: P1, 9: \\x1b[2J" + "x" * 16,
+            "  value    out_of_range  phq9_end    7  20: 28, 21, 22: 99, 23: 99, 24: 99, ...",
             "  in the map, but not in the export: PHQ_FUP1",
             "  in the export, but not used: Team, Notes",
         ]
