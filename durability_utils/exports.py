@@ -180,7 +180,7 @@ def _read_parquet(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[st
                 yield from enumerate(map(list, rows), start=line)
                 line += batch.num_rows
     except pa.ArrowException as error:
-        raise InputError(f"{path.name}: not a table: no Parquet file ({str(error).splitlines()[0][:200]})") from None
+        raise InputError(f"{path.name}: not a table: no Parquet file ({' '.join(str(error).split())[:200]})") from None
 
 
 def _text(value) -> str:

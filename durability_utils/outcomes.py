@@ -110,10 +110,9 @@ def relevant_anxiety(cohort: pd.DataFrame, time: str, measures: dict[str, Measur
     With `adsm_else_gad7` it is the ADSM where the patient has one with scores at baseline and `time`, else GAD-7.
     """
     adsm = {column: _floats(cohort[f"adsm_{when}"]) for column, when in (("baseline", "baseline"), ("later", time))}
-    codes, names = pd.factorize(cohort["adsm"])
+    # with `gad7` an ADSM need not be one that the study's measures know
+    codes, names = pd.factorize(cohort["adsm"].mask(np.full(len(cohort), rule == "gad7")))
     has_adsm = (codes >= 0) & ~np.isnan(adsm["baseline"]) & ~np.isnan(adsm["later"])
-    if rule == "gad7":
-        has_adsm[:] = False
     names = [*names, "GAD-7"]
     codes = np.where(has_adsm, codes, len(names) - 1).astype(np.int8)
     thresholds = {key: np.array([getattr(measures[name], key) for name in names], float)[codes]

@@ -23,7 +23,7 @@ def response_flags(cohort: pd.DataFrame) -> pd.DataFrame:
 
 
 def flagged(cohort: pd.DataFrame) -> pd.DataFrame:
-    """The cohort with the columns of STAGES in the place of its follow-up data: which most of them have none of."""
+    """The cohort with the columns of STAGES in the place of its follow-up data, of which most patients have none."""
     return cohort.drop(columns=FOLLOW_UP_DATA).join(response_flags(cohort))
 
 

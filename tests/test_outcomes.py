@@ -99,8 +99,11 @@ def test_gad7_counts_where_the_adsm_lacks_its_name_or_a_score(lacking):
 
 
 def test_gad7_for_all_where_the_study_file_says_so():
-    found = at_end(patient(end=(20, 5), adsm="OCI", adsm_baseline=60, adsm_end=60), rule="gad7")
-    assert list(found.loc[0, ["anxiety_measure", "improvement"]]) == ["GAD-7", "reliable_improvement"]
+    # PDSS is not among the study's measures, which does not matter then
+    found = at_end(patient(end=(20, 5), adsm="OCI", adsm_baseline=60, adsm_end=60),
+                   patient(end=(20, 5), adsm="PDSS", adsm_baseline=20, adsm_end=20), rule="gad7")
+    assert list(found["anxiety_measure"]) == ["GAD-7", "GAD-7"]
+    assert list(found["improvement"]) == ["reliable_improvement", "reliable_improvement"]
 
 
 def test_relevant_measure_is_chosen_anew_for_each_time():
