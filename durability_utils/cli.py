@@ -17,7 +17,7 @@ from durability_utils.batch import Result
 from durability_utils.errors import InputError
 from durability_utils.parameters import read_yaml
 from durability_utils.plan import Run
-from durability_utils.study import Study, read_study
+from durability_utils.study import DISCLOSURE_RULES, Study, read_study
 
 app = typer.Typer(help=durability_utils.__doc__, no_args_is_help=True, add_completion=False,
                   rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -33,6 +33,9 @@ Fresh = Annotated[bool, typer.Option("--fresh", help="Run again what would come 
 Timeout = Annotated[float | None, typer.Option(min=1, help="Seconds after which a notebook has failed.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing unless something fails, for cron.")]
 Scheduler = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run on a Dask cluster: tcp://host:8786")]
+Results = Annotated[Path, typer.Option(help="The folder that holds the private results.", file_okay=False)]
+BundleFolder = Annotated[Path, typer.Option("--output", metavar="DIR", help="The folder of the bundle.")]
+Disclosure = Annotated[str | None, typer.Option(help="none, nhs or opensafely; else as the study file says.")]
 RESULTS = Path("results")
 JOBS = batch.cores() + 2  # while kernels start and end others work
 
@@ -128,6 +131,28 @@ def check(study_file: StudyFile) -> None:
             if columns:
                 typer.echo(f"  {words}: {', '.join(columns)}")
     raise typer.Exit(int(unusable > 0))
+
+
+@app.command()
+def share(study_file: StudyFile, output: BundleFolder, results: Results = RESULTS,
+          disclosure: Disclosure = None) -> None:
+    """Write a bundle of a study's results that may be passed on: pages, tables and figures under disclosure control.
+
+    Exit code 2: nothing was written, because the results are not up to date or something must not leave.
+    """
+    with _refusals():
+        study = read_study(study_file)
+        rule = disclosure or study.disclosure
+        if rule not in DISCLOSURE_RULES:
+            raise InputError(f"disclosure: expected {' or '.join(DISCLOSURE_RULES)}, found {rule or 'nothing'}; say "
+                             f"which in {study_file.name}, as in `disclosure: nhs`, or with --disclosure")
+        from durability_utils.share import share as share_results
+
+        lacking = share_results(study, results, output, rule)
+    for label in lacking:
+        typer.echo(f"not in the bundle, since it failed: {label}", err=True)
+    typer.echo(f"disclosure control: {rule}; no identifier, id or path of this machine was found")
+    typer.echo(f"bundle: {(output / 'index.html').as_posix()}")
 
 
 @contextmanager

@@ -43,10 +43,10 @@ def refuse_identifiers(table: pd.DataFrame, file: str) -> None:
     """
     days = {}
     for position, name in enumerate(table.columns):
-        if kind := _identifier(name):
+        if kind := identifier_in(name):
             raise InputError(f"{file}: line 1: the name of column {position + 1} holds {kind}; is there a header?")
         cells = table.iloc[:, position]
-        kinds = {cell: kind for cell in cells.unique() if (kind := _identifier(cell))}
+        kinds = {cell: kind for cell in cells.unique() if (kind := identifier_in(cell))}
         if not kinds:
             kinds = _by_column(name, [cell for cell in cells.unique() if cell])
         _refuse(kinds, cells, name, file)
@@ -67,7 +67,7 @@ def _refuse(kinds: dict[str, str], cells: pd.Series, name: str, file: str) -> No
                          "use pseudonymous ids and leave identifiers out of the export")
 
 
-def _identifier(text: str) -> str | None:
+def identifier_in(text: str) -> str | None:
     """What kind of identifier a text holds, if any."""
     if any(nhs_number.is_valid(re.sub(r"[^0-9]", "", found)) for found in _TEN_DIGITS.findall(text)):
         return "an NHS number"

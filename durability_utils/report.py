@@ -22,7 +22,7 @@ STATUS_NAMES = {"succeeded": "", "unchanged": "", "failed": "failed", "skipped":
 RESPONSE = ("discharged", "consented", "either_follow_up")
 OUTCOMES = {"improvement": "reliable_improvement", "recovery": "reliable_recovery"}
 
-_pages = Environment(loader=PackageLoader("durability_utils", "."), autoescape=True, undefined=StrictUndefined,
+pages = Environment(loader=PackageLoader("durability_utils", "."), autoescape=True, undefined=StrictUndefined,
                      trim_blocks=True, lstrip_blocks=True)
 
 
@@ -37,7 +37,7 @@ def page(executed: str, run: Run) -> str:
         if output.output_type == "error":  # a traceback is code; the notebook keeps it
             output.traceback = [f"{output.ename}: {output.evalue}"]
     body, _ = _exporter().from_notebook_node(notebook)
-    return _pages.get_template("report_page.html").render(
+    return pages.get_template("report_page.html").render(
         title=notebook_title(run.name), study=run.study.title, synthetic=is_synthetic(run.study), body=body,
         service=service_name(run.service), step=STEP_NAMES[run.step], notebook=run.target.name)
 
@@ -71,7 +71,7 @@ def index(study: Study, output: Path, runs: list[Run], results: list[Result]) ->
     """The page that leads to the others: `results`, and for the study's other runs what an earlier one left on disk."""
     found = {result.run.target: result for result in results}
     latest = [found.get(run.target) or recorded(run) for run in runs]
-    return _pages.get_template("report_index.html").render(
+    return pages.get_template("report_index.html").render(
         study=study, synthetic=is_synthetic(study), rows=[
             _row(study, output, service, step, latest)
             for service in (POOLED, *study.services) for step in STEPS],

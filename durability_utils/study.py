@@ -10,6 +10,7 @@ from durability_utils.measures import Measure, read_measures
 from durability_utils.parameters import read_yaml
 
 ANXIETY_RULES = ("adsm_else_gad7", "gad7")
+DISCLOSURE_RULES = ("none", "nhs", "opensafely")
 STEPS = ("all", "step2", "step3")
 SAFE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -24,6 +25,7 @@ _KEYS = {
     "anxiety_measure": (str, " or ".join(ANXIETY_RULES), True),
     "table1_services": (list, "a list of services of this study", False),
     "published": (str, "the path of a YAML file", False),
+    "disclosure": (str, " or ".join(DISCLOSURE_RULES), False),
     "services": (dict, "one line a service: {file: ..., columns: ...}", True),
 }
 
@@ -39,7 +41,10 @@ class Service:
 
 @dataclass(frozen=True)
 class Study:
-    """A validated study file. `discharged` is (first day, last day), both included, or None."""
+    """A validated study file. `discharged` is (first day, last day), both included, or None.
+
+    `disclosure`: the rule by which `durability share` shows small numbers; None where the file has none.
+    """
 
     path: Path
     id: str
@@ -51,6 +56,7 @@ class Study:
     anxiety_measure: str
     table1_services: tuple[str, ...]
     published: Path | None
+    disclosure: str | None
     services: dict[str, Service]
 
 
@@ -80,7 +86,7 @@ def read_study(path: str | Path) -> Study:
         discharged=_window(content.get("discharged"), path),
         minimum_sessions=content["minimum_sessions"], carry_back=content["carry_back"],
         anxiety_measure=content["anxiety_measure"], table1_services=tuple(table1),
-        published=published, services=services,
+        published=published, disclosure=content.get("disclosure"), services=services,
     )
 
 
@@ -102,7 +108,8 @@ def _check_keys(content: dict, path: Path) -> None:
             raise InputError(f"{path.name}: the key '{key}' is missing; expected {expected}")
     _check(path, "study", SAFE_NAME.fullmatch(content["study"]), _KEYS["study"][1])
     _check(path, "minimum_sessions", content["minimum_sessions"] >= 0, _KEYS["minimum_sessions"][1])
-    _check(path, "anxiety_measure", content["anxiety_measure"] in ANXIETY_RULES, _KEYS["anxiety_measure"][1])
+    for key, rules in (("anxiety_measure", ANXIETY_RULES), ("disclosure", DISCLOSURE_RULES)):
+        _check(path, key, content.get(key, rules[0]) in rules, _KEYS[key][1])
 
 
 def _window(entry: dict | None, path: Path) -> tuple[dt.date, dt.date] | None:
