@@ -122,7 +122,9 @@ def _canonical_text(export: pd.DataFrame, columns: ColumnMap, found: dict[str, i
             continue
         cells = export.iloc[:, found[column.source.casefold()]]
         no_code = column.missing | {code for code, meaning in column.codes if meaning == ""}
-        no_value = {cell for cell in cells.unique() if normalise(cell) in no_code} if no_code else ()
+        no_value = {cell for cell in cells.unique() if normalise(cell) in no_code} if no_code else set()
+        if name == "patient_id":  # ids are text: with 99 for missing, 0099 is still somebody
+            no_value = {cell for cell in no_value if not re.match("0[0-9]", cell)}
         texts[name] = cells.mask(cells.isin(no_value), "")
     return pd.DataFrame(texts, index=export.index)
 

@@ -48,12 +48,17 @@ class ColumnMap:
 
 
 def normalise(text: str) -> str:
-    """A code for comparing: case, outer blanks, `_`, `-` or blanks between words, and `2.0` for `2` don't count.
+    """A code for comparing: case, outer blanks, and `_`, `-` or blanks between words don't count.
 
-    The sign of a negative number stays.
+    `02` and `2.0` are 2; the sign of a negative number stays.
     """
     text = re.sub(r"(?<=\w)[\s_-]+", "_", text.strip().casefold())
-    return re.sub(r"^(-?\d+)\.0+$", r"\1", text)
+    return re.sub(r"^(-?)0*(\d+)(\.0+)?$", r"\1\2", text)
+
+
+def code_lists() -> dict[str, dict[str, str]]:
+    """The code lists of `parameters/codes.yaml` by name: code as written there -> canonical code, or blank."""
+    return {name: entry["codes"] for name, entry in read_yaml(CODES_PATH, text_only=True).items()}
 
 
 def canonical_columns() -> ColumnMap:
@@ -127,7 +132,7 @@ def _column(path: Path, name: str, entry: dict, numbers: tuple[str, ...], shared
 def _codes(path: Path, name: str, codes) -> tuple[tuple[str, str], ...]:
     """Pairs (normalised code, canonical code or blank), from a mapping or the name of a shared list."""
     if isinstance(codes, str):
-        lists = read_yaml(CODES_PATH, text_only=True)
+        lists = code_lists()
         if codes not in lists:
             raise InputError(f"{path.name}: columns: {name}: no code list '{codes}' in {CODES_PATH.name}; "
                              f"there are {', '.join(lists)}")
@@ -138,7 +143,8 @@ def _codes(path: Path, name: str, codes) -> tuple[tuple[str, str], ...]:
         if not isinstance(meaning, str):
             raise InputError(f"{path.name}: columns: {name}: code '{code}': expected one code, found {meaning!r}")
         if meanings.setdefault(normalise(code), meaning) != meaning:
-            raise InputError(f"{path.name}: columns: {name}: code '{code}': there twice (letter case does not count), "
+            raise InputError(f"{path.name}: columns: {name}: code '{code}': there twice (letter case and "
+                             "leading zeros do not count), "
                              "with different meanings")
         if allowed and meaning and meaning not in allowed.split("|"):
             raise InputError(f"{path.name}: columns: {name}: code '{code}': expected one of {allowed}, "
