@@ -44,7 +44,8 @@ def test_what_a_study_file_says(read, tmp_path):
 
 def test_a_long_export_has_windows_and_perhaps_a_second_file(read, tmp_path):
     study = read(follow_up_windows={"6m": [91, 273], "12m": [274, 456]},
-                 services={"A": {"file": "a.csv", "columns": "a.yaml", "contacts": "raw/scores.csv"}, "B": SERVICES["B"]})
+                 services={"A": {"file": "a.csv", "columns": "a.yaml", "contacts": "raw/scores.csv"},
+                           "B": SERVICES["B"]})
     assert study.follow_up_windows == {"6m": (91, 273), "12m": (274, 456)}
     assert study.services["A"].contacts == tmp_path / "raw/scores.csv"
     assert study.services["B"].contacts is None
