@@ -11,8 +11,19 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from durability_utils.columns import Column, ColumnMap, canonical_columns, dictionary, normalise, read_column_map
-from durability_utils.exports import read_export
+from durability_utils.columns import (
+    CONTACT_COLUMNS,
+    FROM_CONTACTS,
+    Column,
+    ColumnMap,
+    canonical_columns,
+    dictionary,
+    normalise,
+    read_column_map,
+)
+from durability_utils.contacts import CONTACT_RULES, SCORES, measure_names, place, sessions
+from durability_utils.errors import InputError
+from durability_utils.exports import check_header, read_export
 from durability_utils.measures import Measure
 from durability_utils.outcomes import FOLLOW_UP_DATA, FOLLOW_UPS, ITEMS, TREATMENT_DATA
 from durability_utils.results import write_aside, write_table
@@ -45,7 +56,7 @@ class Cleaned(NamedTuple):
     """What cleaning one export gives.
 
     cohort: one row a patient, the canonical columns. rejected: `row, patient_id, column, value, reason,
-    refused` (row or value). log: `rule, rows`. unused: columns of the export that nothing reads.
+    refused` (row, value or contact). log: `rule, rows`. unused: columns of the export that nothing reads.
     absent: canonical columns that the export does not hold. unmatched: columns that the map names and the export does
     not hold.
     """
@@ -63,15 +74,45 @@ def clean_service(study: Study, service: str) -> Cleaned:
     entry = study.services[service]
     columns = read_column_map(entry.columns)
     required = dictionary()["required"]
-    wanted = ["yes", "window"] if study.discharged else ["yes"]
-    export = read_export(entry.file, columns, list(required.index[required.isin(wanted)]))
-    return clean(export, columns, study)
+    wanted = ["yes", "window"] if study.discharged or columns.contacts else ["yes"]
+    required = list(required.index[required.isin(wanted)])
+    if columns.contacts is None:
+        if entry.contacts:
+            raise InputError(f"{entry.columns.name}: the key 'contacts' is missing; expected how "
+                             f"{entry.contacts.name}, which {study.path.name} names, is read")
+        return clean(read_export(entry.file, columns, required), columns, study)
+    if study.follow_up_windows is None:
+        raise InputError(f"{study.path.name}: the key 'follow_up_windows' is missing; expected "
+                         "{6m: [91, 273], 12m: [274, 456]} (days after discharge) for a long export")
+    export = read_export(entry.file, columns, [name for name in required if not FROM_CONTACTS.fullmatch(name)])
+    required = [name for name, (_, required) in CONTACT_COLUMNS.items() if required]
+    if entry.contacts:
+        return clean(export, columns, study, read_export(entry.contacts, columns.contacts, required))
+    if (columns.contacts.separator, columns.contacts.encoding, columns.contacts.sheet) != (
+            columns.separator, columns.encoding, columns.sheet):
+        raise InputError(f"{entry.columns.name}: contacts: file: expected only where {study.path.name} names a second "
+                         f"file behind `contacts:` of service {service}")
+    check_header(entry.file, list(export.columns), columns.contacts, required)
+    found = _positions(export)
+    positions = [found[column.source.casefold()] for column in columns.columns.values()
+                 if column.source and column.source.casefold() in found]
+    # what is said of a patient stands in each contact's row: one row for each different thing said
+    patients = export[~export.iloc[:, positions].duplicated()]
+    return clean(patients, columns, study, export)
 
 
-def clean(export: pd.DataFrame, columns: ColumnMap, study: Study) -> Cleaned:
-    """Clean an export (text, as `read_export` gives it) by the rules above, in their order."""
-    found = {name.casefold(): position for position, name in enumerate(export.columns)}
-    raw = _canonical_text(export, columns, found)
+def clean(export: pd.DataFrame, columns: ColumnMap, study: Study, contacts: pd.DataFrame | None = None) -> Cleaned:
+    """Clean an export (text, as `read_export` gives it) by the rules above, in their order.
+
+    Of a long export `export` has the patients' rows and `contacts` the contacts' (text, too; `columns.contacts` says
+    how they are read). Raises AssertionError where a row or a contact is neither kept nor listed.
+    """
+    found = _positions(export)
+    raw = _canonical_text(export, columns, found, dictionary().index)
+    if contacts is not None:
+        contact_text = _canonical_text(contacts, columns.contacts, _positions(contacts), CONTACT_COLUMNS)
+        told = {name for name in ("adsm", "sessions") if _is_there(columns, name, found)}
+        placed = _join_contacts(raw, contact_text, columns, told, study)
     values, refusals = _interpret(raw, columns, study.measures)
     row_reason = _refused_rows(raw, values, refusals, study)
     kept = row_reason.isna()
@@ -83,18 +124,31 @@ def clean(export: pd.DataFrame, columns: ColumnMap, study: Study) -> Cleaned:
     _withhold_without_consent(raw, values, refusals)
     rejected = pd.concat([row_list, *_value_lists(raw, values, refusals)])
     rejected = rejected.sort_values("row", kind="stable", ignore_index=True)
+    used = None
+    if contacts is not None:
+        refused_contacts = _contact_list(contact_text, placed, values)
+        used = int((raw[SCORES] != "").sum(axis=None))
+        if len(contacts) != used + len(refused_contacts):
+            raise AssertionError(f"{len(contacts)} contacts read, but {used} used and {len(refused_contacts)} listed "
+                                 "as refused")
+        rejected = pd.concat([rejected, refused_contacts], ignore_index=True)
     cohort = values.reset_index(drop=True)
     _schema(study.measures).validate(cohort)
-    log = _log(len(export), rejected, len(cohort))
+    log = _log(len(export), rejected, len(cohort), used)
     listed = (rejected["refused"] == "row").sum()
     if len(export) != len(cohort) + listed:
         raise AssertionError(f"{len(export)} rows read, but {len(cohort)} kept and {listed} listed as refused")
-    used = {column.source.casefold() for column in columns.columns.values() if column.source}
-    unused = [name for name in export.columns if name.casefold() not in used]
-    absent = [name for name in dictionary().index if not _is_there(columns, name, found)]
+    absent = [name for name in dictionary().index
+              if not _is_there(columns, name, found) and (contacts is None or (raw[name] == "").all())]
     # canonical columns may be absent; a name that somebody wrote into a map and that is not there may be misspelt
-    named = [] if columns == canonical_columns() else [column.source for column in columns.columns.values()]
-    unmatched = [name for name in named if name and name.casefold() not in found]
+    named = [column.source for column in columns.columns.values() if column.source]
+    there = list(export.columns)
+    if contacts is not None:
+        named += [column.source for column in columns.contacts.columns.values() if column.source]
+        there = list(dict.fromkeys([*there, *contacts.columns]))
+    unused = [name for name in there if name.casefold() not in {source.casefold() for source in named}]
+    in_file = {name.casefold() for name in there}
+    unmatched = [] if columns == canonical_columns() else [name for name in named if name.casefold() not in in_file]
     return Cleaned(cohort, rejected, log, unused, absent, unmatched)
 
 
@@ -107,22 +161,28 @@ def write_cleaned(cleaned: Cleaned, folder: Path) -> None:
 
 # -- reading cells ---------------------------------------------------------------------------------
 
+def _positions(table: pd.DataFrame) -> dict[str, int]:
+    return {name.casefold(): position for position, name in enumerate(table.columns)}
+
+
 def _is_there(columns: ColumnMap, name: str, found: dict[str, int]) -> bool:
     column = columns.columns.get(name)
     return column is not None and (column.source is None or column.source.casefold() in found)
 
 
-def _canonical_text(export: pd.DataFrame, columns: ColumnMap, found: dict[str, int]) -> pd.DataFrame:
+def _canonical_text(export: pd.DataFrame, columns: ColumnMap, found: dict[str, int], names) -> pd.DataFrame:
     """The export's cells under the canonical names, still as the service wrote them; missing is an empty text."""
     texts = {}
-    for name in dictionary().index:
+    for name in names:
         column = columns.columns.get(name, Column(None))
         if not _is_there(columns, name, found) or column.source is None:
             texts[name] = pd.Series(column.constant if column.source is None else "", export.index, dtype="str")
             continue
         cells = export.iloc[:, found[column.source.casefold()]]
         no_code = column.missing | {code for code, meaning in column.codes if meaning == ""}
-        no_value = {cell for cell in cells.unique() if normalise(cell) in no_code} if no_code else ()
+        no_value = {cell for cell in cells.unique() if normalise(cell) in no_code} if no_code else set()
+        if name == "patient_id":  # ids are text: with 99 for missing, 0099 is still somebody
+            no_value = {cell for cell in no_value if not re.match("0[0-9]", cell)}
         texts[name] = cells.mask(cells.isin(no_value), "")
     return pd.DataFrame(texts, index=export.index)
 
@@ -142,7 +202,7 @@ def _interpret(raw: pd.DataFrame, columns: ColumnMap, measures: dict[str, Measur
         if entry["type"] == "code":
             allowed = entry["allowed"].split("|")
         if entry["type"] == "score":
-            limits = _adsm_limits(values["adsm"], measures)
+            limits = _limits(values["adsm"], measures)
         else:
             limits = (entry["minimum"], entry["maximum"], False)
         read, reason = readers[entry["type"]](raw[name], column, allowed, limits)
@@ -154,10 +214,10 @@ def _interpret(raw: pd.DataFrame, columns: ColumnMap, measures: dict[str, Measur
     return pd.DataFrame(values, index=raw.index), refusals
 
 
-def _adsm_limits(adsm: pd.Series, measures: dict[str, Measure]):
-    """Smallest and largest score, and whether it is an item mean, of each patient's ADSM; none: no limits."""
+def _limits(names: pd.Series, measures: dict[str, Measure]):
+    """Smallest and largest score, and whether it is an item mean, of the measure in each row; none: no limits."""
     def of(key):
-        return adsm.map({name: getattr(measure, key) for name, measure in measures.items()})
+        return names.map({name: getattr(measure, key) for name, measure in measures.items()})
     return of("minimum").astype(float), of("maximum").astype(float), of("scale").eq("item_mean")
 
 
@@ -214,6 +274,91 @@ def _day(text: str, style: str) -> pd.Timestamp:
 
 def _reason(holds: pd.Series, reason: str, cells: pd.Series) -> pd.Series:
     return pd.Series(None, cells.index, dtype="str").mask(holds, reason)
+
+
+# -- contacts of a long export ---------------------------------------------------------------------
+
+def _join_contacts(raw, contact_text, columns: ColumnMap, told: set[str], study: Study):
+    """Where each contact's score belongs; scores and what else contacts tell are written into `raw`, in place.
+
+    `told`: what the patients' own columns say of `adsm` and `sessions`, so that no contact is asked.
+    """
+    patients = raw[["patient_id"]][raw["patient_id"] != ""].drop_duplicates()
+    about = raw.loc[patients.index]
+    date, reason = _as_date(about["discharge_date"], columns.columns["discharge_date"], None, None)
+    known = {"discharge_date": date.mask(reason.notna())}
+    if "adsm" in told:
+        adsms = [name for name in study.measures if name not in ("PHQ-9", "GAD-7")]
+        known["adsm"] = _as_code(about["adsm"], columns.columns["adsm"], adsms, None)[0]
+    patients = pd.DataFrame(known).set_axis(pd.Index(about["patient_id"]), axis="index")
+    contacts = _read_contacts(contact_text, columns.contacts, patients, study.measures)
+    placed = place(contacts, patients, study.measures, study.follow_up_windows)
+    derived = {}
+    for name in SCORES:
+        lines = placed.score.index[placed.score == name]
+        derived[name] = contact_text.loc[lines].set_index("patient_id")["score"]
+    for time in FOLLOW_UPS:
+        answers = contacts[placed.score.isin([name for name in SCORES if name.endswith(f"_{time}")])]
+        derived[f"followup_{time}_date"] = answers.groupby("patient_id")["date"].min().dt.strftime("%Y-%m-%d")
+    if "adsm" not in told:
+        derived["adsm"] = placed.adsm.dropna()
+    if "sessions" not in told and (contact_text["attended"] != "").any():
+        derived["sessions"] = sessions(contacts, patients).dropna().astype("str")
+    for name, texts in derived.items():
+        raw[name] = raw["patient_id"].map(texts).astype("str").fillna("")
+    days = (contacts["date"] - patients["discharge_date"].reindex(contacts["patient_id"]).to_numpy()).dt.days
+    return contacts.assign(score=placed.score, reason=placed.reason,
+                           after_discharge=(days > 0).astype("boolean").mask(days.isna()))
+
+
+def _read_contacts(text, columns: ColumnMap, patients: pd.DataFrame, measures: dict[str, Measure]) -> pd.DataFrame:
+    """Typed contacts, with `reason` and `column` of the first thing for which reading refuses one."""
+    attended, bad_attendance = _as_code(text["attended"], columns.columns.get("attended", Column(None)),
+                                        ["yes", "no"], None)
+    measure = measure_names(text["measure"], columns.columns["measure"], measures)
+    date, bad_date = _as_date(text["date"], columns.columns["date"], None, None)
+    score, bad_score = _as_number(text["score"], columns.columns["score"], None, _limits(measure, measures))
+    rules = (
+        ("patient_id", "no_patient_id", text["patient_id"] == ""),
+        ("patient_id", "no_such_patient", ~text["patient_id"].isin(patients.index)),
+        ("attended", "unknown_code", bad_attendance.notna() & (text["attended"] != "")),
+        ("attended", "not_attended", attended == "no"),
+        ("measure", "no_measure", text["measure"] == ""),
+        ("measure", "unknown_code", measure.isna()),
+        ("score", "no_score", text["score"] == ""),
+        ("date", "no_date", text["date"] == ""),
+        ("date", "impossible_date", bad_date.notna()),
+        ("score", "not_a_whole_number", bad_score == "not_a_whole_number"),
+        ("score", "out_of_range", bad_score == "out_of_range"),
+    )
+    reason, column = (pd.Series(None, text.index, dtype="str") for _ in range(2))
+    for name, rule, holds in rules:
+        first = holds.fillna(False).astype(bool) & reason.isna()
+        reason, column = reason.mask(first, rule), column.mask(first, name)
+    return pd.DataFrame({"patient_id": text["patient_id"], "date": date, "measure": measure, "score": score,
+                         "attended": attended, "reason": reason, "column": column})
+
+
+def _contact_list(text, placed: pd.DataFrame, values) -> pd.DataFrame:
+    """The refused contacts, each with the cell that the rule looked at, blank where the patient did not agree to it."""
+    listed = placed["reason"].notna()
+    in_cohort = placed["patient_id"].isin(values["patient_id"])
+    out = ~in_cohort & ~placed["reason"].isin(["no_patient_id", "no_such_patient"])
+    reason = placed["reason"].mask(out, "patient_refused")[listed | out]
+    column = placed["column"].mask(out, "patient_id").fillna("score")[reason.index]
+    column = column.mask(reason == "other_adsm", "measure").mask(reason == "no_discharge_date", "date")
+    value = pd.Series("", reason.index, dtype="str")
+    for name in column.unique():
+        value = value.mask(column == name, text.loc[reason.index, name])
+    of_patient = values.set_index("patient_id")
+    ids, after = placed.loc[reason.index, "patient_id"], placed.loc[reason.index, "after_discharge"]
+    no_upflow = ids.map(of_patient["consent_upflow"]) == "no"
+    no_contact = ids.map(of_patient["consent_contact"]) != "yes"
+    # of a contact that cannot be told to be treatment or follow-up, either refusal hides the value
+    hidden = (no_upflow & ~after.fillna(False)) | (no_contact & after.fillna(True))
+    return pd.DataFrame({"row": reason.index, "patient_id": ids, "column": column,
+                         "value": value.mask(hidden & (column != "patient_id"), ""), "reason": reason,
+                         "refused": "contact"}).reset_index(drop=True)
 
 
 # -- the rules -------------------------------------------------------------------------------------
@@ -319,10 +464,16 @@ def _value_lists(raw, values, refusals) -> list[pd.DataFrame]:
     return lists
 
 
-def _log(rows_read: int, rejected: pd.DataFrame, kept: int) -> pd.DataFrame:
-    rows = rejected.groupby("reason")["row"].nunique()
+def _log(rows_read: int, rejected: pd.DataFrame, kept: int, used_contacts: int | None) -> pd.DataFrame:
+    is_contact = rejected["refused"] == "contact"
+    rows = rejected[~is_contact].groupby("reason")["row"].nunique()
     counts = {"rows_read": rows_read, **{rule: rows.get(rule, 0) for rule in ROW_RULES},
               "rows_in_cohort": kept, **{rule: rows.get(rule, 0) for rule in VALUE_RULES}}
+    if used_contacts is not None:
+        of_contacts = rejected.loc[is_contact, "reason"].value_counts()
+        counts |= {"contacts_read": used_contacts + is_contact.sum(),
+                   **{f"contact_{rule}": of_contacts.get(rule, 0) for rule in CONTACT_RULES},
+                   "contacts_used": used_contacts}
     return pd.DataFrame({"rule": counts.keys(), "rows": counts.values()})
 
 

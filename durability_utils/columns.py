@@ -16,6 +16,11 @@ CODES_PATH = PROJECT / "parameters" / "codes.yaml"
 DATE_STYLES = ("iso", "day_first", "excel_serial")
 _COLUMN_KEYS = ("column", "constant", "codes", "missing", "dates")
 _FILE_KEYS = ("separator", "encoding", "sheet")
+# the columns of a contact in a long export, each with its codes and whether it must be there
+CONTACT_COLUMNS = {"patient_id": ("", True), "date": ("", True), "measure": ("", True), "score": ("", True),
+                   "attended": ("yes|no", False)}
+# what a long export's contacts give; its patients' columns may not give it as well
+FROM_CONTACTS = re.compile(r"(phq9|gad7|adsm)_.*|followup_.*_date")
 
 
 @cache
@@ -38,22 +43,31 @@ class Column:
 
 @dataclass(frozen=True)
 class ColumnMap:
-    """How one service's export is read: its file format and its columns, by canonical name."""
+    """How one service's export is read: its file format and its columns, by canonical name.
+
+    `contacts`: how the contacts of a long export are read, by the names of CONTACT_COLUMNS; None: no long export.
+    """
 
     columns: dict[str, Column]
     separator: str = ","
     encoding: str = "utf-8-sig"
     sheet: str | None = None
     source: str = ""
+    contacts: "ColumnMap | None" = None
 
 
 def normalise(text: str) -> str:
-    """A code for comparing: case, outer blanks, `_`, `-` or blanks between words, and `2.0` for `2` don't count.
+    """A code for comparing: case, outer blanks, and `_`, `-` or blanks between words don't count.
 
-    The sign of a negative number stays.
+    `02` and `2.0` are 2; the sign of a negative number stays.
     """
     text = re.sub(r"(?<=\w)[\s_-]+", "_", text.strip().casefold())
-    return re.sub(r"^(-?\d+)\.0+$", r"\1", text)
+    return re.sub(r"^(-?)0*(\d+)(\.0+)?$", r"\1\2", text)
+
+
+def code_lists() -> dict[str, dict[str, str]]:
+    """The code lists of `parameters/codes.yaml` by name: code as written there -> canonical code, or blank."""
+    return {name: entry["codes"] for name, entry in read_yaml(CODES_PATH, text_only=True).items()}
 
 
 def canonical_columns() -> ColumnMap:
@@ -69,13 +83,8 @@ def read_column_map(path: Path | None) -> ColumnMap:
     if path is None:
         return canonical_columns()
     content = read_yaml(path, text_only=True)
-    _known(path, "", content, ("source", "file", "missing", "dates", "columns"))
-    file = _mapping(path, "file", content.get("file", {}))
-    _known(path, "file: ", file, _FILE_KEYS)
-    for key, value in file.items():
-        _text(path, f"file: {key}", value)
-    if len(file.get("separator", ",")) != 1 or file.get("separator") in ('"', "\r", "\n"):
-        raise InputError(f"{path.name}: file: separator: expected one character, found {file['separator']!r}")
+    _known(path, "", content, ("source", "file", "missing", "dates", "columns", "contacts"))
+    file = _file(path, "file", content.get("file", {}))
     source = _text(path, "source", content["source"]) if "source" in content else ""
     shared = {"missing": _codes_list(path, "missing", content.get("missing", [])),
               "dates": content.get("dates", "iso")}
@@ -83,14 +92,57 @@ def read_column_map(path: Path | None) -> ColumnMap:
     for name, entry in _mapping(path, "columns", content.get("columns")).items():
         entry = {"column": entry} if isinstance(entry, str) else _mapping(path, f"columns: {name}", entry)
         for canonical, numbers in _family(path, name):
-            columns[canonical] = _column(path, canonical, entry, numbers, shared)
+            columns[canonical] = _column(path, f"columns: {canonical}", entry, numbers, shared,
+                                         dictionary().at[canonical, "allowed"])
+    _check_sources(path, "columns", columns)
+    contacts = _contacts(path, content["contacts"], columns, shared, source, file) if "contacts" in content else None
+    return ColumnMap(columns=columns, source=source, contacts=contacts, **file)
+
+
+def _contacts(path: Path, content, patients: dict[str, Column], shared: dict, source: str, file: dict) -> ColumnMap:
+    """The section `contacts` of a column map; what it leaves open is as in the rest of the map."""
+    content = _mapping(path, "contacts", content)
+    _known(path, "contacts: ", content, ("file", "missing", "dates", "columns"))
+    for name in patients:
+        if FROM_CONTACTS.fullmatch(name):
+            raise InputError(f"{path.name}: columns: {name}: the contacts give it; expected it in one place only")
+    if "file" in content:
+        file = _file(path, "contacts: file", content["file"])
+    if "missing" in content:
+        shared = shared | {"missing": _codes_list(path, "contacts: missing", content["missing"])}
+    shared = shared | {"dates": content.get("dates", shared["dates"])}
+    columns = {}
+    entries = _mapping(path, "contacts: columns", content.get("columns"))
+    _known(path, "contacts: columns: ", entries, tuple(CONTACT_COLUMNS))
+    for name, (allowed, required) in CONTACT_COLUMNS.items():
+        if name in entries:
+            key = f"contacts: columns: {name}"
+            entry = {"column": entries[name]} if isinstance(entries[name], str) else _mapping(path, key, entries[name])
+            columns[name] = _column(path, key, entry, (), shared, allowed)
+        elif required:
+            raise InputError(f"{path.name}: contacts: columns: the key '{name}' is missing; "
+                             "expected the column in which it stands")
+    _check_sources(path, "contacts: columns", columns)
+    return ColumnMap(columns=columns, source=source, **file)
+
+
+def _file(path: Path, key: str, file) -> dict:
+    file = _mapping(path, key, file)
+    _known(path, f"{key}: ", file, _FILE_KEYS)
+    for name, value in file.items():
+        _text(path, f"{key}: {name}", value)
+    if len(file.get("separator", ",")) != 1 or file.get("separator") in ('"', "\r", "\n"):
+        raise InputError(f"{path.name}: {key}: separator: expected one character, found {file['separator']!r}")
+    return file
+
+
+def _check_sources(path: Path, key: str, columns: dict[str, Column]) -> None:
     readers = {}
     for canonical, column in columns.items():
         other = readers.setdefault(column.source and column.source.casefold(), canonical)
         if column.source and other != canonical:
-            raise InputError(f"{path.name}: columns: {other} and {canonical} both read '{column.source}'; "
+            raise InputError(f"{path.name}: {key}: {other} and {canonical} both read '{column.source}'; "
                              "expected a column of its own for each")
-    return ColumnMap(columns=columns, source=source, **file)
 
 
 def _family(path: Path, name: str) -> list[tuple[str, tuple[str, ...]]]:
@@ -102,8 +154,7 @@ def _family(path: Path, name: str) -> list[tuple[str, tuple[str, ...]]]:
     return found
 
 
-def _column(path: Path, name: str, entry: dict, numbers: tuple[str, ...], shared: dict) -> Column:
-    key = f"columns: {name}"
+def _column(path: Path, key: str, entry: dict, numbers: tuple[str, ...], shared: dict, allowed: str) -> Column:
     _known(path, f"{key}: ", entry, _COLUMN_KEYS)
     if ("column" in entry) == ("constant" in entry):
         raise InputError(f"{path.name}: {key}: expected either `column:` or `constant:`")
@@ -118,30 +169,30 @@ def _column(path: Path, name: str, entry: dict, numbers: tuple[str, ...], shared
     return Column(
         source=source,
         constant=_text(path, key, entry["constant"]) if "constant" in entry else "",
-        codes=_codes(path, name, entry.get("codes", {})),
+        codes=_codes(path, key, entry.get("codes", {}), allowed),
         missing=shared["missing"] | _codes_list(path, f"{key}: missing", entry.get("missing", [])),
         dates=dates,
     )
 
 
-def _codes(path: Path, name: str, codes) -> tuple[tuple[str, str], ...]:
+def _codes(path: Path, key: str, codes, allowed: str) -> tuple[tuple[str, str], ...]:
     """Pairs (normalised code, canonical code or blank), from a mapping or the name of a shared list."""
     if isinstance(codes, str):
-        lists = read_yaml(CODES_PATH, text_only=True)
+        lists = code_lists()
         if codes not in lists:
-            raise InputError(f"{path.name}: columns: {name}: no code list '{codes}' in {CODES_PATH.name}; "
+            raise InputError(f"{path.name}: {key}: no code list '{codes}' in {CODES_PATH.name}; "
                              f"there are {', '.join(lists)}")
         codes = lists[codes]
-    allowed = dictionary().at[name, "allowed"]
     meanings = {}
-    for code, meaning in _mapping(path, f"columns: {name}: codes", codes).items():
+    for code, meaning in _mapping(path, f"{key}: codes", codes).items():
         if not isinstance(meaning, str):
-            raise InputError(f"{path.name}: columns: {name}: code '{code}': expected one code, found {meaning!r}")
+            raise InputError(f"{path.name}: {key}: code '{code}': expected one code, found {meaning!r}")
         if meanings.setdefault(normalise(code), meaning) != meaning:
-            raise InputError(f"{path.name}: columns: {name}: code '{code}': there twice (letter case does not count), "
+            raise InputError(f"{path.name}: {key}: code '{code}': there twice (letter case and "
+                             "leading zeros do not count), "
                              "with different meanings")
         if allowed and meaning and meaning not in allowed.split("|"):
-            raise InputError(f"{path.name}: columns: {name}: code '{code}': expected one of {allowed}, "
+            raise InputError(f"{path.name}: {key}: code '{code}': expected one of {allowed}, "
                              f"found '{meaning}'")
     return tuple(meanings.items())
 

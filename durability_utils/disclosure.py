@@ -129,13 +129,12 @@ def bounds(shown: int, rule: str) -> tuple[int, int]:
 
 
 def tells_exactly(percent: int, n: int, of: int) -> bool:
-    """Whether a percentage beside its rounded counts leaves only one possibility for one of them, or for the rest."""
+    """Whether a percentage beside its rounded counts leaves only one possibility for one of them."""
     lowest, highest = bounds(n, "nhs")
     first, last = bounds(of, "nhs")
     possible = [(part, whole) for whole in range(first, last + 1) for part in range(lowest, min(highest, whole) + 1)
                 if rounded_percent(part, whole) == percent]
-    rests = [whole - part for part, whole in possible]
-    return any(len(set(values)) < 2 for values in (*zip(*possible, strict=True), rests))
+    return any(len(set(values)) < 2 for values in zip(*possible, strict=True))
 
 
 class Controlled:

@@ -47,7 +47,7 @@ def read_export(path: Path, columns: ColumnMap, required: list[str]) -> pd.DataF
     except OSError as error:
         raise InputError(f"{path.name}: cannot be read: {error.strerror or type(error).__name__}") from None
     refuse_identifiers(table, path.name)  # first: the other messages name columns
-    _check_header(path, header, columns, required)
+    check_header(path, header, columns, required)
     if table.empty:
         raise InputError(f"{path.name}: no data row below the header")
     return table
@@ -72,7 +72,8 @@ def _block(path: Path, width: int, rows: list[tuple[int, list[str]]]) -> pd.Data
                          for position, cells in enumerate(columns)}, index, range(width), dtype="str")
 
 
-def _check_header(path: Path, header: list[str], columns: ColumnMap, required: list[str]) -> None:
+def check_header(path: Path, header: list[str], columns: ColumnMap, required: list[str]) -> None:
+    """Raise InputError where a column of `required` (canonical names) is absent or a mapped one there twice."""
     found = [name.casefold() for name in header]
     for column in columns.columns.values():
         if column.source is not None and found.count(column.source.casefold()) > 1:

@@ -33,7 +33,8 @@ def follow_up_columns(time: str) -> list[str]:
     return [f"followup_{time}_date", f"followup_{time}_mode", *totals, *items]
 
 
-TREATMENT_DATA = ["step", "sessions", *(f"{name}_{time}" for time in ("baseline", "end") for name in TOTALS)]
+TREATMENT_DATA = ["step", "sessions", "end_reason",
+                  *(f"{name}_{time}" for time in ("baseline", "end") for name in TOTALS)]
 FOLLOW_UP_DATA = [column for time in FOLLOW_UPS for column in follow_up_columns(time)]
 # whatever response and outcomes are computed from
 OUTCOME_DATA = ["consent_contact", "consent_upflow", "adsm", *TREATMENT_DATA, *FOLLOW_UP_DATA]

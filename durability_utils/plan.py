@@ -190,7 +190,7 @@ def input_hashes(run: Run) -> dict[str, str]:
     files = [run.notebook, study.path, *RULE_FILES, *cohorts(run), PROJECT / "requirements.lock"]
     if run.name == CLEANING:
         service = study.services[run.service]
-        files += [service.file, *([service.columns] if service.columns else [])]
+        files += [file for file in (service.file, service.columns, service.contacts) if file]
     if run.name == PUBLISHED:
         files.append(study.published)
     return hashes(files, [run.results, PROJECT, run.home, run.home.parent]) | own_code()

@@ -24,6 +24,8 @@ _KEYS = {
     "carry_back": (bool, "true or false", True),
     "anxiety_measure": (str, " or ".join(ANXIETY_RULES), True),
     "table1_services": (list, "a list of services of this study", False),
+    "follow_up_windows": (dict, "{6m: [91, 273], 12m: [274, 456]}: first and last day after discharge, 1 or more, "
+                                "the 12-month window after the 6-month one", False),
     "published": (str, "the path of a YAML file", False),
     "disclosure": (str, " or ".join(DISCLOSURE_RULES), False),
     "services": (dict, "one line a service: {file: ..., columns: ...}", True),
@@ -32,11 +34,15 @@ _KEYS = {
 
 @dataclass(frozen=True)
 class Service:
-    """One service of a study: its id, its export, and its column map (None: canonical names)."""
+    """One service of a study: its id, its export, and its column map (None: canonical names).
+
+    `contacts`: the second file of a long export; None: its contacts, if any, stand in `file`.
+    """
 
     id: str
     file: Path
     columns: Path | None
+    contacts: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,7 @@ class Study:
     """A validated study file. `discharged` is (first day, last day), both included, or None.
 
     `disclosure`: the rule by which `durability share` shows small numbers; None where the file has none.
+    `follow_up_windows`: for `6m` and `12m` the first and last day after discharge, both included; or None.
     """
 
     path: Path
@@ -56,8 +63,9 @@ class Study:
     anxiety_measure: str
     table1_services: tuple[str, ...]
     published: Path | None
-    disclosure: str | None
     services: dict[str, Service]
+    disclosure: str | None = None
+    follow_up_windows: dict[str, tuple[int, int]] | None = None
 
 
 def read_study(path: str | Path) -> Study:
@@ -87,6 +95,7 @@ def read_study(path: str | Path) -> Study:
         minimum_sessions=content["minimum_sessions"], carry_back=content["carry_back"],
         anxiety_measure=content["anxiety_measure"], table1_services=tuple(table1),
         published=published, disclosure=content.get("disclosure"), services=services,
+        follow_up_windows=_follow_up_windows(content.get("follow_up_windows"), path),
     )
 
 
@@ -124,6 +133,18 @@ def _window(entry: dict | None, path: Path) -> tuple[dt.date, dt.date] | None:
     return days
 
 
+def _follow_up_windows(entry: dict | None, path: Path) -> dict[str, tuple[int, int]] | None:
+    if entry is None:
+        return None
+    key, expected = "follow_up_windows", _KEYS["follow_up_windows"][1]
+    _check(path, key, set(entry) == {"6m", "12m"}, expected)
+    _check(path, key, all(isinstance(days, list) and len(days) == 2 and all(type(day) is int for day in days)
+                          for days in entry.values()), f"{expected}, found {entry}")
+    days = [*entry["6m"], *entry["12m"]]
+    _check(path, key, 1 <= days[0] <= days[1] < days[2] <= days[3], f"{expected}, found {entry}")
+    return {time: tuple(entry[time]) for time in ("6m", "12m")}
+
+
 def _service(name: str, entry: dict, path: Path) -> Service:
     key = f"services: {name}"
     _check(path, key, isinstance(name, str), "a service id in quotes, since YAML reads it as something else")
@@ -131,7 +152,10 @@ def _service(name: str, entry: dict, path: Path) -> Service:
            "a plain name (letters, digits, - and _; not `all`)")
     _check(path, key, isinstance(entry, dict) and "file" in entry, "{file: ..., columns: ...}")
     for field, value in entry.items():
-        _check(path, key, field in ("file", "columns"), f"the keys file and columns, found '{field}'")
+        _check(path, key, field in ("file", "columns", "contacts"),
+               f"the keys file, columns and contacts, found '{field}'")
         _check(path, key, isinstance(value, str) and value, f"a path after {field}:, found {value!r}")
-    columns = entry.get("columns")
-    return Service(name, path.parent / entry["file"], path.parent / columns if columns else None)
+    _check(path, key, "columns" in entry or "contacts" not in entry,
+           "a column map after columns:, since it says how the contacts are read")
+    paths = {field: path.parent / value for field, value in entry.items()}
+    return Service(name, paths["file"], paths.get("columns"), paths.get("contacts"))

@@ -267,6 +267,7 @@ def _consent(patients: pd.DataFrame, seed: int) -> pd.DataFrame:
 def _withheld(patients: pd.DataFrame, seed: int) -> pd.DataFrame:
     # what may not flow up is not in a clean cohort
     refused = patients["consent_upflow"] == "no"
+    patients = patients.assign(end_reason="")  # no service of the study recorded it
     patients = patients.assign(**{column: patients[column].mask(refused) for column in TREATMENT_DATA})
     working_days = pd.bdate_range("2016-06-01", "2016-06-30")
     days = random_generator(seed, "discharge").choice(len(working_days), len(patients))

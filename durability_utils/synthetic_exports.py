@@ -16,7 +16,7 @@ import openpyxl
 import pandas as pd
 import pyreadstat
 
-from durability_utils.columns import CODES_PATH, PROJECT, dictionary, read_column_map
+from durability_utils.columns import PROJECT, code_lists, dictionary, read_column_map
 from durability_utils.outcomes import ITEMS
 from durability_utils.parameters import read_yaml
 from durability_utils.synthetic import ID_SPREAD, patient_id
@@ -81,7 +81,7 @@ def dirt_inventory(cohort: pd.DataFrame, seed: int = 2016) -> pd.DataFrame:
 def export_cells(cohort: pd.DataFrame, service: str, seed: int) -> tuple[pd.DataFrame, dict[str, int]]:
     """One service's export as text, under the canonical names but in its own words, and the counts of its dirt."""
     rng = random_generator(seed, f"dirt {service}")
-    truth = cohort[cohort["service"] == service].drop(columns="service").reset_index(drop=True)
+    truth = cohort[cohort["service"] == service].drop(columns=["service", "end_reason"]).reset_index(drop=True)
     cells = truth.apply(_texts)
     counts = {dirt: amounts.get(service, 0) for dirt, (_, amounts) in DIRT.items()}
     for dirt, spoil in VALUE_DIRT.items():
@@ -227,7 +227,7 @@ def _in_date_style(day: str, style: str, service: str, rng) -> str:
 def _respelled(types: tuple[str, ...], respell):
     # another spelling of the same value, in n cells that are not missing
     def spoil(cells, n, rng):
-        columns = [name for name, kind in dictionary()["type"].items() if kind in types]
+        columns = [name for name, kind in dictionary()["type"].items() if kind in types and name in cells]
         written = cells[columns].apply(lambda texts: texts.str.strip())
         holds = ~written.isin(["", ".", "NULL", "N/A", "-99", "999"]).to_numpy()
         for row, column in _pick(columns, holds, n, rng):
@@ -257,7 +257,7 @@ def _column_map(service: str):
 
 def _spelling(service: str) -> dict[str, dict[str, str]]:
     # for each canonical column: canonical code -> the service's code, as its map spells it
-    lists, spelling = read_yaml(CODES_PATH, text_only=True), {}
+    lists, spelling = code_lists(), {}
     for name, entry in read_yaml(_map_path(service), text_only=True)["columns"].items():
         codes = entry.get("codes", {}) if isinstance(entry, dict) else {}
         codes = lists[codes] if isinstance(codes, str) else codes

@@ -318,6 +318,14 @@ columns:
         assert {"step", "phq9_6m"} < set(cleaned.absent)
         assert "consent_contact" not in cleaned.absent
 
+    def test_a_missing_code_is_one_with_leading_zeros_too_but_an_id_is_text(self, clean):
+        names = "\n".join(f"  {name}: {name}" for name in ("patient_id", *PATIENT, "age"))
+        cleaned = clean([{"patient_id": "0099", "age": "099"}, {"patient_id": "99"}],
+                        f"missing: [99]\ncolumns:\n{names}")
+        assert ids(cleaned) == ["0099"]
+        assert value(cleaned, "age") is None
+        assert refused_rows(cleaned) == {3: "no_patient_id"}
+
     def test_what_nothing_reads_is_named(self, clean):
         cleaned = clean([{"Favourite colour": "blue", "GENDER": "female"}])
         assert cleaned.unused == ["Favourite colour"]
@@ -437,7 +445,7 @@ class TestItems:
 
 
 EVERYTHING = {
-    "adsm": "OCI", "step": "step3", "adsm_baseline": "50", "adsm_end": "20",
+    "adsm": "OCI", "step": "step3", "end_reason": "completed", "adsm_baseline": "50", "adsm_end": "20",
     **{f"{name}_{time}": "5" for name in ("phq9", "gad7", "adsm") for time in ("6m", "12m")},
     **{f"followup_{time}_date": "2017-01-01" for time in ("6m", "12m")},
     **{f"followup_{time}_mode": "post" for time in ("6m", "12m")},
@@ -450,8 +458,8 @@ class TestConsent:
     """What a patient did not agree to is removed and listed, with the value left blank."""
 
     def test_the_columns_are_those_of_the_design(self):
-        assert set(TREATMENT_DATA) == {"step", "sessions", *(f"{name}_{time}" for time in ("baseline", "end")
-                                                             for name in ("phq9", "gad7", "adsm"))}
+        assert set(TREATMENT_DATA) == {"step", "sessions", "end_reason", *(
+            f"{name}_{time}" for time in ("baseline", "end") for name in ("phq9", "gad7", "adsm"))}
         assert set(FOLLOW_UP_DATA) == {name for name in dictionary().index if "6m" in name or "12m" in name}
 
     @pytest.mark.parametrize(("answer", "withheld", "reason"), [

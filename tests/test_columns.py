@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from durability_utils.columns import canonical_columns, dictionary, normalise, read_column_map
+from durability_utils.columns import CODES_PATH, canonical_columns, dictionary, normalise, read_column_map
 from durability_utils.errors import InputError
+from durability_utils.parameters import read_yaml
 
 MAPS = Path(__file__).parents[1] / "parameters" / "columns"
 
@@ -26,7 +27,8 @@ def read(tmp_path):
 class TestDictionary:
     def test_it_lists_the_columns_of_the_design_and_no_other(self):
         expected = {"patient_id", "discharge_date", "consent_contact", "consent_upflow", "gender", "age", "ethnicity",
-                    "primary_problem", "employment_baseline", "employment_end", "step", "sessions", "adsm"}
+                    "primary_problem", "employment_baseline", "employment_end", "step", "sessions", "adsm",
+                    "end_reason"}
         for time in ("baseline", "end", "6m", "12m"):
             expected |= {f"{name}_{time}" for name in ("phq9", "gad7", "adsm")}
         for time in ("6m", "12m"):
@@ -52,7 +54,8 @@ class TestDictionary:
 @pytest.mark.parametrize(("text", "same_as"), [
     ("YES", "yes"), (" yes ", "yes"), ("Step2+3", "step2+3"), ("White British", "white_british"),
     ("white-british", "white_british"), ("IES-R", "ies_r"), ("2.0", "2"), ("2", "2"), ("-99.0", "-99"), ("-99", "-99"),
-    ("07", "07"),  # a code with a leading zero is another code
+    # how the national code 02 stands in exports
+    ("02", "2"), (" 2", "2"), ("2 ", "2"), ("02.0", "2"), ("0", "0"), ("00", "0"), ("007a", "007a"), ("20", "20"),
 ])
 def test_codes_are_compared_without_letter_case_and_outer_blanks(text, same_as):
     assert normalise(text) == same_as
@@ -108,7 +111,42 @@ def test_two_stars_stand_for_two_numbers(read):
 def test_a_shared_code_list_is_named(read):
     codes = dict(read("columns:\n  employment_end: {column: e, codes: nhs_employment_status}").columns[
         "employment_end"].codes)
-    assert (codes["01"], codes["zz"]) == ("employed", "not_stated")
+    assert (codes["1"], codes["zz"]) == ("employed", "not_stated")
+
+
+@pytest.mark.parametrize(("name", "column", "code", "meaning"), [
+    ("nhs_gender", "gender", "2", "female"), ("nhs_gender", "gender", "X", ""),
+    ("nhs_gender_identity", "gender", "3", "other"), ("nhs_gender_identity", "gender", "Z", ""),
+    ("nhs_ethnic_category", "ethnicity", "A", "white_british"), ("nhs_ethnic_category", "ethnicity", "99", ""),
+    ("nhs_employment_status", "employment_end", "02", "unemployed"),
+    ("nhs_employment_status", "employment_baseline", "ZZ", "not_stated"),
+    ("nhs_end_code", "end_reason", "46", "completed"), ("nhs_end_code", "end_reason", "47", "dropped_out"),
+    ("nhs_end_code", "end_reason", "48", "ended_early_by_service"),
+    ("nhs_end_code", "end_reason", "50", "not_assessed"),
+])
+def test_a_national_code_however_it_is_written(read, name, column, code, meaning):
+    # oracle: the lists of the NHS data dictionary; '02', '2', ' 2', 2.0 are one code in practice
+    codes = dict(read(f"columns:\n  {column}: {{column: c, codes: {name}}}").columns[column].codes)
+    bare = code.removeprefix("0")
+    spellings = [code, f" {code}", f"{code} ", code.lower(), bare]
+    spellings += [f"0{bare}", f"{bare}.0", f" {bare}.00 "] if code.isdigit() else []
+    assert {codes.get(normalise(text)) for text in spellings} == {meaning}
+
+
+def test_every_code_list_says_where_it_comes_from():
+    lists = read_yaml(CODES_PATH, text_only=True)
+    assert set(lists) == {"nhs_gender", "nhs_gender_identity", "nhs_ethnic_category", "nhs_employment_status",
+                          "nhs_end_code", "nhs_attendance", "nhs_assessment_tool"}
+    for name, entry in lists.items():
+        assert set(entry) == {"source", "version", "codes"}, name
+        assert entry["source"] and entry["version"]
+        assert len({normalise(code) for code in entry["codes"]}) == len(entry["codes"]), name
+    # the codes of the IAPT Data Set's tables, as the project's issue lists them
+    assert lists["nhs_assessment_tool"]["codes"] == {
+        "720433000": "PHQ-9", "445455005": "GAD-7", "445552006": "SPIN", "450324005": "OCI", "446793008": "HAI",
+        "450326007": "PDSS", "491581000000104": "PCL-5"}
+    attended = {code for code, meaning in lists["nhs_attendance"]["codes"].items() if meaning == "yes"}
+    assert attended == {"5", "6"}
 
 
 @pytest.mark.parametrize("file", sorted(MAPS.glob("*.yaml")), ids=lambda file: file.name)
@@ -159,6 +197,7 @@ def test_every_committed_map_can_be_read(file):
     ("columns: {gender: {column: a, codes: nhs_employment_status}}", "columns: gender: code '01': expected one of"),
     # letter case does not count, so one of the two would silently win
     ("columns: {gender: {column: a, codes: {F: female, f: male}}}", "columns: gender: code 'f': there twice"),
+    ("columns: {gender: {column: a, codes: {02: female, 2: male}}}", "columns: gender: code '2': there twice"),
     ("columns: {patient_id: a, patient_id: b}", "not valid YAML: the key 'patient_id' stands there twice"),
 ])
 def test_a_map_that_is_wrong_is_refused_with_file_and_key(read, text, message):
