@@ -37,6 +37,7 @@ VALUE_RULES = {
     "no_upflow_consent": "treatment data of a patient who did not agree to their up-flow",
     "no_contact_consent": "follow-up data of a patient who did not agree to be contacted",
 }
+RULES = {"row": ROW_RULES, "value": VALUE_RULES}
 _DTYPES = {"text": "str", "code": "str", "measure": "str", "date": "datetime64[us]",
            "whole_number": "Int64", "score": "Float64"}
 
@@ -96,6 +97,21 @@ def clean(export: pd.DataFrame, columns: ColumnMap, study: Study) -> Cleaned:
     named = [] if columns == canonical_columns() else [column.source for column in columns.columns.values()]
     unmatched = [name for name in named if name and name.casefold() not in found]
     return Cleaned(cohort, rejected, log, unused, absent, unmatched)
+
+
+def by_rule(rejected: pd.DataFrame) -> pd.DataFrame:
+    """What each rule refused, in their order, zeros too: `refuses, rule, because, rows, values`.
+
+    `rows`: lines of the export that it touched; `values`: the values that it refused there, missing for a rule
+    that refuses whole rows.
+    """
+    words = {(kind, rule): because for kind, rules in RULES.items() for rule, because in rules.items()}
+    found = rejected.groupby(["refused", "reason"])["row"].agg(rows="nunique", values="size")
+    rules = list(dict.fromkeys([*words, *found.index]))  # whatever was refused is shown, by a rule of RULES or not
+    table = found.reindex(pd.MultiIndex.from_tuples(rules, names=["refuses", "rule"]), fill_value=0)
+    table.insert(0, "because", [words.get(rule, "") for rule in rules])
+    table = table.reset_index().astype({"values": "Int64"})
+    return table.assign(values=table["values"].mask(table["refuses"] == "row"))
 
 
 def write_cleaned(cleaned: Cleaned, folder: Path) -> None:
