@@ -199,8 +199,9 @@ def _conclude(study: Study, output: Path, results: list[Result], started: dateti
                        f"{(result.run.folder / 'rejected.csv').as_posix()} says why", err=True)
     if quiet:
         return
-    for run in (result.run for result in results if result.run.restricted and result.status == "succeeded"):
-        typer.echo(f"{run.label}: patients' ids are in {run.folder.as_posix()}/ and stay with the service")
+    for run in (result.run for result in results if result.status in ("succeeded", "unchanged")):
+        if run.restricted:
+            typer.echo(f"{run.label}: patients' ids are in {run.folder.as_posix()}/ and stay with the service")
     statuses = [result.status for result in results]
     shown = ("succeeded", "failed", "skipped", *(["unchanged"] if "unchanged" in statuses else []))
     counts = ", ".join(f"{statuses.count(status)} {status}" for status in shown)

@@ -270,6 +270,7 @@ def results(tmp_path_factory):
     run = CliRunner().invoke(app, ["run", study, "--output", str(folder), "--service", "B", "--notebook", "07"])
     assert run.exit_code == 0, run.output
     assert not PATIENT_ID.search(run.output)
+    assert "/durability_2016/B/restricted/ and stay with the service" in run.stdout
     return folder / "durability_2016"
 
 
