@@ -25,9 +25,11 @@ from tempfile import TemporaryDirectory
 from durability_utils.errors import InputError
 from durability_utils.plan import (
     CLEANING,
+    DESK,
     OUTPUTS_OF,
+    OWN_FOLDERS,
     Run,
-    cohorts,
+    cleaned_files,
     input_hashes,
     is_complete,
     is_current,
@@ -186,11 +188,11 @@ def execute(run: Run, timeout: float | None = None) -> Result:
     try:
         with _work_folder(run) as (work, attempt):
             record["inputs"] = input_hashes(run)
-            _link_cohorts(run, work)
+            _link_cleaned(run, work)
             notebook, memory = _executed(run, work, timeout)
             cell_seconds = _cell_seconds(notebook)
             text, message = _without_traces(notebook, run, work, folders)
-            _raise_if_no_space(message)
+            _raise_if_no_space(_error(notebook))
             made = work / run.folder.relative_to(run.results)
             if message:
                 shutil.rmtree(made, ignore_errors=True)
@@ -204,7 +206,8 @@ def execute(run: Run, timeout: float | None = None) -> Result:
     except Exception as error:  # a locked file, a folder that may not be written: this run has failed, others go on
         if isinstance(error, OSError) and error.errno in NO_SPACE:
             raise
-        status, message = "failed", without_machine_paths(f"{type(error).__name__}: {error}", folders)
+        words = f": {error}" if not run.restricted or isinstance(error, OSError | InputError) else ""
+        status, message = "failed", without_machine_paths(f"{type(error).__name__}{words}", folders)
     return Result(run, status, message, round(time.perf_counter() - started, 2), round(cell_seconds, 2),
                   memory, attempt, _worker())
 
@@ -227,7 +230,7 @@ def _work_folder(run: Run) -> Iterator[tuple[Path, int]]:
     while True:
         work = place / f"{run.service}-{run.step}-{run.name}.{attempt}"
         try:
-            work.mkdir(parents=True)
+            work.mkdir(mode=0o700, parents=True)  # patients' ids pass through it
             break
         except FileExistsError:
             attempt += 1
@@ -245,16 +248,16 @@ def _within(run: Run) -> Path:
     return root
 
 
-def _link_cohorts(run: Run, work: Path) -> None:
+def _link_cleaned(run: Run, work: Path) -> None:
     """Put the cohorts that the run reads where the notebook looks for them: under its own `results`."""
-    for cohort in cohorts(run):
-        if cohort.is_file():
-            place = work / cohort.relative_to(run.results)
-            place.parent.mkdir(parents=True)
+    for file in cleaned_files(run):
+        if file.is_file():
+            place = work / file.relative_to(run.results)
+            place.parent.mkdir(parents=True, exist_ok=True)
             try:
-                os.link(cohort, place)
+                os.link(file, place)
             except OSError:  # a file system without links
-                shutil.copyfile(cohort, place)
+                shutil.copyfile(file, place)
 
 
 def _without_traces(notebook, run: Run, work: Path, folders: tuple[Path, ...]) -> tuple[str, str]:
@@ -268,7 +271,8 @@ def _without_traces(notebook, run: Run, work: Path, folders: tuple[Path, ...]) -
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.id = "injected-parameters"  # papermill draws one at random: no two runs would give the same file
     here, there = relative(work, run.home), run.shown_parameters["results"]
-    message = without_machine_paths(_error(notebook), folders).replace(here, there)
+    # what an error says may name a patient; of one in a restricted notebook only its kind gets out
+    message = without_machine_paths(_error(notebook, words=not run.restricted), folders).replace(here, there)
     return v4.writes(without_machine_paths(notebook, folders)).replace(here, there), message
 
 
@@ -279,16 +283,18 @@ def _raise_if_no_space(message: str) -> None:
 
 
 def _write_documents(run: Run, made: Path, text: str) -> None:
+    write(made / run.target.name, text)
+    if run.restricted:
+        return
     from durability_utils.report import page
 
-    write(made / run.target.name, text)
     write(made / run.target.with_suffix(".html").name, page(text, run))
 
 
 def _move_into_place(run: Run, made: Path, whole_service: bool) -> None:
     """Move what a run has made to where it belongs, the provenance last, and remove what an earlier run left.
 
-    Without a cohort nothing else of that service may stay either.
+    Without a cohort nothing else of that service may stay either, but for what a restricted run left.
     """
     _within(run)
     run.record.unlink(missing_ok=True)  # from here until its return the run counts as unfinished
@@ -297,7 +303,14 @@ def _move_into_place(run: Run, made: Path, whole_service: bool) -> None:
         if old.relative_to(run.folder) not in files:
             old.unlink(missing_ok=True)
     if whole_service:
-        shutil.rmtree(run.folder.parent, ignore_errors=True)
+        for folder in run.folder.parent.glob("*"):
+            if folder.name != OWN_FOLDERS[DESK]:
+                shutil.rmtree(folder, ignore_errors=True)
+    if run.restricted:
+        from durability_utils.results import owner_only
+
+        for folder in (made, run.folder):
+            owner_only(folder)
     for name in sorted(files, key=lambda name: name.name == run.record.name):
         (run.folder / name).parent.mkdir(parents=True, exist_ok=True)
         (made / name).replace(run.folder / name)
@@ -306,7 +319,7 @@ def _move_into_place(run: Run, made: Path, whole_service: bool) -> None:
 def _outputs(run: Run) -> list[Path]:
     """The files of this run that stand in its folder."""
     own = [run.target, run.target.with_suffix(".html")]
-    found = [file for folder in (".", "tables", "figures")[run.name != CLEANING:]
+    found = [file for folder in (".", "tables", "figures")[run.name not in OWN_FOLDERS:]
              for pattern in OUTPUTS_OF[run.name] for file in (run.folder / folder).glob(pattern)]
     return [file for file in own + found if file.is_file()]
 
@@ -392,8 +405,11 @@ def _cell_seconds(notebook) -> float:
     return sum((datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds() for begin, end in ends)
 
 
-def _error(notebook) -> str:
-    """Why the notebook did not come to its end, in one line; empty where it did."""
+def _error(notebook, words: bool = True) -> str:
+    """Why the notebook did not come to its end, in one line; empty where it did.
+
+    Without `words` an error is its kind only, unless it is an InputError, whose words never name a patient.
+    """
     cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     for output in (output for cell in cells for output in cell.outputs if output.output_type == "error"):
         text = " ".join(output.evalue.split())
@@ -403,7 +419,7 @@ def _error(notebook) -> str:
             return "the kernel died (out of memory, or a library crashed)"
         if output.ename == "CellTimeoutError":
             return "it took longer than --timeout allows"
-        return f"{output.ename}: {text}" if text else output.ename
+        return f"{output.ename}: {text}" if text and words else output.ename
     return "" if all(cell.execution_count for cell in cells) else "the notebook stopped before its end"
 
 

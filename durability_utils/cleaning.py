@@ -48,6 +48,7 @@ VALUE_RULES = {
     "no_upflow_consent": "treatment data of a patient who did not agree to their up-flow",
     "no_contact_consent": "follow-up data of a patient who did not agree to be contacted",
 }
+RULES = {"row": ROW_RULES, "value": VALUE_RULES}
 _DTYPES = {"text": "str", "code": "str", "measure": "str", "date": "datetime64[us]",
            "whole_number": "Int64", "score": "Float64"}
 
@@ -150,6 +151,23 @@ def clean(export: pd.DataFrame, columns: ColumnMap, study: Study, contacts: pd.D
     in_file = {name.casefold() for name in there}
     unmatched = [] if columns == canonical_columns() else [name for name in named if name.casefold() not in in_file]
     return Cleaned(cohort, rejected, log, unused, absent, unmatched)
+
+
+def by_rule(rejected: pd.DataFrame) -> pd.DataFrame:
+    """What each rule refused, in their order, zeros too: `refuses, rule, because, rows, values`.
+
+    `rows`: lines of the export that it touched; `values`: the values that it refused there, missing for a rule
+    that refuses whole rows.
+    """
+    words = {(kind, rule): because for kind, rules in {**RULES, "contact": CONTACT_RULES}.items()
+             for rule, because in rules.items()}
+    found = rejected.groupby(["refused", "reason"])["row"].agg(rows="nunique", values="size")
+    always = [rule for rule in words if rule[0] in RULES]  # those of contacts only where they found something
+    rules = list(dict.fromkeys([*always, *found.index]))
+    table = found.reindex(pd.MultiIndex.from_tuples(rules, names=["refuses", "rule"]), fill_value=0)
+    table.insert(0, "because", [words.get(rule, "") for rule in rules])
+    table = table.reset_index().astype({"values": "Int64"})
+    return table.assign(values=table["values"].mask(table["refuses"] == "row"))
 
 
 def write_cleaned(cleaned: Cleaned, folder: Path) -> None:

@@ -27,7 +27,8 @@ Output = Annotated[Path, typer.Option(help="The folder that holds the results.",
 Services = Annotated[list[str], typer.Option("--service", help="Only this service, or `all`; may be repeated.")]
 Steps = Annotated[list[str], typer.Option("--step", help="Only this step: all, step2 or step3; may be repeated.")]
 Notebooks = Annotated[list[str], typer.Option("--notebook", help="Only this notebook, by name or number (03); "
-                                              "may be repeated. Cleaning runs with whatever needs it.")]
+                                              "may be repeated. Cleaning runs with whatever needs it; 07 runs only "
+                                              "when asked for.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Notebooks at a time, on this machine.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Run again what would come out the same, too.")]
 Timeout = Annotated[float | None, typer.Option(min=1, help="Seconds after which a notebook has failed.")]
@@ -223,6 +224,9 @@ def _conclude(study: Study, output: Path, results: list[Result], started: dateti
                        f"{(result.run.folder / 'rejected.csv').as_posix()} says why", err=True)
     if quiet:
         return
+    for run in (result.run for result in results if result.status in ("succeeded", "unchanged")):
+        if run.restricted:
+            typer.echo(f"{run.label}: patients' ids are in {run.folder.as_posix()}/ and stay with the service")
     statuses = [result.status for result in results]
     shown = ("succeeded", "failed", "skipped", *(["unchanged"] if "unchanged" in statuses else []))
     counts = ", ".join(f"{statuses.count(status)} {status}" for status in shown)

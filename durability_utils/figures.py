@@ -277,10 +277,13 @@ def group_means(table: pd.DataFrame, units: dict[str, str], title: str, caption:
 
 
 def missing_values(shares: pd.DataFrame, title: str, caption: str) -> Figure:
-    """Per cent of patients without a value, `shares`: rows measures, columns times, 0 to 100."""
-    figure, axes = new_figure(7.5, 1.5 + 0.45 * len(shares))
-    sns.heatmap(shares, annot=True, fmt=".0f", cmap="Greys", vmin=0, vmax=100, linewidths=0.5, ax=axes,
-                cbar_kws={"label": "per cent missing"})
+    """Per cent of patients without a value, `shares`: rows columns of the cohort, columns times, 0 to 100.
+
+    A field stays blank where `shares` is missing.
+    """
+    figure, axes = new_figure(8.5, 1.5 + 0.3 * len(shares))
+    sns.heatmap(shares, annot=True, fmt=".0f", cmap="Greys", vmin=0, vmax=100, linewidths=0.5, linecolor=LIGHT,
+                ax=axes, cbar_kws={"label": "per cent missing"})
     axes.set(xlabel="", ylabel="")
     axes.tick_params(rotation=0)
     return add_caption(figure, title, caption)

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 
 from durability_utils.errors import InputError
@@ -16,6 +17,7 @@ RULE_FILES = [PROJECT / name for name in ("parameters/measures.yaml", "parameter
 POOLED = "all"
 CLEANING = "01_cleaning"
 PUBLISHED = "06_published_figures"
+DESK = "07_follow_up_desk"
 STEPS_OF = {
     CLEANING: ("all",),
     "02_response_rates": ("all",),
@@ -23,6 +25,7 @@ STEPS_OF = {
     "04_reliable_recovery": STEPS,
     "05_representativeness": ("all",),
     PUBLISHED: ("all",),
+    DESK: ("all",),
 }
 # Notebooks share a folder: by its name a table or figure is known as one's own.
 OUTPUTS_OF = {
@@ -32,7 +35,9 @@ OUTPUTS_OF = {
     "04_reliable_recovery": ("reliable_recovery*",),
     "05_representativeness": ("representativeness*", "sample_characteristics*"),
     PUBLISHED: ("published*",),
+    DESK: ("telephone.csv", "unseen.csv", "due.csv", "reminders.csv", "answers.csv"),
 }
+OWN_FOLDERS = {CLEANING: "cleaning", DESK: "restricted"}
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,11 @@ class Run:
     @property
     def name(self) -> str:
         return self.notebook.stem
+
+    @property
+    def restricted(self) -> bool:
+        """Whether it holds patients' ids: run when asked for, for its owner only, without a page, in no report."""
+        return self.name == DESK
 
     @property
     def target(self) -> Path:
@@ -89,14 +99,15 @@ class Run:
 # -- what runs -------------------------------------------------------------------------------------
 
 def every_run(study: Study, output: Path, notebooks: Path = NOTEBOOKS) -> list[Run]:
-    """All runs of a study, cleaning first; raises InputError for a notebook that does not declare its parameters."""
+    """All runs of a study, cleaning first, the desk last; raises InputError for undeclared parameters of a notebook."""
     services = tuple(study.services)
     pooled = (POOLED,) if study.published else ()
-    runs_for = dict.fromkeys(STEPS_OF, (*services, POOLED)) | {CLEANING: services, PUBLISHED: pooled}
+    own = {CLEANING: services, PUBLISHED: pooled, DESK: services}
+    runs_for = dict.fromkeys(STEPS_OF, (*services, POOLED)) | own
 
     def run(name: str, service: str, step: str) -> Run:
         needs = () if name == CLEANING else services if service == POOLED else (service,)
-        folder = output / study.id / service / ("cleaning" if name == CLEANING else step)
+        folder = output / study.id / service / OWN_FOLDERS.get(name, step)
         return with_parameters(Run(notebooks / f"{name}.ipynb", service, step, folder, needs, study), declared[name])
 
     declared = {name: declared_parameters(notebooks / f"{name}.ipynb") for name in STEPS_OF if runs_for[name]}
@@ -106,7 +117,7 @@ def every_run(study: Study, output: Path, notebooks: Path = NOTEBOOKS) -> list[R
 
 def plan(study: Study, output: Path, services: Sequence[str] = (), steps: Sequence[str] = (),
          names: Sequence[str] = (), notebooks: Path = NOTEBOOKS) -> list[Run]:
-    """The runs of a selection (nothing selected: all of them) and the cleaning whose cohorts they read.
+    """The runs of a selection (nothing selected: all but restricted ones) and the cleaning whose cohorts they read.
 
     Raises InputError for a service, step or notebook that does not exist, for a selection that holds
     nothing, and for a notebook that does not declare what it would be given.
@@ -114,7 +125,8 @@ def plan(study: Study, output: Path, services: Sequence[str] = (), steps: Sequen
     services = _chosen("service", services, [*study.services, POOLED])
     steps = _chosen("step", steps, STEPS)
     by_number = {name[:2]: name for name in STEPS_OF}
-    names = _chosen("notebook", [by_number.get(name, name) for name in names], list(STEPS_OF))
+    usual = [name for name in STEPS_OF if name != DESK]
+    names = _chosen("notebook", [by_number.get(name, name) for name in names] or usual, list(STEPS_OF))
     runs = every_run(study, output, notebooks)
     wanted = [run for run in runs if run.name in names and (
         run.service in services or POOLED in services if run.name == CLEANING
@@ -152,13 +164,13 @@ def declared_parameters(notebook: Path) -> dict:
 
 
 def with_parameters(run: Run, declared: dict) -> Run:
-    """The run with what its notebook is given: study, service, step and results, where it declares them.
+    """The run with what its notebook is given: study, service, step, results and today, where it declares them.
 
     Raises InputError where it does not declare one that its runs differ by, or not as text: papermill
     would only warn, and every run would show the defaults.
     """
     values = {"study": run.study.path.name, "service": run.service, "step": run.step,
-              "results": relative(run.results.resolve(), run.home)}
+              "results": relative(run.results.resolve(), run.home), "as_of": date.today().isoformat()}
     required = ["study", "results", *(["service"] if run.name != PUBLISHED else []),
                 *(["step"] if len(STEPS_OF[run.name]) > 1 else [])]
     for name in required:
@@ -179,15 +191,16 @@ def relative(path: Path, start: Path) -> str:
 
 # -- what has been run -----------------------------------------------------------------------------
 
-def cohorts(run: Run) -> list[Path]:
-    """The cleaned cohorts that the run reads, those of failed services included."""
-    return [run.folder.parents[1] / service / "cleaning" / "cohort.parquet" for service in run.needs]
+def cleaned_files(run: Run) -> list[Path]:
+    """The cohorts that the run reads, those of failed services included; for the desk what was refused, too."""
+    files = ("cohort.parquet", "rejected.csv") if run.name == DESK else ("cohort.parquet",)
+    return [run.folder.parents[1] / service / OWN_FOLDERS[CLEANING] / file for service in run.needs for file in files]
 
 
 def input_hashes(run: Run) -> dict[str, str]:
     """The SHA-256, by name, of all that decides what comes out: notebook, files read, package and lock."""
     study = run.study
-    files = [run.notebook, study.path, *RULE_FILES, *cohorts(run), PROJECT / "requirements.lock"]
+    files = [run.notebook, study.path, *RULE_FILES, *cleaned_files(run), PROJECT / "requirements.lock"]
     if run.name == CLEANING:
         service = study.services[run.service]
         files += [file for file in (service.file, service.columns, service.contacts) if file]

@@ -68,9 +68,12 @@ def _exporter():
 # -- the page that leads to them -------------------------------------------------------------------
 
 def index(study: Study, output: Path, runs: list[Run], results: list[Result]) -> str:
-    """The page that leads to the others: `results`, and for the study's other runs what an earlier one left on disk."""
+    """The page that leads to the others: `results`, and for the study's other runs what an earlier one left on disk.
+
+    Restricted runs are not in it.
+    """
     found = {result.run.target: result for result in results}
-    latest = [found.get(run.target) or recorded(run) for run in runs]
+    latest = [found.get(run.target) or recorded(run) for run in runs if not run.restricted]
     return pages.get_template("report_index.html").render(
         study=study, synthetic=is_synthetic(study), rows=[
             _row(study, output, service, step, latest)

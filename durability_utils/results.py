@@ -1,7 +1,8 @@
 """The folders that runs leave behind: where a cohort lies, how a table and a figure are written.
 
 `<results>/<study>/<service>/<step>/` holds `tables/` and `figures/`; `<results>/<study>/<service>/cleaning/`
-holds the cohort. Files are written aside and moved into place, so that none is ever half written.
+holds the cohort, `<results>/<study>/<service>/restricted/` what shows patients' ids for the follow-up desk. Files are
+written aside and moved into place, so that none is ever half written.
 """
 
 import uuid
@@ -35,6 +36,21 @@ def cleaning_folder(results: str | Path, study: Study, service: str) -> Path:
         raise InputError(f"service: '{service}' is not in {study.path.name}; "
                          f"expected one of {', '.join(study.services)}")
     return Path(results) / study.id / service / "cleaning"
+
+
+def restricted_folder(results: str | Path, study: Study, service: str) -> Path:
+    """The folder of what shows patients' ids of one service; InputError where the study has no such service."""
+    return cleaning_folder(results, study, service).with_name("restricted")
+
+
+def owner_only(folder: Path) -> None:
+    """Make the folder where it is not there, and let nobody but its owner into it, or read what is in it.
+
+    Windows has no such modes: there the rights are those of the place.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def read_cohort(results: str | Path, study: Study, service: str,
@@ -80,7 +96,7 @@ def readable(table: pd.DataFrame, digits: int) -> pd.DataFrame:
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write a tidy CSV: one header line, unrounded numbers, and no text that a spreadsheet would run as a formula."""
     text = table.select_dtypes(["str", "object", "category"]).columns
-    safe = table.assign(**{column: table[column].map(_not_a_formula) for column in text})
+    safe = table.assign(**{column: table[column].map(not_a_formula) for column in text})
     write_aside(path, lambda aside: safe.to_csv(aside, index=False, encoding="utf-8", lineterminator="\n"))
 
 
@@ -92,7 +108,8 @@ def write_figure(figure: matplotlib.figure.Figure, path: Path) -> Image:
     return Image(path.read_bytes(), width=round(96 * figure.get_figwidth()), alt=figure.get_suptitle())
 
 
-def _not_a_formula(cell):
+def not_a_formula(cell):
+    """A text as a table holds it: with a leading apostrophe where a spreadsheet would run it as a formula."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
 
 

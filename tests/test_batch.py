@@ -2,12 +2,15 @@
 
 import errno
 import json
+import os
+import stat
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import nbformat
 import pytest
-from tiny_study import make_study
+from tiny_study import make_notebook, make_study
 
 from durability_utils import batch, plan
 from durability_utils.errors import InputError
@@ -241,6 +244,125 @@ class TestIntoPlace:
         [result] = [result for _, result in batch.run_all([run.__class__(**{**vars(run), "needs": ()})], Lost(), 1)
                     if result]
         assert (result.status, result.message) == ("failed", "RuntimeError: the worker died")
+
+
+ID = "TT-01585"  # what a restricted run shows of a patient
+SHOWS_ID = f"""
+import os
+from pathlib import Path
+folder = Path(results, "durability_2016", service, "restricted")
+folder.mkdir(parents=True)
+(folder / "due.csv").write_text("patient_id\\n{ID}\\n")
+print("{ID}", oct(os.stat(results).st_mode)[-3:])
+"""
+
+
+class TestRestricted:
+    """The desk: asked for by name, left to its owner, in no report."""
+
+    @pytest.fixture
+    def desk(self, study, tmp_path):
+        """desk(code): its runs for service A, cleaning first, where its notebook does `code` after it showed an id."""
+        def runs(code=""):
+            notebook = make_notebook(plan.DESK, SHOWS_ID + code, "study", "service", "as_of", "results")
+            nbformat.write(notebook, study[1] / f"{plan.DESK}.ipynb")
+            return plan.plan(study[0], tmp_path / "results", ["A"], names=["07"], notebooks=study[1])
+        return runs
+
+    def holding(self, tmp_path):
+        """The results that hold the id; cleaning's are none of the desk's."""
+        return {name for name, content in contents(tmp_path / "results").items() if ID.encode() in content}
+
+    def test_it_leaves_no_page_and_what_it_leaves_is_its_owners(self, desk, tmp_path):
+        runs = desk()
+        results = run_all(runs)
+        assert [result.status for result in results.values()] == ["succeeded"] * 2
+        folder = tmp_path / "results/durability_2016/A/restricted"
+        assert folder == runs[-1].folder
+        assert {path.name for path in folder.iterdir()} == {
+            "due.csv", "07_follow_up_desk.ipynb", "07_follow_up_desk.provenance.json"}
+        shown = nbformat.read(runs[-1].target, as_version=4).cells[-2].outputs[0].text
+        assert self.holding(tmp_path) == {f"durability_2016/A/restricted/{name}" for name in
+                                          ("due.csv", "07_follow_up_desk.ipynb")}
+        assert ID not in batch.account(runs[-1].study, list(results.values()), datetime.now(UTC))
+        if os.name != "nt":
+            assert shown == f"{ID} 700\n"  # the folder in which it worked
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+            assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+
+    def test_nothing_that_it_writes_can_be_read_by_others_while_it_comes_into_place(self, desk, tmp_path, monkeypatch):
+        if os.name == "nt":
+            pytest.skip("Windows has no such modes")
+        runs = desk()
+        run_all(runs[:1])
+        (tmp_path / "results/durability_2016/A/restricted").mkdir(mode=0o755)  # somebody's, or an older version's
+        seen, move = [], batch.Path.replace
+
+        def watched(self, target):
+            if batch.UNFINISHED not in str(target):
+                seen.append([stat.S_IMODE(path.stat().st_mode) for path in (target.parent, self)])
+            return move(self, target)
+
+        monkeypatch.setattr(batch.Path, "replace", watched)
+        assert batch.execute(runs[-1]).status == "succeeded"
+        assert seen == [[0o700, 0o600]] * 3
+
+    @pytest.mark.parametrize("code, message", [
+        (f"raise ValueError('{ID}')", "ValueError"),
+        (f"{{}}['{ID}']", "KeyError"),
+        ("from durability_utils.errors import InputError; raise InputError('as_of: expected a day')",
+         "as_of: expected a day"),
+    ])
+    def test_an_error_names_a_patient_in_the_folder_only(self, desk, tmp_path, code, message):
+        run_all(desk())
+        runs = desk(code)
+        results = run_all(runs)
+        assert results["07", "A", "all"].status == "failed"
+        assert results["07", "A", "all"].message == message
+        assert self.holding(tmp_path) == {"durability_2016/A/restricted/07_follow_up_desk.ipynb"}
+        assert ID not in batch.account(runs[-1].study, list(results.values()), datetime.now(UTC))
+        assert not (runs[-1].folder / "due.csv").exists()
+
+    def test_an_error_of_the_batch_itself_is_no_more_talkative(self, desk, monkeypatch):
+        runs = desk()
+        run_all(runs[:1])
+        monkeypatch.setattr(batch, "_without_traces", lambda *_: {}[ID])
+        assert batch.execute(runs[-1]).message == "KeyError"
+
+    def test_without_space_it_says_so(self, desk):
+        with pytest.raises(OSError) as raised:
+            run_all(desk("import errno, os; raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))"))
+        assert raised.value.errno == errno.ENOSPC
+
+    def test_it_is_not_run_again_on_the_same_day(self, desk, study, monkeypatch, tmp_path):
+        runs = desk()
+        run_all(runs)
+        assert {result.status for result in run_all(runs).values()} == {"unchanged"}
+        tomorrow = [replace(run, parameters=run.parameters | {"as_of": "2100-01-01"} if run.restricted
+                            else run.parameters) for run in runs]
+        assert [result.status for result in run_all(tomorrow).values()] == ["unchanged", "succeeded"]
+        (tmp_path / "data" / "A.csv").write_text("fine, too", encoding="utf-8")
+        assert [result.status for result in run_all(runs).values()] == ["succeeded", "succeeded"]
+
+    def test_a_run_of_everything_leaves_it_alone_and_so_does_a_failed_cleaning(self, desk, study, tmp_path):
+        run_all(desk())
+        left = {name: content for name, content in contents(tmp_path / "results").items() if "restricted" in name}
+        everything = plan.plan(study[0], tmp_path / "results", notebooks=study[1])
+        assert not any(run.restricted for run in everything)
+        run_all(everything)
+        (tmp_path / "data" / "A.csv").write_text("unusable", encoding="utf-8")
+        assert run_all(everything)["01", "A", "all"].status == "failed"
+        after = contents(tmp_path / "results")
+        assert {name: content for name, content in after.items() if "restricted" in name} == left
+        assert {name.split("/")[2] for name in after if name.startswith("durability_2016/A/")} == {
+            "cleaning", "restricted"}
+
+    def test_lists_of_an_export_that_cannot_be_used_go_when_new_ones_are_asked_for(self, desk, tmp_path):
+        run_all(desk())
+        (tmp_path / "data" / "A.csv").write_text("unusable", encoding="utf-8")
+        runs = desk()
+        assert [result.status for result in run_all(runs).values()] == ["failed", "skipped"]
+        assert not runs[-1].folder.exists()
 
 
 class TestAccount:

@@ -16,7 +16,9 @@ from durability_utils.cleaning import (
     TREATMENT_DATA,
     VALUE_RULES,
     Cleaned,
+    by_rule,
     clean_service,
+    write_cleaned,
 )
 from durability_utils.columns import dictionary
 from durability_utils.measures import read_measures
@@ -508,6 +510,59 @@ def test_the_cohort_has_every_canonical_column_in_the_order_of_the_dictionary(cl
     types = dictionary()["type"].map({"text": "str", "code": "str", "measure": "str", "date": "datetime64[us]",
                                       "whole_number": "Int64", "score": "Float64"})
     assert cohort.dtypes.astype(str).to_dict() == types.to_dict()
+
+
+# -- what a reader can check -----------------------------------------------------------------------
+
+class TestByRule:
+    def test_every_rule_in_its_order_with_zeros(self, clean):
+        table = by_rule(clean([{}]).rejected)
+        assert list(table.columns) == ["refuses", "rule", "because", "rows", "values"]
+        assert list(table["rule"]) == [*ROW_RULES, *VALUE_RULES]
+        assert list(table["because"]) == [*ROW_RULES.values(), *VALUE_RULES.values()]
+        assert table["rows"].eq(0).all()
+        assert table.loc[table["refuses"] == "value", "values"].eq(0).all()
+        assert table.loc[table["refuses"] == "row", "values"].isna().all()
+
+    def test_rows_are_lines_and_values_are_cells(self, clean):
+        # line 2: two scores out of range, line 3: one, and an age; line 4 is out, with all that is on it
+        cleaned = clean([{"phq9_end": "28", "gad7_end": "99"}, {"phq9_end": "28", "age": "x"},
+                         {"sessions": "1", "phq9_end": "28"}])
+        table = by_rule(cleaned.rejected).set_index("rule")
+        assert table.loc["out_of_range", ["rows", "values"]].to_list() == [2, 3]
+        assert table.loc["not_a_whole_number", ["rows", "values"]].to_list() == [1, 1]
+        assert table.loc["too_few_sessions", "rows"] == 1
+        assert table["rows"].sum() == 4
+
+    def test_a_kind_of_refusal_that_it_does_not_know_is_shown_too(self, clean):
+        rejected = clean([{"age": "x"}]).rejected
+        other = rejected.assign(refused="contact", reason="after_discharge")
+        last = by_rule(pd.concat([rejected, other])).iloc[-1]
+        assert last.to_list() == ["contact", "after_discharge", "", 1, 1]
+
+
+BAD = {"code": "?", "measure": "?", "date": "2016-02-30", "whole_number": "12,5", "score": "-1"}
+
+
+def test_every_column_with_a_bad_value_is_in_the_written_list_with_its_line_and_text(clean, tmp_path):
+    kinds = dictionary()["type"].drop(["patient_id", "discharge_date"])  # their rows are refused whole
+    bad = {column: BAD[kind] for column, kind in kinds.items() if kind != "text"}  # any text is a text
+    rows = [{"adsm": "OCI", column: text} for column, text in bad.items()]
+    # the same in one row: a follow-up of someone who agreed to it, where nothing hides behind anything else
+    rows.append({"adsm": "OCI", **{column: text for column, text in bad.items() if column not in
+                                   ("consent_contact", "consent_upflow", "adsm")}})
+    cleaned = clean(rows)
+    write_cleaned(cleaned, tmp_path / "cleaning")
+    listed = pd.read_csv(tmp_path / "cleaning" / "rejected.csv", dtype=str, keep_default_na=False)
+    found = set(listed[["row", "column", "value", "refused"]].itertuples(index=False, name=None))
+    written = {"-1": "'-1"}  # as a spreadsheet would not run it
+    expected = {(str(line), column, written.get(text, text), "value")
+                for line, (column, text) in enumerate(bad.items(), start=2)}
+    expected |= {(str(len(bad) + 2), column, written.get(rows[-1][column], rows[-1][column]), "value")
+                 for column in bad if column in rows[-1] and column != "adsm"}
+    assert found == expected
+    assert listed["patient_id"].eq("p" + listed["row"]).all()
+    assert len(listed) == len(expected)
 
 
 # -- any export at all -----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import date
 from fnmatch import fnmatch
 
 import nbformat
@@ -42,6 +43,15 @@ def test_everything(study, tmp_path):
     assert folders["03", "all", "step2"] == "durability_2016/all/step2"
 
 
+def test_the_desk_runs_only_when_asked_for(study, tmp_path):
+    assert not [run for run in plan.plan(study[0], tmp_path, notebooks=study[1]) if run.restricted]
+    runs = plan.plan(study[0], tmp_path, ["A"], names=["07"], notebooks=study[1])
+    assert [run.restricted for run in runs] == [False, True]
+    assert runs[-1].folder == tmp_path / "durability_2016" / "A" / "restricted"
+    assert runs[-1].parameters == {"study": "durability_2016.yaml", "service": "A", "results": "..",
+                                   "as_of": date.today().isoformat()}
+
+
 def test_a_study_without_published_figures_compares_none(tmp_path):
     study, notebooks = make_study(tmp_path, {"A": "fine"})
     assert "06" not in {name for name, *_ in labels(plan.plan(study, tmp_path, notebooks=notebooks))}
@@ -62,6 +72,7 @@ def test_parameters_are_those_declared_and_hold_no_machine_path(study, tmp_path)
     ({"services": ["B"], "names": ["01_cleaning"], "steps": ["step2"]}, {("01", "B", "all")}),
     ({"services": ["B"], "steps": ["step3"]}, {("01", "B", "all"), ("03", "B", "step3"), ("04", "B", "step3")}),
     ({"names": ["06"]}, {("01", "A", "all"), ("01", "B", "all"), ("06", "all", "all")}),
+    ({"names": ["07"], "services": ["B"]}, {("01", "B", "all"), ("07", "B", "all")}),
 ])
 def test_a_selection_brings_the_cleaning_that_it_reads(study, tmp_path, selection, expected):
     assert labels(plan.plan(study[0], tmp_path, notebooks=study[1], **selection)) == expected
@@ -70,7 +81,8 @@ def test_a_selection_brings_the_cleaning_that_it_reads(study, tmp_path, selectio
 @pytest.mark.parametrize("selection, message", [
     ({"services": ["Z"]}, "no service 'Z'; there are A, B, all"),
     ({"steps": ["step4"]}, "no step 'step4'; there are all, step2, step3"),
-    ({"names": ["07"]}, "no notebook '07'; there are 01_cleaning, 02_response_rates"),
+    ({"names": ["08"]}, "no notebook '08'; there are 01_cleaning, 02_response_rates"),
+    ({"names": ["07"], "services": ["all"]}, "nothing to run: 07_follow_up_desk for all"),
     ({"names": ["02"], "steps": ["step2"]}, "nothing to run: 02_response_rates for A, B, all at step2"),
 ])
 def test_what_does_not_exist_is_refused(study, tmp_path, selection, message):
@@ -112,6 +124,8 @@ def test_every_table_and_figure_is_known_as_that_of_its_notebook():
     for name in set(plan.OUTPUTS_OF) - {plan.CLEANING}:
         source = (plan.NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8")
         written = re.findall(r'"(?:tables|figures)\\" / \\"([\w.]+)', source)
+        if name == plan.DESK:
+            written = [f"{table}.csv" for table in re.findall(r'\\"(\w+)\\": \w+[,}]', source)]
         assert written
         for file in written:
             assert [other for other, patterns in plan.OUTPUTS_OF.items() if other != plan.CLEANING

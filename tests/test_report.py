@@ -77,6 +77,13 @@ class TestIndex:
         assert '<td class="absent">not run</td>' in page
         assert 'href="A/all/tables/"' in page
 
+    def test_says_nothing_of_restricted_runs(self, study, tmp_path):
+        runs = plan.every_run(study, tmp_path)
+        results = [Result(run, "failed", "who it is") for run in runs if run.restricted]
+        page = report.index(study, tmp_path, runs, results)
+        assert results
+        assert not {"restricted", "desk", "who it is"} & set(re.findall(r"restricted|desk|who it is", page))
+
     def test_escapes_what_comes_from_data(self, page):
         assert "&lt;b&gt;line 3&lt;/b&gt;" in page
         assert "<b>" not in page

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from copied_project import copy_with_real_notebooks, finish
 
 from durability_utils.cleaning import clean_service
 from durability_utils.columns import PROJECT
@@ -146,6 +147,21 @@ def test_an_unusable_export_stops_only_its_own_service(tmp_path):
     assert list(rates["service"]) == ["A", "B", "C", "D", "E", "all"]
     page = (output / "durability_2016" / "all" / "all" / "02_response_rates.html").read_text(encoding="utf-8")
     assert "Missing services: F" in page
+
+
+def test_a_row_that_cleaning_loses_stops_its_service_and_leaves_no_cohort(tmp_path):
+    project = copy_with_real_notebooks(tmp_path)
+    earlier = project / "results/durability_2016/A/cleaning/cohort.parquet"
+    earlier.parent.mkdir(parents=True)
+    earlier.write_text("old", encoding="utf-8")
+    with (project / "durability_utils" / "cleaning.py").open("a", encoding="utf-8") as module:
+        module.write("\nlisted = _row_list\n_row_list = lambda *arguments: listed(*arguments).iloc[1:]\n")
+    code, said = finish(project, "--service", "A", "--notebook", "02")
+    assert code == 1
+    # service A: 137 lines, 132 patients, 5 refused of which one is not listed
+    assert "01_cleaning failed: AssertionError: 137 rows read, but 132 kept and 4 listed as refused" in said
+    left = {path.name for path in (project / "results/durability_2016/A").rglob("*") if path.is_file()}
+    assert left == {"01_cleaning.ipynb", "01_cleaning.html", "01_cleaning.provenance.json"}
 
 
 def test_a_bad_study_file_runs_nothing(tmp_path):

@@ -5,10 +5,11 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from durability_utils.plan import CLEANING, PUBLISHED, STEPS_OF
+from durability_utils.plan import CLEANING, DESK, PUBLISHED, STEPS_OF
 from durability_utils.study import Study, read_study
 
-PARAMETERS = {"study": "durability_2016.yaml", "service": "A", "step": "all", "results": "../results"}
+PARAMETERS = {"study": "durability_2016.yaml", "service": "A", "step": "all", "results": "../results",
+              "as_of": "2017-06-30"}
 
 CLEAN = """
 import os, sys
@@ -64,6 +65,8 @@ def analysis(name: str) -> str:
 def parameters_of(name: str) -> tuple[str, ...]:
     if name == PUBLISHED:
         return ("study", "results")
+    if name == DESK:
+        return ("study", "service", "as_of", "results")
     return ("study", "service", "results") + (("step",) if len(STEPS_OF[name]) > 1 else ())
 
 
