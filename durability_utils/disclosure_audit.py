@@ -69,7 +69,7 @@ def _neighbours(groups: Iterable[Count], controlled: Controlled) -> frozenset[Co
 # -- unknown whole numbers -------------------------------------------------------------------------
 
 class System:
-    """Unknown whole numbers from 0 up, each within bounds, and linear inequalities between them.
+    """Unknown whole numbers, each within bounds (0 and more unless said), and linear inequalities between them.
 
     exact: the true numbers, of some unknowns.
     """
@@ -164,6 +164,7 @@ def knowledge(controlled: Controlled, compared: Sequence[str]) -> System:
     for (n, of), mean in controlled.means.items():
         total = (*n, "sum", of)
         system.exact[total] = mean.total
+        system.bounds[total] = -np.inf, np.inf  # changes may be for the worse
         system.weighted(0, np.inf, {total: 20, n: 1 - 20 * mean.shown})
         system.weighted(-np.inf, 0, {total: 20, n: -1 - 20 * mean.shown})
     services = tuple(dict.fromkeys(service for service, *_ in controlled.exact))
@@ -237,7 +238,8 @@ def _outcomes(system: System, service: str, step: str, time: str) -> None:
     improvement = [count for count in system.exact if count[:3] == (service, step, f"improvement_{time}")]
     improvement = [count for count in improvement if count[-1] != "total"]
     recovery = [count for count in system.exact if count[:3] == (service, step, f"recovery_{time}")]
-    joint = {count: [] for count in [*improvement, *recovery] if count[-1] != "total"}
+    # a path of improvement may be left out where that of recovery, with fewer and larger cells, is shown
+    joint = {count: [] for count in [*improvement, *recovery] if count[-1] != "total"} if improvement else {}
     for count in improvement:
         possible = [RECOVERY if code == IMPROVEMENT[-1] else RECOVERY[:1] for code in count[3:]]
         for codes in ["left_out", *product(*possible)]:

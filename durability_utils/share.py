@@ -94,7 +94,7 @@ def _check_results(study: Study, results: Path) -> list[str]:
     """What the bundle will lack because its notebook failed; InputError where the results are not up to date."""
     lacking = []
     for result in map(recorded, every_run(study, results)):
-        if result.run.name == PUBLISHED:
+        if result.run.name == PUBLISHED or result.run.restricted:
             continue
         if result.status in ("not_run", "outdated"):
             words = "has not been run" if result.status == "not_run" else "is out of date"

@@ -1,0 +1,263 @@
+"""An attack on tables under disclosure control: what can somebody work out who has nothing but the tables?
+
+Written apart from the package's own audit, from the tables' definitions in docs/reference.md: every cell of every table
+is an unknown whole number, bounded by how it is printed; equations and inequalities join the cells of all tables, steps
+and services. A hidden cell is found out where all solutions agree on it.
+"""
+
+import itertools
+import re
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import coo_array
+
+HIDDEN_UP_TO = {"*": 4, "[REDACTED]": 7}
+BETTER, CURED = "reliable_improvement", "reliable_recovery"
+STAGES = ("consented", "first_follow_up", "second_follow_up", "both_follow_ups", "either_follow_up")
+SHARES = ("gender", "ethnicity", "primary_problem", "employment_baseline", "employment_end")
+GROUPS = ("no_consent", "consent_no_participation", "consent_and_participation")
+
+
+class Attack:
+    def __init__(self, tables, rule, compared):
+        """tables: texts by service, step and name, as in the CSV files of a bundle."""
+        self.tables, self.rule, self.compared = tables, rule, compared
+        self.least = {"nhs": 5, "opensafely": 8}[rule]
+        self.at, self.low, self.high, self.rows = {}, [], [], []
+        self.hidden = set()
+        self.services = sorted({service for service, *_ in tables} - {"all"})
+        for service in sorted({service for service, *_ in tables}):
+            self.one_service(service)
+        if ("all", "all", "response_rates") in tables:
+            self.pooled()
+
+    # -- unknowns ---------------------------------------------------------------------------------
+
+    def cell(self, *name, text=None, total=False):
+        """The unknown of this name; what is printed of it bounds it. A total of rounded cells says nothing new."""
+        if name not in self.at:
+            self.at[name] = len(self.low)
+            self.low.append(0)
+            self.high.append(np.inf)
+        here = self.at[name]
+        if text in HIDDEN_UP_TO:
+            self.high[here] = min(self.high[here], HIDDEN_UP_TO[text])
+        if text in (*HIDDEN_UP_TO, "withheld"):
+            self.hidden.add(name)
+        elif text is not None and not (total and self.rule == "opensafely"):
+            self.low[here] = max(self.low[here], int(text) - 2, self.least)
+            self.high[here] = min(self.high[here], int(text) + 2)
+        return here
+
+    def relation(self, low, high, *terms):
+        self.rows.append((low, high, terms))
+
+    def sum_is(self, whole, parts):
+        self.relation(0, 0, (whole, 1), *((part, -1) for part in parts))
+
+    def at_most(self, fewer, more):
+        """The sum of `fewer` is no more than the sum of `more`."""
+        self.relation(0, np.inf, *((part, -1) for part in fewer), *((part, 1) for part in more))
+
+    def percentage(self, n, of, text):
+        if self.rule == "nhs" and re.fullmatch(r"\d+", text):
+            self.relation(0, np.inf, (n, 200), (of, 1 - 2 * int(text)))
+            self.relation(-np.inf, -1, (n, 200), (of, -1 - 2 * int(text)))
+
+    def mean(self, name, n, text):
+        """The sum of whole numbers behind a mean that is printed to one decimal."""
+        total = self.cell("sum", *name)
+        if re.fullmatch(r"-?\d+\.\d", text):
+            self.low[total] = -np.inf
+            self.relation(-1e-6, np.inf, (total, 20), (n, 1 - 20 * float(text)))
+            self.relation(-np.inf, 1e-6, (total, 20), (n, -1 - 20 * float(text)))
+
+    # -- the tables of one service ----------------------------------------------------------------
+
+    def one_service(self, service):
+        rates = self.tables.get((service, "all", "response_rates"))
+        if rates is not None:
+            for row in rates.to_dict("records"):
+                pooled = row["service"] == "all" and len(rates) > 1
+                for stage in ("discharged", *STAGES):
+                    self.cell(row["service"], stage, text=row[stage], total=pooled)
+                for stage in STAGES:
+                    of = "discharged" if stage == "consented" else "consented"
+                    self.percentage(self.cell(row["service"], stage), self.cell(row["service"], of),
+                                    row[f"{stage}_percent"])
+        discharged, consented, first, second, both, either = (
+            self.cell(service, stage) for stage in ("discharged", *STAGES))
+        self.relation(0, 0, (both, 1), (either, 1), (first, -1), (second, -1))
+        for fewer, more in ((consented, discharged), (either, consented), (both, first), (both, second)):
+            self.at_most([fewer], [more])
+        self.modes(service, first, second)
+        for step in ("all", "step2", "step3"):
+            self.outcomes(service, step, both, either)
+        flow = self.tables.get((service, "all", "response_flow"))
+        if flow is not None:
+            names = [(service, "discharged"), (service, "consented"), (service, "either_follow_up"),
+                     *((service, "all", f"reliable_{outcome}_6m", "total") for outcome in ("improvement", "recovery"))]
+            for name, text in zip(names, flow["n"], strict=True):
+                self.cell(*name, text=text, total=name[-1] == "total")
+        self.sample(service, either)
+        self.groups(service, discharged, consented, either)
+        for outcome in ("improvement", "recovery"):
+            self.steps(service, f"reliable_{outcome}_6m", either)
+
+    def modes(self, service, first, second):
+        table = self.tables.get((service, "all", "response_by_mode"))
+        for time, answered in (("6m", first), ("12m", second)):
+            rows = [] if table is None else table[table["time"] == time].to_dict("records")
+            cells = [self.cell(service, "mode", time, row["mode"], text=row["n"]) for row in rows]
+            for cell, row in zip(cells, rows, strict=True):
+                whole = self.cell(service, "mode", time, text=row["of"], total=True)
+                self.percentage(cell, whole, row["percent"])
+            if cells:
+                self.sum_is(whole, cells)
+                self.sum_is(answered, cells)
+
+    def outcomes(self, service, step, both, either):
+        codes = {"improvement": ("reliable_deterioration", "no_reliable_improvement", BETTER),
+                 "recovery": ("no_reliable_recovery", CURED)}
+        cells = {}
+        for outcome, known in codes.items():
+            name = f"reliable_{outcome}_6m"
+            shown = self.tables.get((service, step, name))
+            for end, later in itertools.product(known, repeat=2):
+                cells[outcome, end, later] = self.cell(service, step, name, end, later)
+                if shown is None:  # left out, so none of its cells may be shown
+                    self.high[cells[outcome, end, later]] = self.least - 1
+            if shown is not None:
+                for row in shown.to_dict("records"):
+                    self.cell(service, step, name, row["end"], row["follow_up"], text=row["n"])
+            for row in self.rows_of(service, step, f"reliable_{outcome}_rates"):
+                whole = self.cell(service, step, name, row["end"], text=row["of"], total=True)
+                self.percentage(cells[outcome, row["end"], row["follow_up"]], whole, row["percent"])
+            for end in known:
+                self.sum_is(self.cell(service, step, name, end), [cells[outcome, end, later] for later in known])
+            whole = self.cell(service, step, name, "total")
+            self.sum_is(whole, [cell for key, cell in cells.items() if key[0] == outcome])
+            paths = self.rows_of(service, step, f"reliable_{outcome}_path")
+            for row in paths:
+                self.cell(service, step, f"{outcome}_path", row["end"], row["at_6m"], row["at_12m"], text=row["n"])
+            if paths:
+                for end, later in itertools.product(known, repeat=2):
+                    self.at_most([self.cell(service, step, f"{outcome}_path", end, later, last) for last in known],
+                                 [cells[outcome, end, later]])
+                self.at_most([self.cell(service, step, f"{outcome}_path", *path)
+                              for path in itertools.product(known, repeat=3)], [both])
+            self.at_most([whole], [either])
+        # whoever recovered had improved; whoever counts for recovery counts for improvement
+        all_codes = codes["improvement"]
+        self.at_most([cells["recovery", CURED, CURED]], [cells["improvement", BETTER, BETTER]])
+        self.at_most([cells["recovery", CURED, later] for later in codes["recovery"]],
+                     [cells["improvement", BETTER, later] for later in all_codes])
+        self.at_most([cells["recovery", end, CURED] for end in codes["recovery"]],
+                     [cells["improvement", end, BETTER] for end in all_codes])
+        self.at_most([self.cell(service, step, "reliable_recovery_6m", "total")],
+                     [self.cell(service, step, "reliable_improvement_6m", "total")])
+
+    def rows_of(self, *key):
+        table = self.tables.get(key)
+        return [] if table is None else table.to_dict("records")
+
+    def steps(self, service, name, either):
+        """Steps 2 and 3 are parts of all; who is in neither has no recorded step, of whom there are so many."""
+        cells = [key for key in self.at if key[:3] == (service, "all", name) and len(key) == 5]
+        parts = {key: [self.cell(service, step, *key[2:]) for step in ("step2", "step3")] for key in cells}
+        for key, found in parts.items():
+            self.at_most(found, [self.at[key]])
+        with_step = self.at.get((service, "sample", "step"))
+        if with_step is not None:
+            self.at_most([with_step, *(self.at[key] for key in cells)], [either, *itertools.chain(*parts.values())])
+
+    def sample(self, service, either):
+        rows = self.rows_of(service, "all", "sample_characteristics")
+        with_step = self.cell(service, "sample", "step")
+        self.at_most([with_step], [either])
+        self.sum_is(with_step, [self.cell(service, "sample", "step", step) for step in ("step2", "step3")])
+        levels = {}
+        for row in rows:
+            variable, level = row["variable"], row["level"]
+            if variable in SHARES:
+                cell = self.cell(service, "sample", variable, level, text=row["n"])
+                levels.setdefault(variable, []).append(cell)
+                self.percentage(cell, either, row["value"])
+            elif variable == "step":
+                cell = self.cell(service, "sample", "step", level, text=row["n"])
+                self.cell(service, "sample", "step", text=row["of"], total=True)
+                self.percentage(cell, with_step, row["value"])
+            else:
+                of = either if variable == "age" else self.cell(service, "sample", "step", level)
+                cell = self.cell(service, "sample", variable, *([level] * (variable == "sessions")), text=row["n"])
+                self.at_most([cell], [of])
+                if level not in ("sd", "min", "max"):
+                    self.mean((service, "sample", variable, level), cell, row["value"])
+        for cells in levels.values():
+            self.at_most(cells, [either])
+
+    def groups(self, service, discharged, consented, either):
+        for row in self.rows_of(service, "all", "representativeness"):
+            cell = self.cell(service, "group", row["variable"], row["group"], text=row["n"])
+            size = {GROUPS[0]: ([discharged], [consented]), GROUPS[1]: ([consented], [either]),
+                    GROUPS[2]: ([either], [])}[row["group"]]
+            self.at_most([cell, *size[1]], size[0])
+            self.mean((service, "group", row["variable"], row["group"]), cell, row["mean"])
+
+    def pooled(self):
+        """What is counted of all is the sum over the services; a level that a service does not print is small there."""
+        for key in [key for key in self.at if key[0] == "all" or key[:2] == ("sum", "all")]:
+            is_sum = key[0] == "sum"
+            tail = key[2:] if is_sum else key[1:]
+            members = self.compared if "group" in tail else self.services
+            names = [("sum", service, *tail) if is_sum else (service, *tail) for service in members]
+            is_level = not is_sum and tail[:1] == ("sample",) and tail[1] in SHARES
+            if not is_level and not all(name in self.at for name in names):
+                continue
+            for name in names:
+                if name not in self.at:
+                    self.high[self.cell(*name)] = self.least - 1
+            self.sum_is(self.at[key], [self.at[name] for name in names])
+
+    # -- solutions --------------------------------------------------------------------------------
+
+    def found_out(self):
+        """The hidden cells on which all solutions agree."""
+        matrix = coo_array(([factor for *_, terms in self.rows for _, factor in terms],
+                            ([row for row, (*_, terms) in enumerate(self.rows) for _ in terms],
+                             [cell for *_, terms in self.rows for cell, _ in terms])),
+                           (len(self.rows), len(self.low))).tocsr()
+        limits = LinearConstraint(matrix, [row[0] for row in self.rows], [row[1] for row in self.rows])
+
+        def solution(aim):
+            found = milp(aim, constraints=limits, bounds=Bounds(self.low, self.high),
+                         integrality=np.ones(len(self.low)), options={"mip_rel_gap": 0.5, "time_limit": 60})
+            assert found.x is not None, f"no solution: {found.message}; the true counts should be one"
+            return np.round(found.x)
+
+        names = {self.at[name]: name for name in self.hidden}
+        left, random = np.array(sorted(names)), np.random.default_rng(7)
+        first, moved = solution(np.zeros(len(self.low))), True
+        highest = np.where(np.isinf(self.high), first + 9, self.high)
+        self.high = np.minimum(self.high, highest + 50)  # an unbounded aim has no solution
+        while len(left) and moved:
+            aim = np.zeros(len(self.low))
+            up = np.where(first[left] <= np.array(self.low)[left], -1, random.choice([-1, 1], len(left)))
+            aim[left] = up * random.uniform(0.1, 1, len(left))
+            other = solution(aim)
+            moved = (other[left] != first[left]).any()
+            left = left[other[left] == first[left]]
+        agreed = []
+        while len(left):
+            for sign in (1, -1):
+                aim = np.zeros(len(self.low))
+                aim[left[0]] = sign
+                other = solution(aim)
+                if other[left[0]] != first[left[0]]:
+                    left = left[other[left] == first[left]]
+                    break
+            else:
+                agreed.append(names[left[0]])
+                left = left[1:]
+        return agreed
