@@ -217,7 +217,7 @@ def _time(rest: str, times: Times) -> Meaning | None:
         return Meaning("6m", 3, said, doubt) if times.one_follow_up else None
     for month, year in re.findall(_MONTH, rest):
         if time := times.months.get(f"{month} {year}"):
-            return Meaning(time, 0, f"{month} {year} is about {time[:-1]} months after discharge")
+            return Meaning(time, 0, f"{month} {year}, {time[:-1]} months after discharge")
     for number in map(int, re.findall(_NUMBER, rest)):
         if time := times.numbers.get(number):
             every = ", ".join(f"{n} = {time}" for n, time in sorted(times.numbers.items()))
