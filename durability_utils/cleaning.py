@@ -306,10 +306,9 @@ def _join_contacts(raw, contact_text, columns: ColumnMap, told: set[str], study:
         derived["sessions"] = sessions(contacts, patients).dropna().astype("str")
     for name, texts in derived.items():
         raw[name] = raw["patient_id"].map(texts).astype("str").fillna("")
-    after_discharge = contacts["date"] > contacts["patient_id"].map(patients["discharge_date"])
-    is_told = contacts["date"].notna() & contacts["patient_id"].map(patients["discharge_date"]).notna()
+    days = (contacts["date"] - patients["discharge_date"].reindex(contacts["patient_id"]).to_numpy()).dt.days
     return contacts.assign(score=placed.score, reason=placed.reason,
-                           after_discharge=after_discharge.astype("boolean").mask(~is_told))
+                           after_discharge=(days > 0).astype("boolean").mask(days.isna()))
 
 
 def _read_contacts(text, columns: ColumnMap, patients: pd.DataFrame, measures: dict[str, Measure]) -> pd.DataFrame:

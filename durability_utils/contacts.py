@@ -130,6 +130,6 @@ def sessions(contacts: pd.DataFrame, patients: pd.DataFrame) -> pd.Series:
     Missing without a discharge date. `attended` of the contacts is yes, no or missing; `patients` as in `place`.
     """
     attended = contacts.loc[contacts["attended"] == "yes", ["patient_id", "date"]].drop_duplicates()
-    discharge = attended["patient_id"].map(patients["discharge_date"])
+    discharge = patients["discharge_date"].reindex(attended["patient_id"]).to_numpy()
     days = attended.loc[attended["date"] <= discharge, "patient_id"].value_counts()
     return days.reindex(patients.index).fillna(0).astype("Int64").mask(patients["discharge_date"].isna())

@@ -237,6 +237,32 @@ def test_copies_of_a_patients_row_take_nothing_from_them(long):
     assert list(cleaned.rejected["reason"]) == ["copy"]
 
 
+def test_where_nothing_can_be_used_everything_is_listed(long):
+    nobody = [{**P, "id": "", "discharged": ""}]
+    assert [reason for *_, reason in refused(long([contact("2016-03-01", "20", id="")], nobody))] == ["no_patient_id"]
+    assert [reason for *_, reason in refused(long([contact("2016-03-01", "20")], nobody))] == ["no_such_patient"]
+    cleaned = long([contact("x", "20"), contact("", "20")], columns=PATIENTS_MAP + CONTACTS_MAP + ATTENDED)
+    assert [reason for *_, reason in refused(cleaned)] == ["impossible_date", "no_date"]
+    assert scores(cleaned) == {}
+    assert len(cleaned.cohort) == 1
+
+
+def test_item_means_keep_their_decimals(long):
+    cleaned = long([contact("2016-03-01", "2.3", "MI"), contact("2016-05-01", "0.73", "MI")],
+                   measures="nhs_talking_therapies")
+    assert scores(cleaned) == {"adsm_baseline": 2.3, "adsm_end": 0.73}
+
+
+def test_missing_codes_and_date_styles_of_the_contacts_are_their_own(long):
+    columns = (PATIENTS_MAP + CONTACTS_MAP).replace("contacts:\n", "contacts:\n  missing: [99]\n  dates: day_first\n")
+    cleaned = long([contact("01/03/2016", "99"), contact("02/03/2016", "20")], columns="missing: [p]" + columns.replace(
+        "patient_id: id\n  discharge", "patient_id: {column: id}\n  discharge"), patients=[{**P, "id": "q"}])
+    assert [reason for *_, reason in refused(cleaned)] == ["no_such_patient"] * 2  # p is missing in the patients' file
+    cleaned = long([contact("01/03/2016", "99"), contact("02/03/2016", "20")], columns=columns)
+    assert scores(cleaned) == {"phq9_baseline": 20}
+    assert refused(cleaned) == [(2, "score", "", "no_score")]
+
+
 def test_a_contact_neither_used_nor_listed_stops_the_service(long, monkeypatch):
     listed = cleaning._contact_list
     monkeypatch.setattr(cleaning, "_contact_list", lambda *arguments: listed(*arguments).iloc[1:])

@@ -42,6 +42,16 @@ def test_what_a_study_file_says(read, tmp_path):
     assert study.services["B"].columns is None
 
 
+def test_a_long_export_has_windows_and_perhaps_a_second_file(read, tmp_path):
+    study = read(follow_up_windows={"6m": [91, 273], "12m": [274, 456]},
+                 services={"A": {"file": "a.csv", "columns": "a.yaml", "contacts": "raw/scores.csv"},
+                           "B": SERVICES["B"]})
+    assert study.follow_up_windows == {"6m": (91, 273), "12m": (274, 456)}
+    assert study.services["A"].contacts == tmp_path / "raw/scores.csv"
+    assert study.services["B"].contacts is None
+    assert read().follow_up_windows is None
+
+
 def test_what_may_be_left_out_and_what_then_holds(read):
     study = read(discharged=None, table1_services=None, published=None)
     assert study.discharged is None
@@ -87,6 +97,15 @@ def test_an_unknown_key_is_named_beside_the_known_ones(read, key):
     ("table1_services", "A"), ("table1_services", []), ("table1_services", ["A", "Z"]),
     ("table1_services", [["A"]]), ("table1_services", [{"A": 1}]), ("table1_services", ["a"]),
     ("published", 3), ("published", {"file": "x"}),
+    ("follow_up_windows", [91, 273]), ("follow_up_windows", {"6m": [91, 273]}),
+    ("follow_up_windows", {"6m": [91, 273], "12m": [274, 456], "18m": [457, 600]}),
+    ("follow_up_windows", {"6m": [91], "12m": [274, 456]}), ("follow_up_windows", {"6m": 91, "12m": [274, 456]}),
+    ("follow_up_windows", {"6m": ["91", 273], "12m": [274, 456]}),
+    ("follow_up_windows", {"6m": [91.0, 273], "12m": [274, 456]}),
+    ("follow_up_windows", {"6m": [0, 273], "12m": [274, 456]}),  # the day of discharge belongs to treatment
+    ("follow_up_windows", {"6m": [273, 91], "12m": [274, 456]}),
+    ("follow_up_windows", {"6m": [91, 274], "12m": [274, 456]}),  # one score would count twice
+    ("follow_up_windows", {"6m": [274, 456], "12m": [91, 273]}),
     ("services", []), ("services", {}), ("services", ["A"]),
 ])
 def test_a_mistyped_value_is_refused_with_its_key(read, key, value):
@@ -106,6 +125,8 @@ def test_an_unknown_version_of_the_measures_is_refused(read):
     ("A", "a.csv"), ("A", ["a.csv"]), ("A", {}), ("A", {"columns": "a.yaml"}), ("A", None),
     ("A", {"file": 3}), ("A", {"file": ""}), ("A", {"file": None}), ("A", {"file": ["a.csv"]}),
     ("A", {"file": "a.csv", "columns": None}), ("A", {"file": "a.csv", "columns": {}}),
+    ("A", {"file": "a.csv", "contacts": "c.csv"}),  # without a map nothing says how they are read
+    ("A", {"file": "a.csv", "columns": "a.yaml", "contacts": None}),
     ("A", {"file": "a.csv", "column": "a.yaml"}), ("A", {"file": "a.csv", 1: "a.yaml"}),
 ])
 def test_a_service_that_cannot_be_is_refused(read, name, entry):
