@@ -119,8 +119,9 @@ def new(study: Annotated[str, typer.Argument(metavar="MY_STUDY", help="The name 
         new_study_text.write_files(texts, force)
     for service in services:
         typer.echo("\n".join(new_study_text.summary(service)))
-    typer.echo(f"written: {', '.join(file.as_posix() for file in reversed(texts))}\n"
-               "Read them, above all what says CHECK, REQUIRED or not found. Then:\n"
+    *maps, _ = texts
+    typer.echo(f"written: {path} and {', '.join(file.as_posix() for file in maps)}\n"
+               "Read them, above all what says CHECK, REQUIRED or NOT FOUND. Then:\n"
                f"  durability check {path}\n  durability run {path}")
 
 
@@ -167,7 +168,9 @@ def _refusals() -> Iterator[None]:
 
 def _mapped(columns: ColumnMap, absent: list[str]) -> str:
     """Which canonical column is read from which of the export; the items of a measure as one."""
-    read = {name: columns.columns[name] for name in dictionary().index if name not in absent}
+    read = {name: columns.columns[name] for name in dictionary().index if name in columns.columns.keys() - {*absent}}
+    of_contacts = columns.contacts.columns if columns.contacts else {}
+    read |= {f"the contacts' {name}": column for name, column in of_contacts.items()}
     items = {}
     for name, column in read.items():
         items.setdefault(re.sub("_item[0-9]+$", "_item", name), []).append(column.source)

@@ -78,7 +78,7 @@ def read_values(export: Export, column: str, name: str, counts: pd.Series | None
     adsms = [measure for measure in export.measures if measure not in ("PHQ-9", "GAD-7")]
     match entry["type"]:
         case "text" if column == "patient_id":
-            return _read_ids(counts, lambda different: different >= 0.9, "different in nearly every row")
+            return _read_ids(counts, lambda different: different >= 0.75, "different in nearly every row")
         case "text":
             return _read_text(counts, labels)
         case "date":
@@ -191,7 +191,8 @@ def _read_codes(counts: pd.Series, kind: str, allowed: list[str], labels: dict[s
 
     unknown = _shown(counts, lambda text: not readable(text) and normalise(text) not in NOTHING | MISSING_NUMBERS)
     missing = _agreeing(counts, readable, f"its codes are not understood{f': {unknown}' if unknown else ''}", agree)
-    doubts = [guessed.doubt, f"what does {unknown} mean?" if unknown else ""]
+    question = f"{unknown}: no measure of this study" if kind == "measure" else f"what does {unknown} mean?"
+    doubts = [guessed.doubt, question if unknown else ""]
     known = _shown(counts, readable)
     why = "labels in the file" if labels else f"codes {known}" if known else "few codes"
     if not any(map(readable, counts.index)):

@@ -146,18 +146,9 @@ def read_times(names: Iterable[str], discharged: tuple[int, int] | None) -> Time
 def meanings(name: str, times: Times) -> list[Meaning]:
     """The canonical columns that a name suggests, the likeliest first; totals, but no items."""
     text = words(name)
-    found = []
-    for measure, pattern in MEASURES.items():
-        if said := _search(pattern, text):
-            rest = _without(pattern, text)
-            if _search(NO_TOTAL, rest):
-                break
-            if time := _time(rest, times):
-                found.append(Meaning(f"{measure}_{time.column}", time.rank, f"{said}, {time.said}", time.doubt))
-            elif measure == "adsm":
-                found.append(Meaning("adsm", 0, said))
-            break
-    found += _follow_up(text, times)
+    found = _total(text, times) + _follow_up(text, times)
+    if any(_search(MEASURES[measure], text) for measure in ITEMS):
+        return found
     for column, patterns in COLUMNS.items():
         if column.startswith("consent") and _search(_NO_CONSENT, text):
             continue  # a yes there is a no
@@ -182,6 +173,17 @@ def contact_meanings(name: str) -> list[Meaning]:
 def family_time(template: str, times: Times) -> Meaning | None:
     """The time of a family of items; `column` is `baseline`, `end`, `6m` or `12m`."""
     return _time(_without_kind(re.sub(r" \b(?:q|qu|item|question)\b", "", words(template))), times)
+
+
+def _total(text: str, times: Times) -> list[Meaning]:
+    measure, said = next(((measure, said) for measure, pattern in MEASURES.items() if (said := _search(pattern, text))),
+                         ("", ""))
+    rest = _without(MEASURES[measure], text) if measure else ""
+    if not measure or _search(NO_TOTAL, rest):
+        return []
+    if time := _time(rest, times):
+        return [Meaning(f"{measure}_{time.column}", time.rank, f"{said}, {time.said}", time.doubt)]
+    return [Meaning("adsm", 0, said)] if measure == "adsm" else []
 
 
 def _follow_up(text: str, times: Times) -> list[Meaning]:

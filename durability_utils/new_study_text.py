@@ -77,9 +77,7 @@ def summary(service: NewService) -> list[str]:
             for doubt in guess.doubts:
                 checks[doubt].append(guess.column)
     lines += [f"  CHECK {', '.join(columns)}: {_plain(doubt)}" for doubt, columns in checks.items()]
-    required = dictionary()["required"]
-    lines += [f"  {'REQUIRED' if required[column] == 'yes' else 'not found'}: {column} "
-              f"({_meaning(column)})" for column in _missed(proposal)]
+    lines += [f"  {words} {column}: {_meaning(column)}" for column, words in _missed(proposal).items()]
     without = [_plain(name, 40) for name in proposal.unplaced]
     if without:
         lines.append(f"  no place for: {', '.join(without[:12])}{', ...' if len(without) > 12 else ''}")
@@ -131,9 +129,8 @@ def column_map(service: NewService) -> str:
     missed = _missed(proposal)
     if missed:
         lines.append("  # Not found. Name the column behind it and remove the #:")
-        required = dictionary()["required"]
-        lines += [f"  # {column}:    # {'REQUIRED: ' if required[column] == 'yes' else ''}{_meaning(column)}"
-                  for column in missed]
+        lines += [f"  # {column}:".ljust(_COMMENT) + f"  # {words}: {_meaning(column)}"
+                  for column, words in missed.items()]
     others = [column for column in proposal.absent if column not in missed and "_item" not in column]
     if others:
         lines.append(f"  # Not found either: {', '.join(others)}")
@@ -193,9 +190,12 @@ def _entry_lines(guess: Guess, indent: str) -> list[str]:
     return lines
 
 
-def _missed(proposal: Proposal) -> list[str]:
-    required = dictionary()["required"]
-    return [column for column in proposal.absent if required[column] == "yes" or column in _WANTED]
+def _missed(proposal: Proposal) -> dict[str, str]:
+    """The canonical columns that were not found and matter, and how much."""
+    needed = ("yes", "window") if proposal.contacts else ("yes",)
+    required = dictionary()["required"].isin(needed)
+    return {column: "REQUIRED" if required[column] else "NOT FOUND" for column in proposal.absent
+            if required[column] or column in _WANTED}
 
 
 def _meaning(column: str) -> str:

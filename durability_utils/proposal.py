@@ -93,33 +93,24 @@ class _Place:
 def propose(export: Export, contacts: Export | None = None) -> Proposal:
     """Guess what the columns of an export are; `contacts`: the second file of a long export."""
     of_contacts = propose_contacts(contacts or export)
-    counts, wanted, used = export.counts, list(dictionary().index), set()
+    wanted, taken = list(dictionary().index), set()
+    patients = export
     if of_contacts:
         wanted = [column for column in wanted if not FROM_CONTACTS.fullmatch(column)]
-        if contacts is None:
-            used = {guess.source for guess in of_contacts.guesses}
-            patient = of_contacts.placed["patient_id"].source
-            one_row_each = export.table.drop_duplicates(patient)
-            patients = replace(export, table=one_row_each)
-            counts = {name: found for name, found in patients.counts.items() if name == patient or name not in used}
-            export = patients
-    families = {key: members for key, members in item_families(counts).items()
-                if all(is_item(counts[name]) for name in members.values())}
-    items = {name for members in families.values() for name in members.values()}
-    names = [name for name in counts if name not in items]
-    discharges, _ = _place_patients(export, names, Times({}, {}, False), ["discharge_date"])
-    middle = _days(export, discharges["discharge_date"]).median() if discharges else pd.NaT
-    times = read_times(names, None if pd.isna(middle) else (middle.year, middle.month))
-    places, against = _place_patients(export, names, times, wanted)
-    places |= _place_items(export, families, times, against)
-    places = _checked_by_dates(export, _with_codes_of_both_times(export, places))
-    lines = _lines(export, places, wanted)
-    sources = {place.source for place in places.values()} | used
-    days = _days(export, places["discharge_date"]) if "discharge_date" in places else None
+    if of_contacts and contacts is None:  # what is said of a patient stands in each contact's row
+        taken = {guess.source for guess in of_contacts.guesses}
+        patient = of_contacts.placed["patient_id"].source
+        patients = replace(export, table=export.table.drop_duplicates(patient).drop(columns=taken - {patient}))
+    places, against = _places(patients, wanted)
+    against |= {name: "its name stands there twice" for name in patients.table if name not in patients.counts}
+    missing, dates, guesses = _lines(patients, places, wanted)
+    discharge = places.get("discharge_date")
     return Proposal(
-        len(export.table), len(export.table.columns), *lines, absent=[name for name in wanted if name not in places],
-        unplaced={name: against.get(name, "") for name in export.table if name not in sources},
-        discharged=None if days is None else _months(days), contacts=of_contacts)
+        len(export.table), len(export.table.columns), missing, dates, guesses,
+        absent=[column for column in wanted if column not in places],
+        unplaced={name: against.get(name, "") for name in export.table
+                  if name not in taken | {place.source for place in places.values()}},
+        discharged=_months(_days(patients, discharge)) if discharge else None, contacts=of_contacts)
 
 
 def propose_contacts(export: Export) -> Proposal | None:
@@ -132,6 +123,20 @@ def propose_contacts(export: Export) -> Proposal | None:
 
 
 # -- places ----------------------------------------------------------------------------------------
+
+def _places(export: Export, wanted: list[str]) -> tuple[dict[str, _Place], dict[str, str]]:
+    """The places of the patients' columns, and for each other column what speaks against the one that it suggests."""
+    families = {key: members for key, members in item_families(export.counts).items()
+                if all(is_item(export.counts[name]) for name in members.values())}
+    items = {name for members in families.values() for name in members.values()}
+    names = [name for name in export.counts if name not in items]
+    discharges, _ = _place_patients(export, names, Times({}, {}, False), ["discharge_date"])
+    middle = _days(export, discharges["discharge_date"]).median() if discharges else pd.NaT
+    times = read_times(names, None if pd.isna(middle) else (middle.year, middle.month))
+    places, against = _place_patients(export, names, times, wanted)
+    items, against_items = _place_items(export, families, times, wanted)
+    return _checked_by_dates(export, _with_codes_of_both_times(export, places | items)), against | against_items
+
 
 def _place_patients(export: Export, names: list[str], times: Times,
                     wanted: list[str]) -> tuple[dict[str, _Place], dict[str, str]]:
@@ -163,18 +168,19 @@ def _place(export: Export, names: list[str], suggest: Callable[[str], list[Meani
     return places, against
 
 
-def _place_items(export: Export, families: dict, times: Times, against: dict[str, str]) -> dict[str, _Place]:
-    places = {}
+def _place_items(export: Export, families: dict[tuple[str, str], dict[int, str]], times: Times,
+                 wanted: list[str]) -> tuple[dict[str, _Place], dict[str, str]]:
+    places, against = {}, {}
     for (measure, template), members in families.items():
         time = family_time(template, times)
-        if time is None or time.column not in FOLLOW_UPS:
-            against |= {name: "an item; only items of follow-ups have a place" for name in members.values()}
-            continue
         for item, name in members.items():
-            column = f"{measure}_{time.column}_item{item}"
-            reading = read_values(export, column, name)
-            places[column] = _Place(name, f"{measure[:3]}, {time.said}, items", reading, time.doubt)
-    return places
+            column = f"{measure}_{time.column}_item{item}" if time else ""
+            if column in wanted:
+                reading = read_values(export, column, name)
+                places[column] = _Place(name, f"{measure[:3]}, {time.said}, items", reading, time.doubt)
+            else:
+                against[name] = "an item; only the items of follow-ups have a place"
+    return places, against
 
 
 def _with_codes_of_both_times(export: Export, places: dict[str, _Place]) -> dict[str, _Place]:
