@@ -177,7 +177,7 @@ def _read_date(counts: pd.Series) -> Reading:
         doubt = "" if firsts else DAY_OR_MONTH
     if not rows[style]:
         return Reading(NO_VALUES, readable, missing)
-    why = {"iso": "ISO dates", "day_first": "dates, day first", "excel_serial": "Excel's numbers for days"}[style]
+    why = {"iso": "ISO dates", "day_first": "dates, day first", "excel_serial": "Excel's day numbers"}[style]
     return Reading(why, readable, missing, doubt, dates=style)
 
 

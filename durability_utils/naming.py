@@ -102,7 +102,7 @@ class Times:
 
 def words(name: str) -> str:
     """The words of a name in small letters with a blank between them, and its numbers apart from its letters."""
-    name = re.sub("(phq|gad)", r" \1 ", name, flags=re.I)  # PHQfinal
+    name = re.sub("(phq|gad|adsm)", r" \1 ", name, flags=re.I)  # PHQfinal
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
     return " ".join(re.findall(r"\d+|[^\W\d_]+", name.casefold()))
 
@@ -166,8 +166,9 @@ def contact_meanings(name: str) -> list[Meaning]:
     text = words(name)
     if _search(NO_CONTACT, text):
         return []
-    return [Meaning(column, rank, said) for column, patterns in CONTACTS.items()
-            for rank, pattern in enumerate(patterns) if (said := _search(pattern, text))]
+    found = [Meaning(column, rank, said) for column, patterns in CONTACTS.items()
+             for rank, pattern in enumerate(patterns) if (said := _search(pattern, text))]
+    return list({meaning.column: meaning for meaning in reversed(found)}.values())  # of each the surest
 
 
 def family_time(template: str, times: Times) -> Meaning | None:
