@@ -58,7 +58,7 @@ COLUMNS = {
     "end_reason": (r"(?:end|disch\w*|close|closure) (?:code|reason)|reason for (?:end\w*|disch\w*)",),
     "discharge_date": (r"disch\w*|closed|closure|end date|date of end",),
     "primary_problem": (r"(?:main|primary|presenting|provisional) (?:\w+ )?(?:problem|diagnos\w*|dx|complaint)",
-                        r"problem|diagnos\w*|dx|complaint"),
+                        r"problem|diag\w*|dx|complaint"),
     "step": (r"steps?", r"intensity|pathway|treatment|modality"),
     "patient_id": (r"(?:patient|pat|client|person|pseudo\w*)(?: \w+)? (?:id\w*|ref\w*|no|number|key)|pseudo\w*|pid",
                    r"(?:local|study|record|subject|participant) (?:id\w*|ref\w*|no|number|key)|id|identifier",
@@ -75,7 +75,9 @@ CONTACTS = {
 }
 NO_CONTACT = r"disch\w*|referral|referred|birth|start|end|ended|closed"
 _NO_CONSENT = r"no|not|non|without|refus\w*|declin\w*|withdr\w*|opt\w*|dissent"
-_VAGUE = ("consent_contact", 1)
+# With one of these words, or without a word for contact, nobody can tell what was agreed to.
+_OTHER_CONSENT = r"research|gdpr|treatment|sms|texts?|voicemail|e ?mails?|letters?|phone|gp|carers?|marketing"
+_ONE_ADSM = r"oci|spin|hai|ies(?: r)?|iesr|mi|pdss|pcl(?: 5)?"
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,8 @@ def meanings(name: str, times: Times) -> list[Meaning]:
             continue  # a yes there is a no
         for rank, pattern in enumerate(patterns):
             if said := _search(pattern, text):
-                doubt = "consent to what? It has to be to being contacted" if (column, rank) == _VAGUE else ""
+                vague = column == "consent_contact" and (rank or _search(_OTHER_CONSENT, text))
+                doubt = "consent to what? It has to be to being contacted for follow-up" if vague else ""
                 found += (_employment(text, said, times) if column == "employment" else
                           [Meaning(column, rank, said, doubt)])
                 break
@@ -169,6 +172,11 @@ def contact_meanings(name: str) -> list[Meaning]:
     found = [Meaning(column, rank, said) for column, patterns in CONTACTS.items()
              for rank, pattern in enumerate(patterns) if (said := _search(pattern, text))]
     return list({meaning.column: meaning for meaning in reversed(found)}.values())  # of each the surest
+
+
+def names_one_adsm(name: str) -> bool:
+    """Whether a name is that of one anxiety-disorder measure, as in a column for each of them."""
+    return bool(_search(_ONE_ADSM, words(name)))
 
 
 def family_time(template: str, times: Times) -> Meaning | None:

@@ -31,6 +31,7 @@ from durability_utils.naming import (
     family_time,
     item_families,
     meanings,
+    names_one_adsm,
     read_times,
 )
 from durability_utils.outcomes import FOLLOW_UPS
@@ -102,6 +103,8 @@ def propose(export: Export, contacts: Export | None = None) -> Proposal:
         patient = of_contacts.placed["patient_id"].source
         patients = replace(export, table=export.table.drop_duplicates(patient).drop(columns=taken - {patient}))
     places, against = _places(patients, wanted)
+    against = {name: "scores of one measure; here an ADSM's stand in adsm_baseline, ... and its name in adsm"
+               for name in patients.counts if names_one_adsm(name)} | against
     against |= {name: "its name stands there twice" for name in patients.table if name not in patients.counts}
     missing, dates, guesses = _lines(patients, places, wanted)
     discharge = places.get("discharge_date")

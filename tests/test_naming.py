@@ -52,6 +52,12 @@ def test_a_yes_that_is_a_no_is_never_taken_for_consent(name):
     assert columns(name) == []
 
 
+@pytest.mark.parametrize("name", ["Consent", "Research consent", "GDPR consent", "Consent to contact by SMS"])
+def test_consent_to_something_is_doubted(name):
+    (meaning,) = meanings(name, NO_TIMES)
+    assert meaning.column == "consent_contact" and "consent to what?" in meaning.doubt
+
+
 @pytest.mark.parametrize(("names", "numbers"), [
     (["PHQ_T0", "PHQ_T1", "PHQ_T2", "PHQ_T3"], {0: "baseline", 1: "end", 2: "6m", 3: "12m"}),
     (["phq9_t1", "phq9_t2", "phq9_t3", "phq9_t4"], {1: "baseline", 2: "end", 3: "6m", 4: "12m"}),

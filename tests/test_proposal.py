@@ -142,6 +142,12 @@ def test_what_its_values_contradict_is_not_placed(cohort):
     assert "discharge_date" in proposal.unplaced["Discharged"]
 
 
+def test_a_column_for_each_adsm_is_not_placed_but_named(cohort):
+    proposal = guess(cohort.assign(OCI_first="12", PDSS_last="3"))
+    assert [name for name, against in proposal.unplaced.items() if "scores of one measure" in against] == [
+        "OCI_first", "PDSS_last"]
+
+
 def test_items_of_baseline_are_no_totals(cohort):
     items = {f"PHQ9_{item}": "1" for item in range(1, 10)}
     proposal = guess(cohort.drop(columns=["phq9_baseline"]).assign(**items))
