@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
@@ -91,9 +91,7 @@ def read_values(export: Export, column: str, name: str, counts: pd.Series | None
             return _read_number(counts, 0, max(export.measures[name].maximum for name in adsms), _DECIMAL)
         case "whole_number":
             reading = _read_number(counts, entry["minimum"], entry["maximum"], _NUMBER)
-            if entry["unit"] != "points":  # the range of ages would be two patients' ages
-                return replace(reading, why="whole numbers" if reading.why != NO_VALUES else NO_VALUES)
-            if "_item" not in column and reading.largest <= 3 and counts.sum() >= 20:
+            if entry["unit"] == "points" and "_item" not in column and reading.largest <= 3 and counts.sum() >= 20:
                 raise Contradiction("no value is above 3, as in an item")
             return reading
 
@@ -150,11 +148,15 @@ def _read_number(counts: pd.Series, least: float, most: float, pattern: re.Patte
 
     whole = "whole " if pattern is _NUMBER else ""
     missing = _agreeing(counts, readable, f"not all are {whole}numbers from {least:g} to {most:g}")
-    values = [float(text) for text in counts.index if readable(text)]
-    if not values:
+    rows = Counter()
+    for text, n in counts.items():
+        if readable(text):
+            rows[float(text)] += n
+    if not rows:
         return Reading(NO_VALUES, readable, missing)
-    seen = f", {min(values):g} to {max(values):g}" if len(values) >= SHOWN else ""
-    return Reading(f"{whole}numbers{seen}", readable, missing, largest=max(values))
+    common = [number for number, n in rows.items() if n >= SHOWN]
+    seen = f", most from {min(common):g} to {max(common):g}" if len(common) > 1 else ""
+    return Reading(f"{whole}numbers{seen}", readable, missing, largest=max(rows))
 
 
 def _read_date(counts: pd.Series) -> Reading:
