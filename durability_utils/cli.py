@@ -174,9 +174,15 @@ def _mapped(columns: ColumnMap, absent: list[str]) -> str:
     items = {}
     for name, column in read.items():
         items.setdefault(re.sub("_item[0-9]+$", "_item", name), []).append(column.source)
-    said = [f"{name}1 to {len(sources)} from {sources[0]} to {sources[-1]}" if name.endswith("_item") else
-            f"{name} is {read[name].constant!r} in every row" if sources[0] is None else
-            name if sources[0] == name else f"{name} from {sources[0]}" for name, sources in items.items()]
+    said = []
+    for name, sources in items.items():
+        spoken, found = name, sources[0]
+        if name.endswith("_item"):
+            spoken, found = f"{name}1 to {len(sources)}", f"{sources[0]} to {sources[-1]}"
+        if sources[0] is None:
+            said.append(f"{spoken} is {read[name].constant!r} in every row")
+        else:
+            said.append(spoken if sources[0] in (name, f"{name}1") else f"{spoken} from {found}")
     lines = textwrap.wrap(", ".join(said), 112, initial_indent="    ", subsequent_indent="    ")
     return "\n".join([f"  mapped: {len(read)} columns", *lines])
 
