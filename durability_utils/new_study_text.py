@@ -44,14 +44,21 @@ def write_files(texts: dict[Path, str], force: bool = False) -> None:
     there = [path.name for path in texts if path.exists()]
     if there and not force:
         raise InputError(f"{', '.join(there)}: there already; --force replaces {'it' if len(there) == 1 else 'them'}")
+    before = {path: path.read_bytes() for path in texts if path.exists()}
     asides = {path: path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}") for path in texts}
     folders = [folder for folder in {path.parent for path in texts} if not folder.exists()]
+    replaced = []
     try:
         for path, text in texts.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             asides[path].write_text(text, encoding="utf-8", newline="\n")
         for path, aside in asides.items():
             aside.replace(path)
+            replaced.append(path)
+    except OSError:
+        for path in replaced:
+            path.write_bytes(before[path]) if path in before else path.unlink()
+        raise
     finally:
         for aside in asides.values():
             aside.unlink(missing_ok=True)
@@ -92,12 +99,12 @@ def study_file(study: str, services: list[NewService], maps: dict[str, Path], fo
     if months:
         first, last = min(first for first, _ in months), max(last for _, last in months)
         window = f"from: {first.start_time.date()}, to: {last.end_time.date()}"
-        seen = f"most discharges in the exports: {_month(first)} to {_month(last)}"
+        seen = f"most discharges in the exports: {' to '.join(dict.fromkeys(map(_month, (first, last))))}"
     lines = [
         "# Proposed by `durability new`: read it, correct it, then run `durability check`. Keys: docs/reference.md.",
         f"study: {_typed(study)}",
         f"title: {_typed(study)}    # shown with every table and figure; say what the study is",
-        f"measures: {MEASURES}",
+        f"measures: {MEASURES}    # the MI as the mean of its items, 0 to 5; study_2016 has their sum",
         f"# discharged: {{{window}}}    # both days included; {seen}. Without it everybody counts",
         "minimum_sessions: 2    # CHECK: patients with fewer are left out; 0 leaves nobody out",
         "carry_back: true    # CHECK: a 12-month answer takes the place of a missing 6-month one",
