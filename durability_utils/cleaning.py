@@ -268,12 +268,12 @@ def _as_number(cells, column, allowed, limits):
 
 
 def _as_date(cells, column, allowed, limits):
-    days = {cell: _day(cell, column.dates) for cell in cells.unique()}
+    days = {cell: read_day(cell, column.dates) for cell in cells.unique()}
     read = pd.to_datetime(cells.map(days))
     return read, _reason(read.isna(), "impossible_date", cells)
 
 
-def _day(text: str, style: str) -> pd.Timestamp:
+def read_day(text: str, style: str) -> pd.Timestamp:
     """One date; NaT where it is none. ISO dates are read in every style: spreadsheets write them so."""
     day = re.sub(r"[T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?Z?$", "", text)  # the time of day, if there is one
     # pandas reads "today" and "now" in every format, as the day of the run

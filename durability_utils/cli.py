@@ -1,7 +1,9 @@
-"""The command `durability`: run the notebooks of a study, check its exports, list what would run."""
+"""The command `durability`: propose a new study, check its exports, run its notebooks, list what would run."""
 
 import os
+import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -14,6 +16,7 @@ import typer
 import durability_utils
 from durability_utils import batch, plan
 from durability_utils.batch import Result
+from durability_utils.columns import ColumnMap, dictionary, read_column_map
 from durability_utils.errors import InputError
 from durability_utils.parameters import read_yaml
 from durability_utils.plan import Run
@@ -104,8 +107,31 @@ def list_runs(study_file: StudyFile, output: Output = RESULTS, service: Services
 
 
 @app.command()
+def new(study: Annotated[str, typer.Argument(metavar="MY_STUDY", help="The name of the study: letters, digits, - _")],
+        exports: Annotated[list[Path], typer.Argument(metavar="EXPORT...", help="One export a service.")],
+        force: Annotated[bool, typer.Option("--force", help="Replace files that are there already.")] = False) -> None:
+    """Propose a study file and column maps for exports, in this folder: a draft to read and correct.
+
+    Exit code 2: an export cannot be used, or a file is there already; nothing is written then.
+    """
+    from durability_utils import new_study, new_study_text
+
+    with _refusals():
+        path = new_study_text.study_path(study, Path())
+        services = new_study.new_services(exports)
+        texts = new_study_text.new_files(study, services, Path())
+        new_study_text.write_files(texts, force)
+    for service in services:
+        typer.echo("\n".join(new_study_text.summary(service)))
+    *maps, _ = texts
+    typer.echo(f"written: {path} and {', '.join(file.as_posix() for file in maps)}\n"
+               "Read them, above all what says CHECK, REQUIRED or NOT FOUND. Then:\n"
+               f"  durability check {path}\n  durability run {path}")
+
+
+@app.command()
 def check(study_file: StudyFile) -> None:
-    """Validate study file and exports and print what cleaning would refuse, with examples.
+    """Validate study file and exports and print what is read from where and what cleaning would refuse, with examples.
 
     The examples are patients' values: what is printed stays with the service.
     """
@@ -126,6 +152,7 @@ def check(study_file: StudyFile) -> None:
         refused_rows = int((cleaned.rejected["refused"] == "row").sum())
         typer.echo(f"service {service}: {len(cleaned.cohort) + refused_rows} rows read, "
                    f"{len(cleaned.cohort)} in the cohort")
+        typer.echo(_mapped(read_column_map(study.services[service].columns), cleaned.absent))
         typer.echo(_refused(cleaned.rejected), nl=False)
         for words, columns in (("in the map, but not in the export", cleaned.unmatched),
                                ("in the export, but not used", cleaned.unused)):
@@ -163,6 +190,27 @@ def _refusals() -> Iterator[None]:
     except (InputError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
+
+
+def _mapped(columns: ColumnMap, absent: list[str]) -> str:
+    """Which canonical column is read from which of the export; the items of a measure as one."""
+    read = {name: columns.columns[name] for name in dictionary().index if name in columns.columns.keys() - {*absent}}
+    of_contacts = columns.contacts.columns if columns.contacts else {}
+    read |= {f"the contacts' {name}": column for name, column in of_contacts.items()}
+    items = {}
+    for name, column in read.items():
+        items.setdefault(re.sub("_item[0-9]+$", "_item", name), []).append(column.source)
+    said = []
+    for name, sources in items.items():
+        spoken, found = name, sources[0]
+        if name.endswith("_item"):
+            spoken, found = f"{name}1 to {len(sources)}", f"{sources[0]} to {sources[-1]}"
+        if sources[0] is None:
+            said.append(f"{spoken} is {read[name].constant!r} in every row")
+        else:
+            said.append(spoken if sources[0] in (name, f"{name}1") else f"{spoken} from {found}")
+    lines = textwrap.wrap(", ".join(said), 112, initial_indent="    ", subsequent_indent="    ")
+    return "\n".join([f"  mapped: {len(read)} columns", *lines])
 
 
 def _refused(rejected) -> str:

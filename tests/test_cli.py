@@ -4,11 +4,13 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from strangers_export import write_strangers_export
 from tiny_study import make_study
 from typer.testing import CliRunner
 
 from durability_utils import cleaning, plan
 from durability_utils.cli import app
+from durability_utils.columns import dictionary
 from durability_utils.errors import InputError
 
 REJECTED = pd.DataFrame({
@@ -16,6 +18,7 @@ REJECTED = pd.DataFrame({
     "value": ["P1", "\x1b[2J" + "x" * 10_000_000, "28", "", *["99"] * 5],
     "reason": ["copy", "copy", *["out_of_range"] * 7], "refused": ["row"] * 2 + ["value"] * 7,
 })
+MAPPED = ["patient_id", "consent_contact", "phq9_baseline", *(f"phq9_6m_item{item}" for item in range(1, 10))]
 
 
 @pytest.fixture
@@ -96,6 +99,7 @@ class TestCheck:
             if service == "B":
                 raise InputError("service B: B.csv: no column phq9_end")
             return SimpleNamespace(cohort=pd.DataFrame(index=range(90)), rejected=REJECTED,
+                                   absent=[name for name in dictionary().index if name not in MAPPED],
                                    unmatched=["PHQ_FUP1"], unused=["Team", "Notes"])
 
         monkeypatch.setattr(cleaning, "clean_service", clean_service)
@@ -105,6 +109,8 @@ class TestCheck:
         assert result.exit_code == 0
         assert result.stdout.splitlines() == [
             "service A: 92 rows read, 90 in the cohort",
+            "  mapped: 12 columns",
+            "    patient_id, consent_contact, phq9_baseline, phq9_6m_item1 to 9",
             "  refused  reason        column      n  row: value",
             # long, and with what would clear the screen
             "  row      copy          patient_id  2  4: P1, 9: \\x1b[2J" + "x" * 16,
@@ -119,3 +125,57 @@ class TestCheck:
         assert result.exit_code == 1
         assert result.stderr.splitlines() == ["service B: B.csv: no column phq9_end"]
         assert "service C: 92 rows read" in result.stdout
+
+
+class TestNew:
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        write_strangers_export(tmp_path / "north.csv")
+        return tmp_path
+
+    def test_a_strangers_export(self, folder):
+        result = durability("new", "mine", "north.csv")
+        assert result.exit_code == 0
+        assert result.stdout.splitlines() == [
+            "service north: north.csv, 900 rows, 21 columns, separator ;, dates day_first, missing NULL",
+            "  20 of 21 columns have a place",
+            "  CHECK gender: plain numbers, read as in nhs_gender: 1 = male, 2 = female, 9 = other",
+            "  no place for: Therapist_team",
+            "written: mine.yaml and mine_columns/north.yaml",
+            "Read them, above all what says CHECK, REQUIRED or NOT FOUND. Then:",
+            "  durability check mine.yaml",
+            "  durability run mine.yaml",
+        ]
+        checked = durability("check", "mine.yaml")
+        assert checked.exit_code == 0
+        assert checked.stdout.startswith("service north: 900 rows read, 900 in the cohort\n  mapped: 20 columns\n")
+
+    def test_what_is_there_is_replaced_only_when_told(self, folder):
+        (folder / "mine.yaml").write_text("mine", encoding="utf-8")
+        result = durability("new", "mine", "north.csv")
+        assert (result.exit_code, result.stderr) == (2, "mine.yaml: there already; --force replaces it\n")
+        assert (folder / "mine.yaml").read_text(encoding="utf-8") == "mine"
+        assert not (folder / "mine_columns").exists()
+        assert durability("new", "mine", "north.csv", "--force").exit_code == 0
+        assert "study: mine" in (folder / "mine.yaml").read_text(encoding="utf-8")
+
+    @pytest.mark.parametrize(("name", "content", "message"), [
+        ("south.csv", "id,comment\n1,fine\n2,write to ann@example.org\n", "south.csv: line 3"),
+        ("south.csv", "id,phq9_first\n1,3,4\n", "south.csv: line 2"), ("south.csv", "", "south.csv"),
+        ("south.csv", "12,30/06/2016\n7,30/06/2016\n", "south.csv: line 1"), ("south.pdf", "%PDF", "south.pdf"),
+        ("south.xlsx", "no workbook", "south.xlsx"), ("south.sav", "no table", "south.sav")])
+    def test_one_unusable_export_and_nothing_is_written(self, folder, name, content, message):
+        (folder / name).write_text(content, encoding="utf-8")
+        result = durability("new", "mine", "north.csv", name)
+        assert result.exit_code == 2 and result.stdout == ""
+        assert message in result.stderr and result.stderr.count("\n") == 1
+        assert "ann@" not in result.stderr
+        assert sorted(path.name for path in folder.iterdir()) == sorted(["north.csv", name])
+
+    @pytest.mark.parametrize("arguments", [("a/b", "north.csv"), ("..", "north.csv"), ("mine", "none.csv"),
+                                           ("mine", "north.csv", "north.csv"), ("mine", "."), ("mine",)])
+    def test_what_cannot_be_done_is_refused(self, folder, arguments):
+        result = durability("new", *arguments)
+        assert result.exit_code == 2 and "Traceback" not in result.output
+        assert [path.name for path in folder.iterdir()] == ["north.csv"]
