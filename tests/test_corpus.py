@@ -4,8 +4,12 @@ Oracle: docs/reference.md, sections 1 to 4: exit code 0 where every export can b
 the study file cannot; a message that names the file and the column, row or key, and no identifier's value.
 """
 
+import csv
 import io
 import random
+import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +22,7 @@ from conftest import PATIENT, canonical_rows, study_text
 from typer.testing import CliRunner
 
 from durability_utils.cli import app
+from durability_utils.columns import PROJECT
 
 HEADER = ["patient_id", *PATIENT]
 NHS_NUMBER = "9990000085"
@@ -355,3 +360,85 @@ def test_check_answers_with_code_and_place(tmp_path, case):
     assert "Traceback" not in result.output and str(tmp_path) not in result.output
     assert not [secret for secret in SECRETS if secret in result.output]
     assert sorted(tmp_path.rglob("*")) == before
+
+
+# -- what a run leaves behind ----------------------------------------------------------------------
+
+UNUSABLE = ("csv: nothing", "csv: header", "csv: NULs", "csv: quote never closed", "csv: one cell too many",
+            "csv: UTF-16", "csv: column twice", "csv: dob", "xlsx: its first half", "parquet: its first half")
+
+
+def durability(*arguments) -> subprocess.CompletedProcess:
+    command = shutil.which("durability", path=Path(sys.executable).parent)
+    return subprocess.run([command, *map(str, arguments)], capture_output=True, text=True, encoding="utf-8",
+                          cwd=PROJECT, check=False)
+
+
+def files_below(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_run_of_unusable_exports_names_each_and_leaves_no_table(tmp_path):
+    cases = [next(case for case in CASES if case.id == name) for name in UNUSABLE]
+    services = {f"S{i}": {"file": f"S{i}{Path(case.file).suffix}"} for i, case in enumerate(cases)}
+    for case, service in zip(cases, services.values(), strict=True):
+        (tmp_path / service["file"]).write_bytes(case.content)
+    (tmp_path / "study.yaml").write_text(study_text(services=services), encoding="utf-8")
+    result = durability("run", tmp_path / "study.yaml", "--output", tmp_path / "results", "--notebook", "01")
+    assert result.returncode == 1
+    assert "Traceback" not in result.stdout + result.stderr
+    assert not [secret for secret in SECRETS if secret in result.stdout + result.stderr]
+    kinds = ("html", "ipynb", "provenance.json")
+    expected = {f"{service}/cleaning/01_cleaning.{kind}" for service in services for kind in kinds}
+    left = set(files_below(tmp_path / "results" / "durability_test"))
+    assert left - {".lock"} == {*expected, "index.html", "run.json"}
+    for case, (service, entry) in zip(cases, services.items(), strict=True):
+        said = [line for line in result.stderr.splitlines() if line.startswith(f"service {service}: ")]
+        assert len(said) == 1 and case.says.replace(case.file, entry["file"]) in said[0], said
+        page = (tmp_path / "results" / "durability_test" / service / "cleaning" / "01_cleaning.html").read_text("utf-8")
+        assert "Traceback" not in page and not [secret for secret in SECRETS if secret in page]
+
+
+HOSTILE = ('=HYPERLINK("http://x","y")', "<script>alert(1)</script>", "../../x", "x" * 10_000_000)
+
+
+def test_hostile_texts_do_no_harm_in_tables_pages_and_paths(tmp_path):
+    follow_up = {"followup_6m_date": "2016-12-15", "phq9_6m": "6", "gad7_6m": "5", "age": "40", "<b onload=x>": "1"}
+    patients = [{"primary_problem": hostile, **follow_up} for hostile in HOSTILE]
+    patients += [{"gender": hostile} for hostile in HOSTILE]  # no code: these go into rejected.csv
+    inputs = tmp_path / "in"
+    inputs.mkdir()
+    (inputs / "a.csv").write_text(text(*patients), encoding="utf-8")
+    study = inputs / "study.yaml"
+    study.write_text(study_text(services={"A": {"file": "a.csv"}}, title=HOSTILE[1]), encoding="utf-8")
+    output = tmp_path / "out" / "results"
+    result = durability("run", study, "--output", output, "--service", "A", "--service", "all", "--step", "all",
+                        "--notebook", "01", "--notebook", "02", "--notebook", "05")
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert len(result.stdout + result.stderr) < 10_000
+    # nothing beside the results: ../../x would lie here
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
+    assert files_below(inputs) == ["a.csv", "study.yaml"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["results"]
+    assert not [path for path in output.rglob("*") if path.name == "x" or "script" in path.name]
+
+    with (output / "durability_test" / "A" / "cleaning" / "rejected.csv").open(encoding="utf-8", newline="") as file:
+        values = [row["value"] for row in csv.DictReader(file)]
+    assert values == [f"'{HOSTILE[0]}", *HOSTILE[1:]]  # whole: a spreadsheet runs none, and nothing is lost
+    tables = list(output.rglob("*.csv"))
+    assert {path.stem for path in tables} >= {"rejected", "cleaning_log", "response_rates", "sample_characteristics"}
+    for path in tables:
+        cells = pd.read_csv(path, dtype=str, keep_default_na=False).melt(value_name="cell")["cell"]
+        run_as_formula = cells[cells.str.match(r"[=+@-]") & pd.to_numeric(cells, errors="coerce").isna()]
+        assert run_as_formula.empty, (path.name, run_as_formula.str[:40].to_list())
+        assert path.name == "rejected.csv" or path.stat().st_size < 1_000_000
+
+    pages = list(output.rglob("*.html"))
+    assert len(pages) == 6
+    for page in pages:
+        html = page.read_text(encoding="utf-8")
+        assert "<script" not in html and "<b onload" not in html, page.name
+        assert 'href="http://x' not in html and len(html) < 2_000_000, page.name
+    assert "&lt;script&gt;alert(1)" in (output / "durability_test" / "index.html").read_text(encoding="utf-8")
+    for notebook in output.rglob("*.ipynb"):
+        assert notebook.stat().st_size < 2_000_000
