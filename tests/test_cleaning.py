@@ -641,15 +641,15 @@ def test_of_any_export_nothing_is_lost_unlisted(tmp_path_factory, rows, version,
         pd.testing.assert_frame_equal(again.cohort, cleaned.cohort)
 
 
-CELLS = st.one_of(MESS, st.sampled_from(["p1", "p2", '"', '"a\nb"', "\0", "ann@example.org", "9990000085"]))
-HEADERS = st.one_of(st.just([*PATIENT, "patient_id"]), st.permutations([*PATIENT, "patient_id"]),
+CELLS = st.one_of(*[MESS] * 20, st.sampled_from(["p1", "p2", '"', '"a\nb"', "\0", "ann@example.org", "9990000085"]))
+HEADERS = st.one_of(*[st.permutations([*PATIENT, "patient_id"])] * 5,
                     st.lists(st.sampled_from([*COLUMNS, "", "x", " PATIENT_ID "]), max_size=12))
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
           suppress_health_check=[HealthCheck.too_slow])
-@given(HEADERS, st.lists(st.lists(CELLS, max_size=10), max_size=6), st.sampled_from([",", ",", ",", ";"]),
-       st.sampled_from(["utf-8", "utf-8", "utf-8-sig", "utf-16", "utf-16-le"]), st.binary(max_size=2))
+@given(HEADERS, st.lists(st.lists(CELLS, max_size=8), max_size=6), st.sampled_from([*"," * 9, ";"]),
+       st.sampled_from([*["utf-8"] * 8, "utf-8-sig", "utf-16"]), st.sampled_from([*[b""] * 8, b"\n", b"\xff", b"\0"]))
 def test_any_file_at_all_is_accounted_for_or_refused_by_name(tmp_path_factory, header, rows, separator, encoding, end):
     folder = tmp_path_factory.mktemp("any")
     (folder / "study.yaml").write_text(study_text(services={"A": {"file": "a.csv"}}))
