@@ -145,7 +145,7 @@ def check(study_file: StudyFile) -> None:
     for service in study.services:
         try:
             cleaned = clean_service(study, service)
-        except InputError as error:
+        except (InputError, AssertionError) as error:  # AssertionError: cleaning has lost a row
             unusable += 1
             typer.echo(f"service {service}: {str(error).removeprefix(f'service {service}: ')}", err=True)
             continue

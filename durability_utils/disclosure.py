@@ -6,11 +6,11 @@ tell nothing more.
 
 Rules. `nhs` (as NHS England publishes Talking Therapies): counts below 5 become `*`, others are rounded to the nearest
 5; percentages are those of unrounded counts, in whole per cent, and hidden where the numerator, the denominator or the
-rest is below 5, or one of them would be known exactly. `opensafely` (its output checks): 7 and below become `[REDACTED]`, others are rounded to 5; totals are
-sums of rounded counts, percentages those of rounded counts. In both, means, standard deviations and effect sizes have
-one decimal and stand only where their n does; a range, two patients' values, never does; a level with a hidden n is
-left out with its name, a table without any shown n as a whole. What could be worked out all the same is `withheld`:
-`disclosure_audit` finds it.
+rest is below 5, or one of them would be known exactly. `opensafely` (its output checks): 7 and below become
+`[REDACTED]`, others are rounded to 5; totals are sums of rounded counts, percentages those of rounded counts. In both,
+means, standard deviations and effect sizes have one decimal and stand only where their n does; a range, two patients'
+values, never does; a level with a hidden n is left out with its name, a table without any shown n as a whole. What
+could be worked out all the same is `withheld`: `disclosure_audit` finds it.
 """
 
 from collections import defaultdict

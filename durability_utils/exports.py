@@ -36,9 +36,9 @@ def read_export(path: Path, columns: ColumnMap, required: list[str]) -> pd.DataF
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise InputError(f"{path.name}: not a table that can be read; expected one of {', '.join(readers)}")
-    if not path.is_file():
-        raise InputError(f"{path.name}: no such file{'. ' + columns.source if columns.source else ''}")
     try:
+        if not path.is_file():
+            raise InputError(f"{path.name}: no such file{'. ' + columns.source if columns.source else ''}")
         rows = reader(path, columns)
         header = [name.strip() for name in next(rows)[1]]
         table = _table(path, header, rows)
@@ -101,28 +101,40 @@ def _read_delimited(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[
                 if row:
                     yield start, row
                 start = reader.line_num + 1
-    except LookupError:
-        raise InputError(f"{path.name}: '{encoding}' in the column map is no known encoding") from None
     except csv.Error as error:
         never_closed = "unexpected end" in str(error)
         problem = "a quote is opened and never closed" if never_closed else f"not a table ({error})"
         raise InputError(f"{path.name}: line {start}: {problem}") from None
     except UnicodeError as error:
         raise _wrong_encoding(path, encoding, error) from None
+    except (LookupError, ValueError):  # ValueError: a name with a NUL in it
+        raise InputError(f"{path.name}: {encoding!r} in the column map is no known encoding") from None
 
 
 def _wrong_encoding(path: Path, encoding: str, error: UnicodeError) -> InputError:
     """The error of a file that is not in this encoding, with the line where that shows."""
     content, start = path.read_bytes(), 0
-    try:
-        content.decode(encoding)  # `error` counts from the block that was being read
-    except UnicodeError as whole:
-        start = getattr(whole, "start", 0)
-    without_mark = "utf-16-le" if content[1:2] == b"\0" else "windows-1252"
-    likely = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else without_mark
+    if "BOM" not in str(error):  # a mark is missing at the begin, though the rest may be decoded without
+        try:
+            content.decode(encoding)  # `error` counts from the block that was being read
+        except UnicodeError as whole:
+            start = getattr(whole, "start", 0)
+    likely = _likely_encoding(content)
     line = content.count(b"\n", 0, start) + 1
     return InputError(f"{path.name}: line {line}: cannot be read as {encoding} ({getattr(error, 'reason', error)}); "
                       f"name its encoding in the column map, as in file: {{encoding: {likely}}}")
+
+
+def _likely_encoding(content: bytes) -> str:
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    if content[1:2] == b"\0":
+        return "utf-16-le"
+    try:
+        content.decode("utf-8")
+    except UnicodeError:
+        return "windows-1252"
+    return "utf-8"
 
 
 def _read_excel(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[str]]]:

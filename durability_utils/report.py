@@ -52,6 +52,7 @@ def warm_up() -> None:
 def _exporter():
     # imported here because it costs a second that `durability list` need not wait for
     from nbconvert.exporters import HTMLExporter, TemplateExporter
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
     class Exporter(HTMLExporter):
         """Without a second parse of the finished page, for words that our figures bring themselves."""
@@ -62,6 +63,9 @@ def _exporter():
     exporter = Exporter(template_name="basic", exclude_input=True, exclude_input_prompt=True,
                         exclude_output_prompt=True, exclude_anchor_links=True, optimistic_validation=True)
     exporter.register_filter("highlight_code", lambda code, **_: code)  # named by the template; code is left out
+    # a study's title is put into Markdown: what looks like HTML there is shown, not obeyed
+    renderer = IPythonRenderer(escape=True, exclude_anchor_links=True)
+    exporter.register_filter("markdown2html", lambda text: MarkdownWithMath(renderer=renderer).render(text))
     return exporter
 
 

@@ -3,6 +3,8 @@
 The first row of a list stands on line 2 of its export, and is patient p2 where it does not say otherwise.
 """
 
+import re
+
 import pandas as pd
 import pytest
 from conftest import PATIENT, canonical_rows, study_text, write_csv
@@ -21,6 +23,7 @@ from durability_utils.cleaning import (
     write_cleaned,
 )
 from durability_utils.columns import dictionary
+from durability_utils.errors import InputError
 from durability_utils.measures import read_measures
 from durability_utils.study import read_study
 
@@ -636,6 +639,33 @@ def test_of_any_export_nothing_is_lost_unlisted(tmp_path_factory, rows, version,
         again = clean_service(study, "A")
         assert again.rejected.empty
         pd.testing.assert_frame_equal(again.cohort, cleaned.cohort)
+
+
+CELLS = st.one_of(*[MESS] * 20, st.sampled_from(["p1", "p2", '"', '"a\nb"', "\0", "ann@example.org", "9990000085"]))
+HEADERS = st.one_of(*[st.permutations([*PATIENT, "patient_id"])] * 5,
+                    st.lists(st.sampled_from([*COLUMNS, "", "x", " PATIENT_ID "]), max_size=12))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
+          suppress_health_check=[HealthCheck.too_slow])
+@given(HEADERS, st.lists(st.lists(CELLS, max_size=8), max_size=6), st.sampled_from([*"," * 9, ";"]),
+       st.sampled_from([*["utf-8"] * 8, "utf-8-sig", "utf-16"]), st.sampled_from([*[b""] * 8, b"\n", b"\xff", b"\0"]))
+def test_any_file_at_all_is_accounted_for_or_refused_by_name(tmp_path_factory, header, rows, separator, encoding, end):
+    folder = tmp_path_factory.mktemp("any")
+    (folder / "study.yaml").write_text(study_text(services={"A": {"file": "a.csv"}}))
+    content = "\n".join(separator.join(cells) for cells in [header, *rows])
+    (folder / "a.csv").write_bytes(content.encode(encoding) + end)
+    try:
+        cleaned = clean_service(read_study(folder / "study.yaml"), "A")
+    except InputError as error:
+        assert str(error).startswith("a.csv: ")
+        assert "9990000085" not in str(error) and "ann@" not in str(error)
+    else:
+        # every line that is not empty is a row, but that a quoted cell has a line end in it
+        read = dict(zip(cleaned.log["rule"], cleaned.log["rows"], strict=True))["rows_read"]
+        assert read == len(cleaned.cohort) + len(refused_rows(cleaned))
+        text = content + end.decode("latin-1")
+        assert read <= len(re.split(r"[\r\n]+", text.strip("\r\n"))) - 1
 
 
 def test_the_order_of_the_rows_does_not_change_who_is_in(clean):

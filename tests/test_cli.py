@@ -179,3 +179,13 @@ class TestNew:
         result = durability("new", *arguments)
         assert result.exit_code == 2 and "Traceback" not in result.output
         assert [path.name for path in folder.iterdir()] == ["north.csv"]
+
+
+    def test_a_row_that_cleaning_loses_is_said_without_a_traceback(self, study, monkeypatch):
+        def loses_a_row(study, service):
+            raise AssertionError("137 rows read, but 132 kept and 4 listed as refused")
+
+        monkeypatch.setattr(cleaning, "clean_service", loses_a_row)
+        result = durability("check", study({"A": "fine"}))
+        assert result.exit_code == 1
+        assert result.stderr.splitlines() == ["service A: 137 rows read, but 132 kept and 4 listed as refused"]
