@@ -50,6 +50,7 @@ def leaks(folder: Path, patient_ids: Iterable[str], private_folders: Iterable[Pa
     def kinds(text: str) -> Iterator[str]:
         folded = text.casefold()
         words = {word for pattern in _WORDS for word in pattern.findall(folded)}
+        words |= {part for word in words if not word.replace(".", "").isdecimal() for part in re.split("[./:]", word)}
         if words & distinctive or any(spaced_id in folded for spaced_id in spaced) or ids.intersection(
                 _MEANT.findall(folded)):
             yield "a patient's id"

@@ -21,7 +21,6 @@ from durability_utils.representativeness import (
     sample_characteristics,
 )
 from durability_utils.response import STAGES, answers_by_mode, response_rates, who_answered
-from durability_utils.share import read_tables
 from durability_utils.transitions import by_status_at_end, path_table, six_month_table
 
 TYPES = {"text": "str", "code": "str", "measure": "str", "date": "datetime64[us]", "whole_number": "Int64",
@@ -183,15 +182,6 @@ def test_the_attack_finds_a_count_that_is_not_protected():
     assert {name[-2:] for name in found} >= {("no_reliable_recovery", "no_reliable_recovery"),
                                              ("no_reliable_recovery", "reliable_recovery")}
     assert Attack(control_safely(tables, "nhs", ["A"]).tables, "nhs", ["A"]).found_out() == []
-
-
-@pytest.mark.parametrize("rule", ["nhs", "opensafely"])
-def test_the_attack_finds_nothing_in_the_study(results, study, rule):
-    tables = read_tables(study, results)
-    controlled = control_safely(tables, rule, study.table1_services)
-    attack = Attack(controlled.tables, rule, list(study.table1_services))
-    assert len(attack.hidden) > 100
-    assert attack.found_out() == []
 
 
 @pytest.mark.parametrize("seed", range(20))
