@@ -188,7 +188,8 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except (InputError, OSError) as error:
-        typer.echo(str(error), err=True)
+        place = getattr(error, "filename", None)  # by its name alone: where it lies is nobody's business
+        typer.echo(f"{Path(str(place)).name}: {error.strerror}" if place else str(error), err=True)
         raise typer.Exit(2) from None
 
 

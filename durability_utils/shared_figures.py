@@ -32,6 +32,8 @@ def shared_figures(service: str, step: str, tables: dict[TableName, pd.DataFrame
         made["response_by_mode"] = figures.modes(
             _with_shares(here["response_by_mode"]), f"How the follow-ups were answered, {scope}",
             f"Per cent of completed follow-ups with 95 % Wilson intervals. {caption}")
+        # else rows without a point would not count for the axis
+        made["response_by_mode"].axes[0].set_ylim(-0.5, here["response_by_mode"]["mode"].nunique() - 0.5)
     for outcome in ("reliable_improvement", "reliable_recovery"):
         if f"{outcome}_rates" in here:
             made[f"{outcome}_6m"] = figures.shares_by_status(

@@ -189,3 +189,15 @@ class TestNew:
         result = durability("check", study({"A": "fine"}))
         assert result.exit_code == 1
         assert result.stderr.splitlines() == ["service A: 137 rows read, but 132 kept and 4 listed as refused"]
+
+
+def test_an_error_of_the_system_names_the_file_without_its_folder(tmp_path):
+    """A name that is too long for the system: no path of this machine in the message, and no traceback."""
+    study = tmp_path / "study.yaml"
+    study.write_text(f"study: a\ntitle: t\nmeasures: study_2016\nminimum_sessions: 2\ncarry_back: true\n"
+                     f"anxiety_measure: gad7\npublished: {'x' * 300}.yaml\nservices:\n  A: {{file: a.csv}}\n",
+                     encoding="utf-8")
+    result = durability("check", str(study))
+    assert result.exit_code == 2
+    assert "x" * 300 in result.stderr
+    assert str(tmp_path) not in result.stderr
