@@ -178,7 +178,7 @@ def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: li
               "made": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions(), "git": commit(),
               "study_file": _hash(study.path),
               "exports": {service: _hash(entry.file) for service, entry in study.services.items()},
-              "withheld": ["/".join(group) for group in _withheld(controlled)]}
+              "withheld": withheld_groups(controlled)}
     (folder / PROVENANCE).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8",
                                      newline="\n")
 
@@ -187,8 +187,9 @@ def _hash(file: Path) -> str | None:
     return next(iter(hashes([file], []).values()), None)
 
 
-def _withheld(controlled: Controlled) -> list[tuple[str, ...]]:
-    return sorted({group_of(count) for count, shown in controlled.shown.items() if shown == WITHHELD})
+def withheld_groups(controlled: Controlled) -> list[str]:
+    """What is withheld, as `service/step/table`, of samples and comparisons with the variable."""
+    return sorted({"/".join(group_of(count)) for count, shown in controlled.shown.items() if shown == WITHHELD})
 
 
 def _write_both(figure: Figure, path: Path) -> None:

@@ -20,9 +20,9 @@ GROUPS = ("no_consent", "consent_no_participation", "consent_and_participation")
 
 
 class Attack:
-    def __init__(self, tables, rule, compared):
-        """tables: texts by service, step and name, as in the CSV files of a bundle."""
-        self.tables, self.rule, self.compared = tables, rule, compared
+    def __init__(self, tables, rule, compared, withheld=()):
+        """tables: texts by service, step and name, as in the CSV files of a bundle; withheld: as in its provenance."""
+        self.tables, self.rule, self.compared, self.withheld = tables, rule, compared, set(withheld)
         self.least = {"nhs": 5, "opensafely": 8}[rule]
         self.at, self.low, self.high, self.rows = {}, [], [], []
         self.hidden = set()
@@ -126,7 +126,7 @@ class Attack:
             shown = self.tables.get((service, step, name))
             for end, later in itertools.product(known, repeat=2):
                 cells[outcome, end, later] = self.cell(service, step, name, end, later)
-                if shown is None:  # left out, so none of its cells may be shown
+                if shown is None and f"{service}/{step}/{outcome}_6m" not in self.withheld:  # so all cells are small
                     self.high[cells[outcome, end, later]] = self.least - 1
             if shown is not None:
                 for row in shown.to_dict("records"):
@@ -217,7 +217,9 @@ class Attack:
                 continue
             for name in names:
                 if name not in self.at:
-                    self.high[self.cell(*name)] = self.least - 1
+                    here = self.cell(*name)
+                    if f"{name[0]}/all/sample/{tail[1]}" not in self.withheld:
+                        self.high[here] = self.least - 1
             self.sum_is(self.at[key], [self.at[name] for name in names])
 
     # -- solutions --------------------------------------------------------------------------------
