@@ -90,6 +90,16 @@ def reliable_recovery(improvement: pd.Categorical, case_at_baseline, case_later)
     return _categories(recovered.astype(np.int8), RECOVERY, improvement.isna() | ~np.asarray(case_at_baseline))
 
 
+def relapsed_on(end, later, criterion, cut_off) -> np.ndarray:
+    """True where one measure shows a relapse: a reliable increase since end of treatment, to its cut-off or above.
+
+    Scores in points; False where one is missing. A patient in remission at end has relapsed where either measure shows
+    it (Ali et al. 2017; Delgadillo et al. 2018).
+    """
+    increase = np.subtract(later, end)
+    return np.greater_equal(increase, np.subtract(criterion, 1e-6)) & np.greater_equal(later, cut_off)
+
+
 def _reliable(phq9_change, anxiety_change, phq9_criterion, anxiety_criterion):
     # Item means are decimal numbers: 3.00 - 2.27 is a little less than 0.73 to a computer.
     phq9_least, anxiety_least = np.subtract(phq9_criterion, 1e-6), np.subtract(anxiety_criterion, 1e-6)

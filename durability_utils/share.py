@@ -33,7 +33,7 @@ from durability_utils.study import STEPS, Study
 STROBE = PROJECT / "data" / "strobe.csv"
 PROVENANCE = "provenance.json"
 SYNTHETIC = "Synthetic data: made up to match published figures. No clinical conclusion can be drawn from them."
-# the tables that a reader is shown, in this order, with the figures above them; all of them are in the CSV files
+# the tables that a reader is shown, in this order, with the figures above them; those of SHARED are in the CSV files
 TITLES = {
     "response_rates": "Response rates",
     "response_by_mode": "How the follow-ups were answered",
@@ -46,6 +46,8 @@ TITLES = {
     "representativeness_welch": "The same by Welch's analysis of variance and Games-Howell",
     "representativeness_effects": "How large the differences are (Hedges' g)",
 }
+# What the audit knows. Other tables of a run tell more of the same patients, and stay.
+SHARED = {*TITLES, "response_flow", "reliable_improvement_6m", "reliable_recovery_6m"}
 FIGURES = {"response_rates": ("response_flow", "response_rates"), "response_by_mode": ("response_by_mode",),
            "representativeness": ("representativeness",)} | {
     f"reliable_{outcome}_{table}": (f"reliable_{outcome}_{figure}",)
@@ -120,13 +122,13 @@ def _check_output(study: Study, output: Path) -> None:
 
 
 def read_tables(study: Study, results: Path) -> dict[TableName, pd.DataFrame]:
-    """The private tables of a study's results by service, step and name, without those of the published figures."""
+    """The private tables of a study's results by service, step and name, those in SHARED."""
     files = sorted((results / study.id).glob("*/*/tables/*.csv"))
     places = [(file.parts[-4], file.parts[-3], file.stem, file) for file in files]
     # a category called NA is no missing value; only numbers are missing where blank
     return {(service, step, name): _typed(pd.read_csv(file, dtype=str, keep_default_na=False))
             for service, step, name, file in places
-            if service in (*study.services, "all") and step in STEPS and not name.startswith("published")}
+            if service in (*study.services, "all") and step in STEPS and name in SHARED}
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:

@@ -158,6 +158,27 @@ def test_each_adsm_below_at_and_above_its_cut_off(name, above, case):
     assert at_end(patient((0, 0), (0, 0), adsm=name, adsm_baseline=score, adsm_end=score))["case_baseline"][0] == case
 
 
+# -- relapse -----------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize(("end", "later", "expected"), [
+    (4, 10, True),  # six more, and at the cut-off
+    (4, 9, False),  # below the cut-off, and five more
+    (3, 9, False),  # six more, and still below the cut-off
+    (9, 14, False),  # over the cut-off, but by five points only
+    (9, 15, True),
+    (np.nan, 15, False),
+    (4, np.nan, False),
+])
+def test_relapse_needs_a_reliable_increase_and_caseness_on_the_same_measure(end, later, expected):
+    phq9 = MEASURES["PHQ-9"]
+    assert outcomes.relapsed_on(end, later, phq9.reliable_change, phq9.caseness) == expected
+
+
+def test_an_item_mean_that_rose_by_the_reliable_change_is_a_relapse():
+    """2.27 to 3.00 is 0.73, though a computer makes it 0.7299999."""
+    assert outcomes.relapsed_on(2.27, 3.00, 0.73, 2.3)
+
+
 # -- completion, carry back, steps ------------------------------------------------------------------
 
 @pytest.mark.parametrize(("answer", "came_back"), [
