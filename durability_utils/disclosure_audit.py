@@ -7,7 +7,7 @@ table (or variable) at a time, until everything hidden is safe. Reference: Hunde
 Disclosure Control, chapter 4.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 
 import numpy as np
@@ -31,12 +31,12 @@ def control_safely(tables: dict[TableName, pd.DataFrame], rule: str, compared: S
     controlled = Controlled(tables, rule)
     without_rates, withheld, safe = frozenset(), frozenset(), set()
     while rule != "none":
-        hidden = hidden_counts(controlled)
-        pinned = knowledge(controlled, compared).pinned([count for count in hidden if count not in safe])
+        asked = [count for count in hidden_counts(controlled) if count not in safe]
+        pinned, not_pinned = knowledge(controlled, compared).pinned(asked, group_of)
         found = frozenset(map(group_of, pinned))
         if not found:
             break
-        safe.update(set(hidden) - set(pinned))  # and so they stay: from now on less is shown
+        safe.update(not_pinned)  # and so they stay: from now on less is shown
         if found <= without_rates:
             # what is withheld already and known all the same is known by its neighbours
             withheld |= found - withheld or _neighbours(found, controlled)
@@ -92,8 +92,12 @@ class System:
             self.bounds.setdefault(unknown, (0, np.inf))
         self.rows.append((terms, low, high))
 
-    def pinned(self, asked: Sequence[tuple]) -> list[tuple]:
-        """Those of the unknowns asked about that only their true number fits. The true numbers must be a solution."""
+    def pinned(self, asked: Sequence[tuple], group: Callable[[tuple], tuple]) -> tuple[list[tuple], set[tuple]]:
+        """Of the unknowns asked about those that only their true number fits, one a group, and those that others fit.
+
+        The rest of the group of a pinned one is left open: a proof takes long, and what is done about one is done about
+        all of them. The true numbers must be a solution.
+        """
         place = {unknown: position for position, unknown in enumerate(self.bounds)}
         low, high = np.array(list(self.bounds.values()), float).T
         matrix = csr_array(
@@ -126,18 +130,27 @@ class System:
             found = _solution(aim, *problem)
             moved = found is not None and found[left].any()
             left = left[found[left] == 0] if moved else left
-        names, pinned = {place[unknown]: unknown for unknown in asked}, []
+        names, pinned, open_groups = {place[unknown]: unknown for unknown in asked}, [], set()
         while len(left):
-            aim = np.zeros(len(place))
-            for aim[left[0]] in (1, -1):
-                found = _solution(aim, *problem)
-                if found is not None and found[left[0]]:
-                    left = left[found[left] == 0]
-                    break
+            one = left[0]
+            for least, most in ((1, up[one]), (down[one], -1)):  # whole numbers: at least one away, on either side
+                if least <= most:
+                    found = _solution(np.zeros(len(place)), *problem[:3], *_narrowed(down, up, one, least, most))
+                    if found is not None:
+                        left = left[found[left] == 0]
+                        break
             else:  # where no solution is found in time, too
-                pinned.append(names[left[0]])
-                left = left[1:]
-        return pinned
+                pinned.append(names[one])
+                in_group = np.array([group(names[at]) == group(pinned[-1]) for at in left])
+                open_groups.update(names[at] for at in left[in_group])
+                left = left[~in_group]
+        return pinned, set(asked) - open_groups
+
+
+def _narrowed(low, high, place: int, least: float, most: float) -> tuple[np.ndarray, np.ndarray]:
+    low, high = low.copy(), high.copy()
+    low[place], high[place] = least, most
+    return low, high
 
 
 def _solution(aim, matrix, row_low, row_high, low, high) -> np.ndarray | None:

@@ -4,6 +4,7 @@ Pages open without a network: style and images stand in the file, and a content 
 """
 
 import csv
+import re
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,9 @@ STATUS_NAMES = {"succeeded": "", "unchanged": "", "failed": "failed", "skipped":
 RESPONSE = ("discharged", "consented", "either_follow_up")
 OUTCOMES = {"improvement": "reliable_improvement", "recovery": "reliable_recovery"}
 
+_TABLE = re.compile(r'<table border="1" class="dataframe">.*?</table>', re.DOTALL)
+_ROW = re.compile(r"<tr.*?</tr>", re.DOTALL)
+_CELL = re.compile(r"<t([dh])[^>]*>(.*?)</t[dh]>", re.DOTALL)
 pages = Environment(loader=PackageLoader("durability_utils", "."), autoescape=True, undefined=StrictUndefined,
                      trim_blocks=True, lstrip_blocks=True)
 
@@ -38,8 +42,29 @@ def page(executed: str, run: Run) -> str:
             output.traceback = [f"{output.ename}: {output.evalue}"]
     body, _ = _exporter().from_notebook_node(notebook)
     return pages.get_template("report_page.html").render(
-        title=notebook_title(run.name), study=run.study.title, synthetic=is_synthetic(run.study), body=body,
+        title=notebook_title(run.name), study=run.study.title, synthetic=is_synthetic(run.study),
+        body=_TABLE.sub(lambda found: _marked_words(found[0]), body),
         service=service_name(run.service), step=STEP_NAMES[run.step], notebook=run.target.name)
+
+
+def _marked_words(table: str) -> str:
+    """An HTML table whose columns of words, headers included, have the class `words`: numbers stay on the right.
+
+    A table with cells over several columns or rows stays as it is.
+    """
+    rows = [_CELL.findall(row) for row in _ROW.findall(table)]
+    below = [[text for *_, text in row] for row in rows if any(kind == "d" for kind, *_ in row)]
+    if not below or "span=" in table:
+        return table
+    columns = [any(text[:1].isalpha() and text not in ("NaN", "nan", "None") for text in column)
+               for column in zip(*below, strict=True)]
+
+    def marked(row: str) -> str:
+        are_words = iter(columns)
+        return _CELL.sub(lambda cell: re.sub(r"^<t(.)", r'<t\1 class="words"', cell[0]) if next(are_words, False)
+                         else cell[0], row)
+
+    return _ROW.sub(lambda row: marked(row[0]), table)
 
 
 def warm_up() -> None:

@@ -225,7 +225,9 @@ class Attack:
     # -- solutions --------------------------------------------------------------------------------
 
     def found_out(self):
-        """The hidden cells on which all solutions agree."""
+        """The hidden cells on which all solutions agree; none where nothing is published at all."""
+        if not self.tables:
+            return []
         matrix = coo_array(([factor for *_, terms in self.rows for _, factor in terms],
                             ([row for row, (*_, terms) in enumerate(self.rows) for _ in terms],
                              [cell for *_, terms in self.rows for cell, _ in terms])),

@@ -9,7 +9,7 @@ import pytest
 from attack import Attack
 
 from durability_utils.columns import dictionary
-from durability_utils.disclosure import Controlled, exact_counts, shown_count, tells_exactly
+from durability_utils.disclosure import Controlled, exact_counts, group_of, shown_count, tells_exactly
 from durability_utils.disclosure_audit import control_safely, hidden_counts, knowledge
 from durability_utils.measures import read_measures
 from durability_utils.outcomes import FOLLOW_UP_DATA, STEP_GROUPS, in_step
@@ -193,7 +193,7 @@ def test_the_attack_finds_nothing_in_random_cohorts(seed):
     rule = ("nhs", "opensafely")[seed % 2]
     controlled = control_safely(tables, rule, services)
     attack = Attack(controlled.tables, rule, services, withheld_groups(controlled))
-    assert attack.hidden
+    assert attack.hidden or not controlled.tables
     assert attack.found_out() == []
 
 
@@ -204,4 +204,4 @@ def test_the_true_counts_are_a_solution_of_what_is_taken_for_granted():
         controlled = Controlled(tables, "nhs")
         services = [service for service in "ABC" if (service, "all", "response_rates") in tables]
         one = hidden_counts(controlled)[:1]
-        assert knowledge(controlled, services).pinned(one) in ([], one)
+        assert knowledge(controlled, services).pinned(one, group_of)[0] in ([], one)

@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 
 import nbformat
+import pandas as pd
 import pytest
 from nbformat.v4 import new_output
 from tiny_study import TABLES, make_notebook, make_study
@@ -127,6 +128,15 @@ class TestPage:
         assert 'src="data:image/png;base64,' in page
         assert not REQUESTS.search(page)
         assert "Synthetic data" in page
+
+    def test_words_stand_on_the_left_and_numbers_on_the_right(self, study, tmp_path):
+        notebook = make_notebook("01_cleaning", "1")
+        table = pd.DataFrame({"rule": ["copy", "no_id"], "rows": [2, 0], "share": ["1/2 (50 %)", ""]})
+        notebook.cells[2].outputs = [new_output("display_data", {"text/html": table.to_html()})]
+        page = report.page(nbformat.writes(notebook), plan.every_run(study, tmp_path)[0])
+        assert re.findall(r'<t[dh] class="words">(.*?)<', page) == ["rule", "copy", "no_id"]
+        for number in ("<th>rows</th>", "<td>2</td>", "<td>1/2 (50 %)</td>"):
+            assert number in page
 
     def test_a_policy_forbids_what_an_output_may_ask_for(self, study, tmp_path):
         run = plan.every_run(study, tmp_path)[0]
