@@ -34,7 +34,7 @@ exports: .venv/installed  ## write the synthetic study's six exports anew (the s
 		from durability_utils.synthetic_exports import write_exports; write_exports(study_cohort(), 'data/raw')"
 
 lock: .venv/installed  ## resolve the dependencies of pyproject.toml anew
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra cluster --universal --python-version 3.11.7 \
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra cluster --extra book --universal --python-version 3.11.7 \
 		--generate-hashes --no-header --no-emit-index-url --upgrade --output-file requirements.lock
 
 clean:

@@ -15,7 +15,6 @@ could be worked out all the same is `withheld`: `disclosure_audit` finds it.
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import pandas as pd
 
@@ -38,13 +37,6 @@ WORDS = {
 
 Count = tuple[str, ...]           # service, step, table, then what is counted; `total` last where it is a sum of others
 TableName = tuple[str, str, str]  # service, step, name of the CSV file without its ending
-
-
-class Mean(NamedTuple):
-    """A mean as it is shown, to one decimal, and the sum of the whole numbers behind it."""
-
-    shown: float
-    total: int
 
 
 # -- which counts a table holds --------------------------------------------------------------------
@@ -94,6 +86,21 @@ def exact_counts(tables: dict[TableName, pd.DataFrame]) -> dict[Count, int]:
     return exact
 
 
+def exact_sums(tables: dict[TableName, pd.DataFrame]) -> dict[Count, int]:
+    """The sum of whole numbers behind every mean, by the count of those whose numbers they are."""
+    sums = {}
+    for (service, step, name), table in tables.items():
+        if name == "sample_characteristics":
+            table = table[table["variable"].isin(["age", "sessions"]) & ~table["level"].isin(["sd", "min", "max"])]
+            table = table.rename(columns={"value": "mean"})
+        elif name != "representativeness":
+            continue
+        counts = named_counts(service, step, name, table)["n"]
+        sums |= {count: round(mean * n) if n else 0
+                 for count, mean, n in zip(counts, table["mean"], table["n"], strict=True)}
+    return sums
+
+
 def group_of(count: Count) -> Count:
     """The counts that are withheld together: a table of one service and step, or a variable of it."""
     return count[:4] if count[2] in ("sample", "group", "mode") else count[:3]
@@ -141,7 +148,8 @@ class Controlled:
     """The tables of a run under a rule; left out are the groups of counts in `withheld`, the rates of `without_rates`.
 
     tables: by service, step and name, all cells texts. shown: every count as it stands there. percentages: per cent by
-    (n, of); means by their count and variable. The last three are all that somebody outside could reckon with.
+    (n, of); means by their count. The last three are all that somebody outside could reckon with. exact, sums:
+    the true counts, and the true sums behind all means, shown or not.
     """
 
     def __init__(self, tables: dict[TableName, pd.DataFrame], rule: str, withheld: frozenset[Count] = frozenset(),
@@ -155,7 +163,8 @@ class Controlled:
             self.shown |= {total: sum(n for n in map(self.shown.get, parts) if isinstance(n, int))
                            for total, parts in self.parts.items() if self.shown[total] != WITHHELD}
         self.percentages: dict[tuple[Count, Count], int] = {}
-        self.means: dict[tuple[Count, str], Mean] = {}
+        self.means: dict[Count, float] = {}
+        self.sums = exact_sums(tables)
         self.tables = {key: self._table(*key, table) for key, table in tables.items() if self._shows(key, table)}
 
     def _shows(self, key: TableName, table: pd.DataFrame) -> bool:
@@ -218,7 +227,7 @@ class Controlled:
         shown["value"] = [
             self._rate(n, of)[0] if variable in (*DESCRIBED, "step")
             else self._value(value, [n]) if level in ("sd", "min", "max")
-            else self._mean(n, variable, value)
+            else self._mean(n, value)
             for variable, level, value, n, of in rows]
         is_range = table["level"].isin(["min", "max"]) & (self.rule != "none")
         return shown[~is_range & pd.Series(map(self._is_shown, counts["n"]), table.index)]
@@ -228,7 +237,7 @@ class Controlled:
         of_variable = defaultdict(list)
         for count in n:
             of_variable[count[:-1]].append(count)
-        shown["mean"] = [self._mean(count, "group", mean) for count, mean in zip(n, table["mean"], strict=True)]
+        shown["mean"] = [self._mean(count, mean) for count, mean in zip(n, table["mean"], strict=True)]
         shown["sd"] = [self._value(sd, [count]) for count, sd in zip(n, table["sd"], strict=True)]
         shown["letters"] = [self._value(letters, of_variable[count[:-1]], "{}")
                             for count, letters in zip(n, table["letters"], strict=True)]
@@ -247,10 +256,10 @@ class Controlled:
         shown["low"], shown["high"] = ([f"{value:.1f}" if isinstance(value, float) else value for value in ends]
                                        for ends in zip(*limits, strict=True))
 
-    def _mean(self, count: Count, of: str, mean: float) -> str:
+    def _mean(self, count: Count, mean: float) -> str:
         text = self._value(mean, [count])
         if self._is_shown(count) and text:
-            self.means[count, of] = Mean(float(text), round(mean * self.exact[count]))
+            self.means[count] = float(text)
         return text
 
     def _value(self, value, counts: Iterable[Count], form: str = "{:.1f}") -> str:

@@ -15,6 +15,7 @@ import pandas as pd
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
+from durability_utils.columns import dictionary
 from durability_utils.disclosure import LARGEST_HIDDEN, WITHHELD, Controlled, Count, TableName, bounds, group_of
 from durability_utils.outcomes import IMPROVEMENT, RECOVERY, STEP_GROUPS
 from durability_utils.representativeness import DESCRIBED, GROUPS
@@ -174,12 +175,15 @@ def knowledge(controlled: Controlled, compared: Sequence[str]) -> System:
     for (n, of), percent in controlled.percentages.items():  # half a per cent is rounded up
         system.weighted(0, np.inf, {n: 200, of: 1 - 2 * percent})
         system.weighted(-np.inf, -1, {n: 200, of: -1 - 2 * percent})
-    for (n, of), mean in controlled.means.items():
-        total = (*n, "sum", of)
-        system.exact[total] = mean.total
+    for n, true_sum in controlled.sums.items():
+        total, (least, most) = (*n, "sum"), _range_of(n[3])
+        system.exact[total] = true_sum
         system.bounds[total] = -np.inf, np.inf  # changes may be for the worse
-        system.weighted(0, np.inf, {total: 20, n: 1 - 20 * mean.shown})
-        system.weighted(-np.inf, 0, {total: 20, n: -1 - 20 * mean.shown})
+        system.weighted(0, np.inf, {total: 1, n: -least})
+        system.weighted(-np.inf, 0, {total: 1, n: -most})
+        if (mean := controlled.means.get(n)) is not None:
+            system.weighted(0, np.inf, {total: 20, n: 1 - 20 * mean})
+            system.weighted(-np.inf, 0, {total: 20, n: -1 - 20 * mean})
     services = tuple(dict.fromkeys(service for service, *_ in controlled.exact))
     for service in services:
         _response(system, service)
@@ -192,6 +196,15 @@ def knowledge(controlled: Controlled, compared: Sequence[str]) -> System:
     if "all" in services:
         _services(system, [service for service in services if service != "all"], compared, controlled)
     return system
+
+
+def _range_of(variable: str) -> tuple[float, float]:
+    """The smallest and largest value of a variable of which means are shown, as everybody knows it."""
+    ranges = dictionary()[["minimum", "maximum"]]
+    if variable in ranges.index:
+        return tuple(ranges.loc[variable])
+    most = ranges.loc[variable.replace("change", "baseline"), "maximum"]
+    return -most, most
 
 
 def _bounds(shown: int | str, rule: str, is_total: bool) -> tuple[float, float]:
@@ -303,6 +316,8 @@ def _services(system: System, services: list[str], compared: Sequence[str], cont
         if ("all", *tail) not in system.exact or not members:
             continue
         parts = [(service, *tail) for service in members]
+        if tail[-1] == "sum" and not all(part in system.exact for part in parts):
+            continue
         for part in parts:
             if part not in system.exact:  # a level that a service does not have: nobody outside knows
                 system.exact[part] = 0

@@ -16,6 +16,8 @@ HIDDEN_UP_TO = {"*": 4, "[REDACTED]": 7}
 BETTER, CURED = "reliable_improvement", "reliable_recovery"
 STAGES = ("consented", "first_follow_up", "second_follow_up", "both_follow_ups", "either_follow_up")
 SHARES = ("gender", "ethnicity", "primary_problem", "employment_baseline", "employment_end")
+RANGES = {"age": (0, 120), "sessions": (0, 500), "phq9_baseline": (0, 27), "phq9_change": (-27, 27),
+          "gad7_baseline": (0, 21), "gad7_change": (-21, 21)}
 GROUPS = ("no_consent", "consent_no_participation", "consent_and_participation")
 
 
@@ -26,8 +28,9 @@ class Attack:
         self.least = {"nhs": 5, "opensafely": 8}[rule]
         self.at, self.low, self.high, self.rows = {}, [], [], []
         self.hidden = set()
-        self.services = sorted({service for service, *_ in tables} - {"all"})
-        for service in sorted({service for service, *_ in tables}):
+        named = {service for service, *_ in tables} | {name.split("/")[0] for name in self.withheld}
+        self.services = sorted(named - {"all"})
+        for service in sorted(named):
             self.one_service(service)
         if ("all", "all", "response_rates") in tables:
             self.pooled()
@@ -66,10 +69,13 @@ class Attack:
             self.relation(-np.inf, -1, (n, 200), (of, -1 - 2 * int(text)))
 
     def mean(self, name, n, text):
-        """The sum of whole numbers behind a mean that is printed to one decimal."""
+        """The sum of whole numbers behind a mean that is printed to one decimal; each of them is in its range."""
         total = self.cell("sum", *name)
+        least, most = RANGES[name[2]]
+        self.low[total] = -np.inf
+        self.relation(0, np.inf, (total, 1), (n, -least))
+        self.relation(-np.inf, 0, (total, 1), (n, -most))
         if re.fullmatch(r"-?\d+\.\d", text):
-            self.low[total] = -np.inf
             self.relation(-1e-6, np.inf, (total, 20), (n, 1 - 20 * float(text)))
             self.relation(-np.inf, 1e-6, (total, 20), (n, -1 - 20 * float(text)))
 

@@ -20,7 +20,7 @@ def names_and_bounds(requirements) -> dict[str, str]:
 def direct() -> dict[str, str]:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    return names_and_bounds(project["dependencies"] + extras["dev"] + extras["cluster"])
+    return names_and_bounds(project["dependencies"] + extras["dev"] + extras["cluster"] + extras["book"])
 
 
 def test_environment_yml_has_the_same_direct_dependencies_and_bounds():
