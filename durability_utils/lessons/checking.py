@@ -1,7 +1,8 @@
 """Exercises that check themselves.
 
-Right answers and likely mistakes are computed from the lesson's data, by the rules that the notebooks use; none of them
-is written down. So an exercise also works on another cohort, and reading its module tells how to think, not what to type.
+Right answers and likely mistakes are computed from the lesson's data, by the rules that the notebooks use; none of
+them is written down. So an exercise also works on another cohort, and who reads its module learns how to think, not
+what to type.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,8 +18,9 @@ class Exercise(NamedTuple):
     """One question of a lesson.
 
     right: the answer, computed from the lesson's data: a number, or a word of `choices`. why: a sentence on why it
-    matters. mistakes: likely wrong answers, computed in the same way, each with a hint. hint: for any other wrong answer.
-    within: how far a number may be from the right one. choices: the words that may be answered, if it is no number.
+    matters. mistakes: likely wrong answers, computed in the same way, each with a hint. hint: for any other wrong
+    answer. within: how far a number may be from the right one. choices: the words that may be answered, if it is no
+    number.
     """
 
     right: Callable[..., Answer]
