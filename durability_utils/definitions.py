@@ -1,8 +1,8 @@
 """Definitions of durability: of those who were well at end of treatment, who still is?
 
-Each rule gives `kept` or `lost` for every patient who counts, and nothing (missing) for the others: who was not well at
-end in the sense of that definition, or lacks a score. They differ in whom they count and in what they call lost, so their
-shares are comparable only on the patients whom all of them count.
+Each rule gives `kept` or `lost` for every patient who counts, and nothing (missing) for the others: who was not well
+at end in the sense of that definition, or lacks a score. They differ in whom they count and in what they call lost, so
+their shares are comparable only on the patients whom all of them count.
 """
 
 from dataclasses import replace
@@ -28,6 +28,9 @@ DENOMINATORS = {
     "no_relapse_gad7": "remission_at_end",
     "own_criterion_kept_gad7": "improved_at_end_by_own_criterion",
 }
+
+AS_PUBLISHED = ("reliable_improvement_kept", "reliable_recovery_kept", "recovery_kept_gad7", "no_relapse_gad7",
+                "own_criterion_kept_gad7")
 
 
 # -- the rules -------------------------------------------------------------------------------------
@@ -62,9 +65,9 @@ def recovery_kept(end: pd.DataFrame, later: pd.DataFrame) -> pd.Series:
 def no_relapse(cohort: pd.DataFrame, time: str, measures: dict[str, Measure]) -> pd.Series:
     """Of those in remission at end, who has not relapsed at `time`: `outcomes.relapsed_on` PHQ-9 or GAD-7.
 
-    A relapse is a reliable increase since end of treatment, to the cut-off or above, on either measure. Source: Ali et al.
-    (2017), Delgadillo et al. (2018). Misuse: they asked every month, so that a relapse between two follow-ups counted;
-    here it does not, if the patient is well again at `time`.
+    A relapse is a reliable increase since end of treatment, to the cut-off or above, on either measure. Source: Ali et
+    al. (2017), Delgadillo et al. (2018). Misuse: they asked every month, so that a relapse between two follow-ups
+    counted; here it does not, if the patient is well again at `time`.
     """
     end, later = (classify(cohort, when, measures, PAIR) for when in ("end", time))
     relapsed = [relapsed_on(*(cohort[f"{name}_{when}"].to_numpy(float, na_value=np.nan) for when in ("end", time)),
@@ -81,7 +84,7 @@ def remission(end: pd.DataFrame) -> pd.Series:
 def with_own_criteria(measures: dict[str, Measure], sds: dict[str, float]) -> dict[str, Measure]:
     """The measures of `sds` with Jacobson and Truax's criterion from these SDs as their reliable change, in points.
 
-    The index is compared as it is: of whole points, those above it count. Missing for a missing SD: then nobody changes.
+    Compared as it is: of whole points, those above it count. Missing for a missing SD: then nobody changes.
     """
     own = {name: replace(measures[name], reliable_change=own_criterion(sd, measures[name].reliability))
            for name, sd in sds.items()}
@@ -116,9 +119,10 @@ def every_status(cohort: pd.DataFrame, time: str, measures: dict[str, Measure], 
 
 
 def shares_kept(statuses: pd.DataFrame, time: str, rule: str) -> pd.DataFrame:
-    """How many kept it by each definition: `definition, measures, time, population, denominator, n, of, share, low, high`.
+    """How many kept it by each definition.
 
-    Wilson 95 % intervals. `population` is `own` (whom the definition counts) or `common` (whom all count).
+    Columns: `definition, measures, time, population, denominator, n, of, share, low, high`, Wilson 95 % intervals.
+    `population` is `own` (whom the definition counts) or `common` (whom all count).
     """
     rows = []
     for population, people in {"own": statuses, "common": statuses.dropna()}.items():
@@ -131,9 +135,10 @@ def shares_kept(statuses: pd.DataFrame, time: str, rule: str) -> pd.DataFrame:
 
 
 def agreement(statuses: pd.DataFrame, time: str) -> pd.DataFrame:
-    """Each two definitions on the patients whom both count: `time, first, second, both, first_only, second_only, neither`.
+    """Each two definitions on the patients whom both count.
 
-    Counts of who kept it by both, by one of them, by neither. Their sum is the number of patients whom both count.
+    Columns: `time, first, second, both, first_only, second_only, neither`: how many kept it by both, by one of them, by
+    neither. Their sum is the number of patients whom both count.
     """
     rows = []
     for first, second in combinations(statuses, 2):
@@ -147,8 +152,10 @@ def agreement(statuses: pd.DataFrame, time: str) -> pd.DataFrame:
 def patterns(statuses: pd.DataFrame, time: str) -> pd.DataFrame:
     """How many patients have each combination of statuses, most frequent first: `time`, a column a definition, `n`.
 
-    Over those whom at least one definition counts; `not_counted` where one does not.
+    Of the definitions each with the measures of its source (AS_PUBLISHED), over those whom at least one of them counts;
+    `not_counted` where one does not.
     """
+    statuses = statuses[[name if name in statuses else name.removesuffix("_gad7") for name in AS_PUBLISHED]]
     counted = statuses.dropna(how="all").astype("str").fillna("not_counted")
     found = counted.value_counts(sort=False).rename("n").reset_index()
     found = found.sort_values(["n", *statuses], ascending=[False, *[True] * statuses.shape[1]], ignore_index=True)

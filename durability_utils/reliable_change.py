@@ -1,9 +1,9 @@
 """Reliable change on one measure: the methods of the literature, and the cut-offs a, b and c.
 
-Lower scores are better; before and later are scores in points, one a patient, missing values allowed. Each method gives an
-index in standard errors, positive where the patient got better: reliable where it exceeds `CRITICAL` of the method. The
-group whose mean and standard deviation (SD) enter are those with both scores; without an SD above zero every index is
-missing. With two or three dozen patients the SD itself is uncertain by a tenth or more, and so is each class.
+Lower scores are better; before and later are scores in points, one a patient, missing values allowed. Each method gives
+an index in standard errors, positive where the patient got better: reliable where it exceeds `CRITICAL` of the method.
+The group whose mean and standard deviation (SD) enter are those with both scores; without an SD above zero every index
+is missing. With two or three dozen patients the SD itself is uncertain by a tenth or more, and so is each class.
 """
 
 from collections.abc import Callable
@@ -119,8 +119,8 @@ def classes(index: pd.Series, critical: float) -> pd.Series:
 def percentage_change(before: pd.Series, later: pd.Series, share: float) -> pd.Series:
     """Codes of `outcomes.IMPROVEMENT`: a fall by at least this share (0 to 1) of the score before, or a rise by it.
 
-    (before - later) / before. Missing where a score is, or where before is zero. Half is the usual response in trials of
-    depression. Misuse: it knows no measurement error, and from a low score a single point is a large share.
+    (before - later) / before. Missing where a score is, or where before is zero. Half is the usual response in trials
+    of depression. Misuse: it knows no measurement error, and from a low score a single point is a large share.
     """
     before, later = _both(before, later)
     change = (before - later) / before.where(before > 0)
