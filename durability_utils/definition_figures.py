@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from durability_utils.figures import COLOURS, DARK, LIGHT, MIDDLE, add_caption, label, new_figure
 from durability_utils.outcomes import IMPROVEMENT
+from durability_utils.reliable_change import METHODS
 
 _TIMES = {"6m": "6 months", "12m": "12 months", "end": "end", "baseline": "baseline"}
 
@@ -77,12 +78,16 @@ def classes_by_method(table: pd.DataFrame, title: str, caption: str) -> Figure:
         if left == 0:
             axes.text(0.01, row, "cannot tell", va="center", fontsize=9, color="#666666",
                       transform=axes.get_yaxis_transform())
-    axes.set(yticks=range(len(methods)), yticklabels=[label(method) for method in methods[::-1]], xlabel="patients",
+    axes.set(yticks=range(len(methods)), yticklabels=[_method_words(method) for method in methods[::-1]], xlabel="patients",
              xlim=(0, max(table["of"].max(), 1)))
     handles = [axes.barh(0, 0, color=COLOURS[code], edgecolor="black", linewidth=0.6) for code in IMPROVEMENT[::-1]]
     axes.legend(handles, [label(code) for code in IMPROVEMENT[::-1]], loc="lower left", bbox_to_anchor=(-0.2, 1),
                 ncols=3, frameon=False, fontsize=8.5)
     return add_caption(figure, title, caption)
+
+
+def _method_words(method: str) -> str:
+    return method.title().replace("_", "-") if method in METHODS else label(method)
 
 
 def effect_sizes(table: pd.DataFrame, title: str, caption: str) -> Figure:

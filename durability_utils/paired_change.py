@@ -100,10 +100,10 @@ def _cannot(n: int, changed: int) -> str:
 def paired_tests(cohort: pd.DataFrame, carried: pd.DataFrame, measures: dict[str, Measure], rule: str) -> pd.DataFrame:
     """Every test of improvement and recovery between end, 6 and 12 months.
 
-    Columns: `outcome, times` and the fields of PairedTest. `carried`: the cohort after carry back where the study has it;
-    it serves end against 6 months alone, since elsewhere one answer would stand for two times. Stuart-Maxwell tests the
-    three classes of improvement, the others whether a patient reliably improved, or recovered; Cochran's Q those who
-    completed both follow-ups.
+    Columns: `outcome, times` and the fields of PairedTest. `carried`: the cohort after carry back where the study has
+    it; it serves end against 6 months alone, since elsewhere one answer would stand for two times. Stuart-Maxwell tests
+    the three classes of improvement, the others whether a patient reliably improved, or recovered; Cochran's Q those
+    who completed both follow-ups.
     """
     both = cohort[completed(cohort, "6m") & completed(cohort, "12m")]
     rows = []
