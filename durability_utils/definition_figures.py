@@ -78,8 +78,8 @@ def classes_by_method(table: pd.DataFrame, title: str, caption: str) -> Figure:
         if left == 0:
             axes.text(0.01, row, "cannot tell", va="center", fontsize=9, color="#666666",
                       transform=axes.get_yaxis_transform())
-    axes.set(yticks=range(len(methods)), yticklabels=[_method_words(method) for method in methods[::-1]], xlabel="patients",
-             xlim=(0, max(table["of"].max(), 1)))
+    axes.set(yticks=range(len(methods)), yticklabels=[_method_words(method) for method in methods[::-1]],
+             xlabel="patients", xlim=(0, max(table["of"].max(), 1)), ylim=(-0.6, len(methods) - 0.4))
     handles = [axes.barh(0, 0, color=COLOURS[code], edgecolor="black", linewidth=0.6) for code in IMPROVEMENT[::-1]]
     axes.legend(handles, [label(code) for code in IMPROVEMENT[::-1]], loc="lower left", bbox_to_anchor=(-0.2, 1),
                 ncols=3, frameon=False, fontsize=8.5)

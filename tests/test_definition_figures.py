@@ -1,5 +1,7 @@
 """The pictures of notebook 09. Oracle: the numbers handed in, read back from the drawing."""
 
+from io import BytesIO
+
 import pandas as pd
 import pytest
 from matplotlib.patches import Rectangle
@@ -51,6 +53,13 @@ def test_classes_are_as_long_as_the_patients_are_many():
     assert [bar.get_width() for bar in axes.patches if isinstance(bar, Rectangle) and bar.get_width()] == [5, 3, 1]
     assert "cannot tell" in texts(axes)
     assert [label.get_text() for label in axes.get_yticklabels()] == ["Hageman-Arrindell", "Jacobson-Truax"]
+
+
+def test_methods_that_class_nobody_are_drawn_without_a_warning(recwarn):
+    rows = [(method, code, 0, 0) for method in ("fixed_threshold", "hageman_arrindell") for code in IMPROVEMENT]
+    figure = figures.classes_by_method(pd.DataFrame(rows, columns=["method", "class", "n", "of"]), "t", "c")
+    figure.savefig(BytesIO())
+    assert texts(figure.axes[0]) == ["cannot tell"] * 2 and not recwarn.list
 
 
 def test_effect_sizes_are_drawn_with_their_n():
