@@ -84,11 +84,18 @@ def remission(end: pd.DataFrame) -> pd.Series:
 def with_own_criteria(measures: dict[str, Measure], sds: dict[str, float]) -> dict[str, Measure]:
     """The measures of `sds` with Jacobson and Truax's criterion from these SDs as their reliable change, in points.
 
-    Compared as it is: of whole points, those above it count. Missing for a missing SD: then nobody changes.
+    Compared as it is: of whole points, those above it count. Missing for a missing SD: `by_own_criteria`.
     """
     own = {name: replace(measures[name], reliable_change=own_criterion(sd, measures[name].reliability))
            for name, sd in sds.items()}
     return measures | own
+
+
+def by_own_criteria(cohort: pd.DataFrame, time: str, own: dict[str, Measure]) -> pd.DataFrame:
+    """`outcomes.classify` on PHQ-9 and GAD-7 `with_own_criteria`; no improvement status where one is missing."""
+    found = classify(cohort, time, own, PAIR)
+    known = all(own[name].reliable_change > 0 for name in ("PHQ-9", "GAD-7"))
+    return found if known else found.assign(improvement=found["improvement"].mask(np.ones(len(found), bool)))
 
 
 def _status(counts: pd.Series, kept: pd.Series) -> pd.Series:
@@ -113,7 +120,7 @@ def every_status(cohort: pd.DataFrame, time: str, measures: dict[str, Measure], 
         found |= {f"{kept.__name__}{suffix}": kept(end, later)
                   for kept in (reliable_improvement_kept, reliable_recovery_kept, recovery_kept)}
     found["no_relapse_gad7"] = no_relapse(cohort, time, measures)
-    end, later = (classify(cohort, when, own, PAIR) for when in ("end", time))
+    end, later = (by_own_criteria(cohort, when, own) for when in ("end", time))
     found["own_criterion_kept_gad7"] = reliable_improvement_kept(end, later)
     return pd.DataFrame(found)[[name for name in DENOMINATORS if name in found]]
 
@@ -166,8 +173,8 @@ def patterns(statuses: pd.DataFrame, time: str) -> pd.DataFrame:
 def classed_otherwise(cohort: pd.DataFrame, time: str, measures: dict[str, Measure],
                       own: dict[str, Measure]) -> pd.DataFrame:
     """Improvement on PHQ-9 and GAD-7 by fixed thresholds and by own criteria: `time, fixed, own, n`, zeros left out."""
-    pairs = pd.DataFrame({name: classify(cohort, time, thresholds, PAIR)["improvement"]
-                          for name, thresholds in (("fixed", measures), ("own", own))})
+    pairs = pd.DataFrame({"fixed": classify(cohort, time, measures, PAIR)["improvement"],
+                          "own": by_own_criteria(cohort, time, own)["improvement"]})
     counts = pairs.dropna().astype("str").value_counts(sort=False).rename("n").reset_index()
     counts.insert(0, "time", time)
     return counts.sort_values(["fixed", "own"], ignore_index=True)

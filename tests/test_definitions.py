@@ -100,9 +100,11 @@ def test_own_criteria_are_jacobson_and_truaxs(cohort):
     assert (said(statuses["own_criterion_kept_gad7"]), said(statuses["reliable_improvement_kept"])) == ([L], [N])
 
 
-def test_without_an_sd_nobody_counts_by_the_own_criterion(cohort):
-    own = durable.with_own_criteria(MEASURES, {"PHQ-9": np.nan, "GAD-7": np.nan})
+@pytest.mark.parametrize("sds", [(np.nan, np.nan), (5.0, np.nan), (np.nan, 4.0)])
+def test_without_an_sd_nobody_is_classed_by_the_own_criterion(cohort, sds):
+    own = durable.with_own_criteria(MEASURES, dict(zip(("PHQ-9", "GAD-7"), sds, strict=True)))
     assert every(cohort, own=own)["own_criterion_kept_gad7"].isna().all()
+    assert durable.classed_otherwise(cohort, "end", MEASURES, own).empty
 
 
 # -- the tables ------------------------------------------------------------------------------------
