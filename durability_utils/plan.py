@@ -26,6 +26,7 @@ STEPS_OF = {
     "05_representativeness": ("all",),
     PUBLISHED: ("all",),
     DESK: ("all",),
+    "09_definitions": STEPS,
 }
 # Notebooks share a folder: by its name a table or figure is known as one's own.
 OUTPUTS_OF = {
@@ -36,6 +37,7 @@ OUTPUTS_OF = {
     "05_representativeness": ("representativeness*", "sample_characteristics*"),
     PUBLISHED: ("published*",),
     DESK: ("telephone.csv", "unseen.csv", "due.csv", "reminders.csv", "answers.csv"),
+    "09_definitions": ("definitions*",),
 }
 OWN_FOLDERS = {CLEANING: "cleaning", DESK: "restricted"}
 
