@@ -247,7 +247,7 @@ class Attack:
             return np.round(found.x)
 
         names = {self.at[name]: name for name in self.hidden}
-        left, random = np.array(sorted(names)), np.random.default_rng(7)
+        left, random = np.array(sorted(names), int), np.random.default_rng(7)
         first, moved = solution(np.zeros(len(self.low))), True
         self.high = np.array(self.high, float)
         self.high[left] = np.minimum(self.high[left], first[left] + 50)  # an unbounded aim has no solution
