@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
-from durability_utils.figures import COLOURS, MIDDLE, add_caption, label, new_figure
+from durability_utils.figures import COLOURS, MIDDLE, add_caption, new_figure
 from durability_utils.lessons.checking import Exercise
 from durability_utils.measures import Measure
 from durability_utils.outcomes import IMPROVEMENT, mixed_change, reliable_improvement
@@ -53,23 +55,21 @@ def rule_figure(settings: Sequence[tuple[float, float]], changes: pd.DataFrame |
     changes: patients to draw in the first panel, `phq9_change` and `anxiety_change` in points.
     """
     figure, panels = new_figure(4.3 * len(settings) + 0.8, 4.9, columns=len(settings), squeeze=False, sharey=True)
-    grid = np.arange(-15, 15.01, 0.25)
+    edges = np.arange(-12, 24.01, 0.25)
+    x, y = np.meshgrid(edges[:-1] + 0.125, edges[:-1] + 0.125)
+    colours = ListedColormap([COLOURS[code] for code in IMPROVEMENT])
     for panel, (phq9, gad7) in zip(panels[0], settings, strict=True):
-        x, y = (axis.ravel() for axis in np.meshgrid(grid, grid))
-        codes = reliable_improvement(x, y, phq9, gad7)
-        for code in IMPROVEMENT:
-            here = np.asarray(codes == code)
-            panel.scatter(x[here], y[here], s=9, marker="s", color=COLOURS[code], alpha=0.55, linewidth=0,
-                          label=label(code))
-        for x, y in ((-11.5, 11), (11.5, -11)):
-            panel.annotate("mixed", (x, y), ha="center", fontsize=9)
-        panel.set(xlabel=f"fall on PHQ-9 (points), reliable from {phq9:g}", xlim=(-15.2, 15.2), ylim=(-15.2, 15.2))
+        codes = reliable_improvement(x.ravel(), y.ravel(), phq9, gad7).codes.reshape(x.shape)
+        panel.pcolormesh(edges, edges, codes, cmap=colours, vmin=0, vmax=2, alpha=0.6, rasterized=True)
+        for place in ((-9, 16), (16, -9)):
+            panel.annotate("mixed", place, ha="center", fontsize=9)
+        panel.set(xlabel=f"fall on PHQ-9 (points), reliable from {phq9:g}", aspect="equal", title=" ")
         panel.set_ylabel(f"fall on GAD-7 (points), reliable from {gad7:g}")
-        panel.set_title(" ")
     if changes is not None:
         known = changes.dropna()
         panels[0, 0].plot(known["phq9_change"], known["anxiety_change"], ".", color="black", markersize=2.5)
-    legend = panels[0, 0].legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, markerscale=3,
+    boxes = [Patch(color=COLOURS[code], alpha=0.6, label=word) for word, code in STATUS.items()]
+    legend = panels[0, 0].legend(handles=boxes, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False,
                                  fontsize=8.5)
     legend.set_in_layout(False)
     return add_caption(figure, "What the rule says of two changes", caption)
