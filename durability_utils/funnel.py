@@ -12,11 +12,12 @@ def limits(target: float, of, level: float) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper control limit (shares, 0 to 1) of services with `of` patients each, for a target share.
 
     Exact binomial limits, interpolated (Spiegelhalter 2005, Statistics in Medicine 24: 1185-1202, appendix A.1.1):
-    for the tail p = (1 - level) / 2 let r be the smallest count with P(R <= r) >= p, R binomial(of, target); the limit is
-    (r - a) / of with a = (P(R <= r) - p) / (P(R <= r) - P(R <= r - 1)), and not below 0.
-    So a service is below it just when P(R <= its count) < p. The upper limit is the same of those *without* the outcome,
-    so that a service is above it just when P(R >= its count) < p. (Spiegelhalter takes the formula at 1 - p instead,
-    which lies up to one patient lower: at a target of 0.86 it puts 3 of 3 beyond the limit, which happens 64 times in 100.)
+    for the tail p = (1 - level) / 2 let r be the smallest count with P(R <= r) >= p, R binomial(of, target); the limit
+    is (r - a) / of with a = (P(R <= r) - p) / (P(R <= r) - P(R <= r - 1)), and not below 0.
+    So a service is below it just when P(R <= its count) < p. The upper limit is the same of those *without* the
+    outcome, so that a service is above it just when P(R >= its count) < p. (Spiegelhalter takes the formula at 1 - p
+    instead, which lies up to one patient lower: at a target of 0.86 it puts 3 of 3 beyond the limit, which chance
+    alone brings about 64 times in 100.)
 
     `of` are whole numbers of 1 or more. Misuse: the limits take the target as known and patients as independent and
     alike; they are no intervals of a service's own rate, and of twenty services one is expected beyond those of 95 %.
@@ -47,11 +48,12 @@ def positions(rates: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     """Where each service lies in the funnel of each rate for which there is a target.
 
     `rates`: rows of `rates.rates_from_counts` of single services; `targets`: `rate, denominator, target` (0 to 1).
-    Those columns of `rates` without its interval, then `target, low_95, high_95, low_998, high_998` (control limits, as
-    in `limits`), `z` = (share - target) / sqrt(target (1 - target) / of), and `position`, one of POSITIONS.
-    Services without patients are left out; `z` is missing where the target is 0 or 1.
+    In the order of the targets `service, rate, denominator, n, of, share, target, low_95, high_95, low_998, high_998`
+    (control limits, as in `limits`), `z` (of `z_score`) and `position`, one of POSITIONS. Services without patients
+    are left out; `z` is missing where the target is 0 or 1.
     """
-    table = rates[rates["of"] > 0].merge(targets, on=["rate", "denominator"]).drop(columns=["low", "high"])
+    table = targets.merge(rates[rates["of"] > 0], on=["rate", "denominator"])[
+        ["service", "rate", "denominator", "n", "of", "share", "target"]]
     rows = [_position(n, of, target) for n, of, target in zip(table["n"], table["of"], table["target"], strict=True)]
     columns = [*(f"{end}_{level}" for level in LEVELS for end in ("low", "high")), "z", "position"]
     return table.join(pd.DataFrame(rows, columns=columns, index=table.index))
@@ -68,7 +70,7 @@ def _position(n: int, of: int, target: float) -> tuple:
 
 
 def z_score(n, of, target: float):
-    """(share - target) / sqrt(target (1 - target) / of): the naive z of Spiegelhalter 2005; NaN at a target of 0 or 1."""
+    """(share - target) / sqrt(target (1 - target) / of), Spiegelhalter's naive z; NaN at a target of 0 or 1."""
     return (n / of - target) / np.sqrt(target * (1 - target) / of) if 0 < target < 1 else n * np.nan
 
 

@@ -14,9 +14,11 @@ from durability_utils.study import STEPS, Study
 
 NOTEBOOKS = PROJECT / "notebooks"
 RULE_FILES = [PROJECT / name for name in ("parameters/measures.yaml", "parameters/codes.yaml", "data/dictionary.csv")]
+ENGLAND = PROJECT / "parameters/published/england.yaml"
 POOLED = "all"
 CLEANING = "01_cleaning"
 PUBLISHED = "06_published_figures"
+SERVICES = "11_services"
 DESK = "07_follow_up_desk"
 STEPS_OF = {
     CLEANING: ("all",),
@@ -25,6 +27,7 @@ STEPS_OF = {
     "04_reliable_recovery": STEPS,
     "05_representativeness": ("all",),
     PUBLISHED: ("all",),
+    SERVICES: STEPS,
     DESK: ("all",),
 }
 # Notebooks share a folder: by its name a table or figure is known as one's own.
@@ -35,6 +38,7 @@ OUTPUTS_OF = {
     "04_reliable_recovery": ("reliable_recovery*",),
     "05_representativeness": ("representativeness*", "sample_characteristics*"),
     PUBLISHED: ("published*",),
+    SERVICES: ("services*",),
     DESK: ("telephone.csv", "unseen.csv", "due.csv", "reminders.csv", "answers.csv"),
 }
 OWN_FOLDERS = {CLEANING: "cleaning", DESK: "restricted"}
@@ -206,6 +210,8 @@ def input_hashes(run: Run) -> dict[str, str]:
         files += [file for file in (service.file, service.columns, service.contacts) if file]
     if run.name == PUBLISHED:
         files.append(study.published)
+    if run.name == SERVICES:
+        files.append(ENGLAND)
     return hashes(files, [run.results, PROJECT, run.home, run.home.parent]) | own_code()
 
 

@@ -9,9 +9,9 @@ SEED, DRAWS, GRID, NARROWINGS = 2016, 20_000, 120, 4
 def beta_binomial_grid(n, of) -> pd.DataFrame:
     """The posterior of how rates vary among services, on a grid: `mean`, `size`, `weight` (adding up to 1).
 
-    n_i is binomial(of_i, p_i), p_i beta(a, b): `mean` = a / (a + b) is the mean rate of services (0 to 1), `size` = a + b
-    tells how alike they are: their standard deviation is sqrt(mean (1 - mean) / (size + 1)), and a service of `size`
-    patients is drawn half way to the mean. With p_i integrated out,
+    n_i is binomial(of_i, p_i), p_i beta(a, b): `mean` = a / (a + b) is the mean rate of services (0 to 1), `size` =
+    a + b tells how alike they are: their standard deviation is sqrt(mean (1 - mean) / (size + 1)), and a service of
+    `size` patients is drawn half way to the mean. With p_i integrated out,
     P(n_i) = C(of_i, n_i) B(a + n_i, b + of_i - n_i) / B(a, b).
     Prior: uniform on the mean and on size^(-1/2) from 0 to 1, that of Gelman et al., Bayesian Data Analysis (3rd
     edition, section 5.3), which has no bound: a size below 1 would have services at 0 or 100 per cent rather than
@@ -21,9 +21,9 @@ def beta_binomial_grid(n, of) -> pd.DataFrame:
     at all. All services would then be given one rate with hardly any interval, and their differences be called nothing,
     where there was only too little to see them. Here every spread counts by its probability.
 
-    `n`, `of`: whole numbers, one a service, `of` 1 or more. The grid narrows to where the posterior is. Misuse: with fewer
-    than about ten services the spread, and so how much is pooled, depends on the prior; services are taken as alike but
-    for chance, so that known differences in patients or completeness of scores do not enter.
+    `n`, `of`: whole numbers, one a service, `of` 1 or more. The grid narrows to where the posterior is. Misuse: with
+    fewer than about ten services the spread, and so how much is pooled, depends on the prior; and services are taken
+    as exchangeable, so that known differences in patients or in completeness of scores do not enter.
     """
     lows, highs = np.zeros(2), np.ones(2)
     for _ in range(NARROWINGS):
@@ -73,7 +73,7 @@ def ranks(draws: np.ndarray) -> pd.DataFrame:
 
 
 def pooled_rates(rates: pd.DataFrame) -> pd.DataFrame:
-    """Each service's rate drawn towards that of all, and its rank, for every rate with patients in two services or more.
+    """Each service's rate drawn towards that of all, and its rank, for each rate with patients in two services or more.
 
     `rates`: rows of `rates.rates_from_counts` of single services. Those columns without the interval of the raw
     share, then `pooled` (posterior mean, 0 to 1), `pooled_low`, `pooled_high` (95 % interval), and those of `ranks`.

@@ -1,6 +1,7 @@
 """Outcome rates of services at end of treatment by the NHS's denominators and by paired scores, and England's rates."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -19,9 +20,22 @@ DENOMINATORS = {
     "nhs": {"reliable_improvement": "finished", "no_reliable_change": "finished", "reliable_deterioration": "finished",
             "recovery": "eligible", "reliable_recovery": "eligible"},
     "paired": {"reliable_improvement": "paired", "no_reliable_change": "paired", "reliable_deterioration": "paired",
-               "recovery": "paired_at_caseness", "reliable_recovery": "paired_at_caseness",
-               "improvement_kept": "improved_and_followed_up", "recovery_kept": "recovered_and_followed_up"},
+               "recovery": "paired_at_caseness", "reliable_recovery": "paired_at_caseness"},
+    "followed_up": {"improvement_kept": "improved_and_followed_up", "recovery_kept": "recovered_and_followed_up"},
 }
+# The rates by which services are compared.
+COMPARED = [("reliable_improvement", "nhs"), ("reliable_improvement", "paired"), ("improvement_kept", "followed_up"),
+            ("reliable_recovery", "nhs"), ("reliable_recovery", "paired"), ("recovery_kept", "followed_up")]
+
+
+class England(NamedTuple):
+    """What is published of England by year (index `year`, as in `2017-18`): `counts` with columns as in `end_counts`,
+    `percent` as printed by rate; `source` and `licence`, to be shown wherever a number of it is."""
+
+    counts: pd.DataFrame
+    percent: pd.DataFrame
+    source: str
+    licence: str
 
 
 def end_counts(cohort: pd.DataFrame, measures: dict[str, Measure], rule: str) -> pd.DataFrame:
@@ -100,7 +114,9 @@ def rates_from_counts(counts: pd.DataFrame) -> pd.DataFrame:
     Who lacks scores at baseline or end stays in it, and counts as not improved and not recovered.
 
     Denominator `paired`: the same counts among those with all scores; who lacks one is in neither part.
-    `improvement_kept` and `recovery_kept`: among those improved (recovered) at end with all scores at follow-up.
+
+    Denominator `followed_up`, of `improvement_kept` and `recovery_kept`: those improved (recovered) at end with all
+    scores at follow-up.
 
     Misuse: to compare one service's `nhs` rate with another's `paired` rate; or two `nhs` rates where the services
     lack scores of different shares of their patients: then it is the completeness that is compared.
@@ -113,21 +129,28 @@ def rates_from_counts(counts: pd.DataFrame) -> pd.DataFrame:
     return with_proportions(table, "n", "of")[[*index, "rate", "denominator", "n", "of", "share", "low", "high"]]
 
 
+def targets(rates: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `rates_from_counts` as what services are held against: `rate, denominator, target` (a share, 0 to 1)."""
+    return rates.loc[rates["of"] > 0, ["rate", "denominator", "share"]].rename(columns={"share": "target"})
+
+
+def of_compared(rates: pd.DataFrame) -> pd.DataFrame:
+    """The rows of those rates by which services are compared, in the order of COMPARED."""
+    order = pd.DataFrame(COMPARED, columns=["rate", "denominator"])
+    return order.merge(rates, on=["rate", "denominator"])[list(rates)]
+
+
 # -- England ---------------------------------------------------------------------------------------
 
-def read_england(path: Path = ENGLAND) -> tuple[pd.DataFrame, dict[str, str]]:
-    """England's published counts by year (index `year`, as in 2017-18; columns as in `end_counts`), and its words:
-    `source` and `licence`, to be shown wherever a number of it is.
-
-    Raises InputError where the file is absent or has no such keys.
-    """
+def read_england(path: Path = ENGLAND) -> England:
+    """England's published counts and rates; InputError where the file is absent or has no such keys."""
     content = read_yaml(path)
     try:
-        counts = {year: entry["counts"] for year, entry in content["years"].items()}
-        words = {key: content[key] for key in ("source", "licence")}
+        tables = (pd.DataFrame.from_dict({year: entry[key] for year, entry in content["years"].items()},
+                                         orient="index").rename_axis("year") for key in ("counts", "percent"))
+        return England(*tables, content["source"], content["licence"])
     except (KeyError, TypeError, AttributeError):
-        raise InputError(f"{path.name}: expected source, licence, and counts by year under years") from None
-    return pd.DataFrame.from_dict(counts, orient="index").rename_axis("year"), words
+        raise InputError(f"{path.name}: expected source, licence, and by year under years counts and percent") from None
 
 
 def nearest_year(years: list[str], day: pd.Timestamp | None) -> str:
