@@ -31,7 +31,8 @@ def outcome_rates(rates: pd.DataFrame, england: pd.DataFrame, title: str, captio
             panel.hlines(rows, 100 * part["low"], 100 * part["high"], color=colour, linewidth=1.6)
             panel.plot(100 * part["share"], rows, marker, color=colour, markersize=5, label=DENOMINATORS[denominator])
         _rows(panel, services, label(rate).replace("reliable ", "reliable\n"), "per cent")
-        panel.set_xlim(-2, 102)
+        most = rates.loc[rates["rate"] == rate, "high"].max() if rate == "reliable_deterioration" else 1
+        panel.set_xlim(-2 * most, 102 * most) if most > 0 else panel.set_xlim(-2, 102)
     panels[0].set_ylabel("service")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=3, frameon=False, fontsize=9)
     return add_caption(figure, title, caption)
@@ -49,27 +50,32 @@ def funnels(places: pd.DataFrame, spread: pd.DataFrame, title: str, caption: str
         target, most = part["target"].iloc[0], part["of"].max()
         of = np.unique(np.linspace(1, max(1.12 * most, 5), 250).astype(int))
         for level, style in zip(LEVELS.values(), ((0, (4, 2)), "solid"), strict=True):
-            for limit, words in zip(limits(target, of, level), (f"{100 * level:g} % limits", None), strict=True):
-                panel.plot(of, 100 * limit, color="#70787e", linewidth=0.9, linestyle=style, label=words)
+            for limit in limits(target, of, level):
+                panel.plot(of, 100 * limit, color="#70787e", linewidth=0.9, linestyle=style)
         if spread.at[rate, "phi"] > spread.at[rate, "expected_up_to"]:
-            for limit, words in zip(wider_limits(target, of, spread.at[rate, "tau"], LEVELS["95"]),
-                                    ("95 % limits with the spread between services", None), strict=True):
-                panel.plot(of, 100 * limit, color=MIDDLE, linewidth=1.3, linestyle="dotted", label=words)
-        panel.axhline(100 * target, color="black", linewidth=0.9, label="target")
+            for limit in wider_limits(target, of, spread.at[rate, "tau"], LEVELS["95"]):
+                panel.plot(of, 100 * limit, color=MIDDLE, linewidth=1.3, linestyle="dotted")
+        panel.axhline(100 * target, color="black", linewidth=0.9)
         panel.plot(part["of"], 100 * part["share"], "o", color=DARK, markersize=5)
-        _name(panel, part)
-        panel.set(title=_words(rate), xlabel="patients", ylabel="per cent", ylim=(-4, 104), xlim=(0, of.max()))
-    handles = {words: line for panel in panels for line, words in zip(*panel.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles.keys(), loc="outside upper right", ncols=4, frameon=False, fontsize=8.5)
-    return add_caption(figure, title, caption)
+        _name(panel, part, of.max())
+        panel.set(xlabel="patients", ylabel="per cent", ylim=(-4, 104), xlim=(-0.05 * of.max(), of.max()))
+        panel.set_title(_words(rate), fontsize=10)
+    return add_caption(
+        figure, title, f"{caption} Curves: limits of 95 % (dashed) and 99.8 % (solid) around the target (level line); "
+        "dotted, where services differ by more than chance: limits of 95 % with the spread between services.")
 
 
-def _name(panel: Axes, part: pd.DataFrame) -> None:
-    """Put the ids beside the points: one label for services at one point, neighbours above and below in turn."""
-    named = part if len(part) <= MANY else part[part["position"] != "within"]
-    for place, ((of, share), here) in enumerate(named.groupby(["of", "share"])):
-        panel.annotate(", ".join(here["service"]), (of, 100 * share), textcoords="offset points", fontsize=9,
-                       xytext=(4, 4 if place % 2 == 0 else -11))
+def _name(panel: Axes, part: pd.DataFrame, width: float) -> None:
+    """Put the ids beside the points, one label for services close together: at right, unless a point stands there."""
+    named = (part if len(part) <= MANY else part[part["position"] != "within"]).sort_values("of")
+    close = [(named["of"] / (0.05 * width)).round(), (named["share"] / 0.03).round()]
+    for _, here in named.groupby(close):
+        of, share = here["of"].max(), here["share"].mean()
+        right = part["of"].between(of, of + 0.13 * width) & ((part["share"] - share).abs() < 0.07)
+        free = not (right & ~part.index.isin(here.index)).any()
+        shift, ha = ((6, 0), "left") if free else ((-6, 0), "right") if of > 0.15 * width else ((0, -10), "center")
+        panel.annotate(", ".join(here["service"]), (of, 100 * share), xytext=shift, ha=ha, va="center", fontsize=9,
+                       textcoords="offset points")
 
 
 def shrinkage(pooled: pd.DataFrame, title: str, caption: str) -> Figure:
