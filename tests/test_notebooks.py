@@ -23,7 +23,7 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def test_the_nine_notebooks_are_there_in_the_order_of_reading():
+def test_the_notebooks_are_there_in_the_order_of_reading():
     assert [path.stem for path in PATHS] == [
         "00_study_cohort", "01_cleaning", "02_response_rates", "03_reliable_improvement", "04_reliable_recovery",
         "05_representativeness", "06_published_figures", "07_follow_up_desk", "09_definitions",

@@ -11,7 +11,7 @@ SOLUTIONS = {
 TYPICAL_MISTAKES = {
     "case": ["no", "it depends"],
     "recovered_patient": ["yes", "it depends"],
-    "below_at_start": [1511 / 1631, 0.383, 0.573],
+    "below_at_start": [1511 / 1631, 0.254, 0.397],
     "recovery": [565 / 1631, 519 / 1511, 565 / 3027],
     "by_a_hair": [519 / 565, 46 / 1511],
     "higher_cut_off": ["lower", "the same"],
