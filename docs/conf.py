@@ -8,6 +8,8 @@ import json
 import tomllib
 from pathlib import Path
 
+from durability_utils.report import words_on_the_left
+
 metadata = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 project = "Do patients who got better stay better?"
 version = release = metadata["version"]
@@ -51,19 +53,22 @@ html_show_search_summary = False  # a page opened from a disk may not read the o
 html_theme_options = {"top_of_page_buttons": []}
 
 
-def study_notebook(app, name: str, source: list[str]) -> None:
-    """Put a study notebook's number before its question, and fold its code away.
+def notebook_page(app, name: str, source: list[str]) -> None:
+    """A notebook as a page: before its question the number that others call it by, and words of tables on the left.
 
-    Other notebooks call it by its number. In a lesson the code is what there is to learn.
+    The code of a study notebook is folded away; in a lesson it is what there is to learn.
     """
-    if Path(name).parent.as_posix() != "notebooks":
+    path = Path(name)
+    if path.parts[0] != "notebooks":
         return
     notebook = json.loads(source[0])
     first, *_ = notebook["cells"]
-    first["source"] = "".join(first["source"]).replace("# ", f"# {Path(name).name[:2]} · ", 1)
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "code":
+    first["source"] = "".join(first["source"]).replace("# ", f"# {path.name.partition('_')[0]} · ", 1)
+    for cell in (cell for cell in notebook["cells"] if cell["cell_type"] == "code"):
+        if "lessons" not in path.parts:
             cell["metadata"].setdefault("tags", []).append("hide-input")
+        for data in (output["data"] for output in cell["outputs"] if "text/html" in output.get("data", {})):
+            data["text/html"] = words_on_the_left("".join(data["text/html"]))
     source[0] = json.dumps(notebook)
 
 
@@ -73,5 +78,5 @@ def without_field_numbers(app, what: str, name: str, member, skip: bool, options
 
 
 def setup(app) -> None:
-    app.connect("source-read", study_notebook)
+    app.connect("source-read", notebook_page)
     app.connect("autodoc-skip-member", without_field_numbers)
