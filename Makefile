@@ -26,7 +26,8 @@ lab: .venv/installed  ## JupyterLab on the notebook that says where to begin
 	$(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/start_here.ipynb
 
 book: .venv/installed  ## everything to read, as pages that need no network: build/book/index.html
-	$(BIN)/sphinx-build -W --keep-going --quiet -c docs . build/book
+	rm -rf build/book
+	$(BIN)/sphinx-build -W --keep-going --quiet -E -d build/doctrees -c docs . build/book
 
 notebooks: .venv/installed  ## re-execute the committed notebooks, clean their metadata, renew the README's picture
 	$(BIN)/durability run $(STUDY) --notebook 01_cleaning
