@@ -9,7 +9,7 @@ import pytest
 from durability_utils.columns import PROJECT
 from durability_utils.measures import read_measures
 
-PATHS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
+PATHS = sorted((PROJECT / "notebooks").glob("[0-9]*.ipynb"))
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|Users|root|tmp|work|opt|var|mnt)/\w|[A-Z]:\\\\")
 LONGEST_CELL = 25
 
