@@ -47,14 +47,17 @@ def difference(a: Proportion, b: Proportion) -> tuple[float, float]:
 
 # -- tables with hidden counts ---------------------------------------------------------------------
 
-def recovery_tables(cohort: pd.DataFrame, study: Study) -> dict[TableName, pd.DataFrame]:
-    """The six-month tables of recovery of all patients and of both steps, and the same with shares and intervals."""
+def six_month_tables(cohort: pd.DataFrame, study: Study, service: str, outcome: str) -> dict[TableName, pd.DataFrame]:
+    """The six-month tables of an outcome of all patients and of both steps, and the same with shares and intervals.
+
+    `service` names whose cohort it is. Keys as `disclosure` has them: service, step, name of the table.
+    """
     answered, found = who_answered(cohort), {}
     for step in ("all", *STEP_GROUPS):
-        table = six_month_table(in_step(answered, step), "recovery", study.measures, study.anxiety_measure,
+        table = six_month_table(in_step(answered, step), outcome, study.measures, study.anxiety_measure,
                                 study.carry_back)
-        found["all", step, "reliable_recovery_6m"] = table
-        found["all", step, "reliable_recovery_rates"] = by_status_at_end(table)
+        found[service, step, f"reliable_{outcome}_6m"] = table
+        found[service, step, f"reliable_{outcome}_rates"] = by_status_at_end(table)
     return found
 
 
@@ -80,8 +83,8 @@ def starred(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def squares(tables: dict[TableName, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """The tables of counts of recovery as the paper prints them, with totals, by step."""
-    return {step: as_square(table) for (_, step, name), table in tables.items() if name == "reliable_recovery_6m"}
+    """The tables of counts as the paper prints them, with totals, by step."""
+    return {step: as_square(table) for (_, step, name), table in tables.items() if name.endswith("_6m")}
 
 
 def fitting(percent: int, of: int) -> list[int]:

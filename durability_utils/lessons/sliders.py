@@ -1,0 +1,31 @@
+"""A picture with sliders."""
+
+from collections.abc import Callable
+from io import BytesIO
+
+from ipywidgets import Image, VBox
+from ipywidgets.widgets.widget_description import DescriptionWidget
+from matplotlib.figure import Figure
+
+
+def with_sliders(draw: Callable[..., Figure], **sliders: DescriptionWidget) -> VBox:
+    """The sliders above the picture that `draw` makes of their values, drawn anew when one is let go.
+
+    sliders: by the name of the argument of `draw`. The picture is an image widget; `ipywidgets.interact` would catch the
+    output of `draw`, which now and then stops a notebook for ever where it is run without JupyterLab (nbconvert,
+    papermill).
+    """
+    picture = Image(format="png")
+
+    def redraw(_change=None) -> None:
+        png = BytesIO()
+        figure = draw(**{name: slider.value for name, slider in sliders.items()})
+        figure.savefig(png, format="png", dpi=150)
+        picture.value, picture.width = png.getvalue(), round(96 * figure.get_figwidth())
+
+    for name, slider in sliders.items():
+        slider.description, slider.continuous_update = slider.description or name.replace("_", " "), False
+        slider.style.description_width = "initial"
+        slider.observe(redraw, "value")
+    redraw()
+    return VBox([*sliders.values(), picture])
