@@ -31,7 +31,7 @@ def simulated_people(reliability: float, mean: float, sd: float, top: float, gai
     after = before - gain * treated
     scores = {time: severity + random.normal(0, sd * np.sqrt(1 - reliability), PEOPLE)
               for time, severity in zip(TIMES, (before, before, after, after), strict=True)}
-    return pd.DataFrame(scores).round().clip(0, top).assign(treated=treated)
+    return pd.DataFrame(scores).round().clip(0, top).astype(int).assign(treated=treated)
 
 
 def expected_gain(reliability: float, selected_mean: float, mean: float) -> float:
@@ -60,7 +60,7 @@ def designs(selected: pd.DataFrame) -> pd.Series:
 
 def regression_figure(settings: Sequence[tuple[float, int]], mean: float, sd: float, top: float) -> Figure:
     """Score at referral against score at start, untreated, a panel for each (reliability, smallest score selected)."""
-    figure, panels = new_figure(4.4 * len(settings) + 0.6, 5.0, columns=len(settings), squeeze=False, sharey=True)
+    figure, panels = new_figure(max(6.5, 3.5 * len(settings)), 5.0, columns=len(settings), squeeze=False, sharey=True)
     for panel, (reliability, cut_off) in zip(panels[0], settings, strict=True):
         _draw(panel, simulated_people(reliability, mean, sd, top, 0), reliability, cut_off, mean, top)
     panels[0, 0].set_ylabel("score at start (points)")
@@ -86,7 +86,7 @@ def _draw(axes, people: pd.DataFrame, reliability: float, cut_off: int, mean: fl
     if len(selected):
         first, second = selected["referral"].mean(), selected["start"].mean()
         words = f"{len(selected)} selected, mean {first:.1f},\nthen {second:.1f}: {first - second:.1f} points better"
-    axes.set(xlim=(-0.5, top + 0.5), ylim=(-0.5, top + 0.5), aspect="equal", xlabel="score at referral (points)",
+    axes.set(xlim=(-0.5, top + 0.5), ylim=(-0.5, top + 0.5), xlabel="score at referral (points)",
              title=f"reliability {reliability:g}, selected from {cut_off:g} points\n{words}")
     axes.title.set_fontsize(9.5)
 
@@ -103,19 +103,15 @@ def _excess(people, selected) -> float:
     return selected["referral"].mean() - people["referral"].mean()
 
 
-def _share(codes: pd.Series, code: str) -> float:
-    return (codes == code).mean()
+def _called(group, phq9, code="reliable_improvement") -> float:
+    return (status(group["referral"], group["start"], phq9) == code).mean()
 
 
-def _called(selected, phq9, code="reliable_improvement") -> float:
-    return _share(status(selected["referral"], selected["start"], phq9), code)
-
-
-def _both_ways(selected, phq9) -> float:
+def _both_ways(_people, selected, phq9) -> float:
     return _called(selected, phq9) + _called(selected, phq9, "reliable_deterioration")
 
 
-def _more_than_the_criterion(selected, phq9) -> float:
+def _more_than_the_criterion(_people, selected, phq9) -> float:
     return (selected["referral"] - selected["start"] > phq9.reliable_change).mean()
 
 
@@ -128,18 +124,22 @@ def _nearest(selected: pd.DataFrame, gain: float) -> str:
     return (designs(selected) - gain).abs().drop("few patients").idxmin()
 
 
-def _lost(people, phq9, code_at_end="reliable_improvement", kept=False) -> float:
-    """Of the treated with this status at end, the share with (or without) reliable improvement at follow-up."""
+def _improved(people, phq9) -> tuple[pd.Series, pd.Series]:
+    """Of the treated, who is reliably improved at end, and who at follow-up."""
     treated = people[people["treated"]]
-    at_end, later = (status(treated["referral"], treated[time], phq9) for time in ("end", "follow_up"))
-    improved = (later == "reliable_improvement")[at_end == code_at_end].mean()
-    return improved if kept else 1 - improved
+    at_end, later = (status(treated["referral"], treated[time], phq9) == "reliable_improvement"
+                     for time in ("end", "follow_up"))
+    return at_end, later
+
+
+def _lost(people, phq9) -> float:
+    at_end, later = _improved(people, phq9)
+    return (~later[at_end]).mean()
 
 
 def _lost_of_all_treated(people, phq9) -> float:
-    treated = people[people["treated"]]
-    at_end, later = (status(treated["referral"], treated[time], phq9) for time in ("end", "follow_up"))
-    return ((at_end == "reliable_improvement") & (later != "reliable_improvement")).mean()
+    at_end, later = _improved(people, phq9)
+    return (at_end & ~later).mean()
 
 
 EXERCISES = {
@@ -176,13 +176,15 @@ EXERCISES = {
         within=0.05,
     ),
     "called_better": Exercise(
-        right=_called,
+        right=lambda people, selected, phq9: _called(selected, phq9),
         why="Reliable change limits how often error alone looks like a change, in people picked without a look at "
             "their score. It gives no such promise for people picked because of it.",
         mistakes=[
+            (lambda people, selected, phq9: _called(people, phq9),
+             "That is the share among everybody. The question is about those who were selected."),
             (_more_than_the_criterion, "A change of exactly the reliable change counts too: at least, not more than."),
             (_both_ways, "That counts those who got worse as well. How many would be called improved?"),
-            (lambda selected, phq9: _called(selected, phq9, "reliable_deterioration"),
+            (lambda people, selected, phq9: _called(selected, phq9, "reliable_deterioration"),
              "Those got worse. Change is the first score minus the second, so an improvement is positive."),
             (lambda *_: 0.025, "That would be one side of a 95 % interval for people picked without a look at their "
                                "score. These were selected on it: count them."),
@@ -219,7 +221,7 @@ EXERCISES = {
         why="Nobody's true severity changed after the end of treatment. Who is improved at end is selected too, on a "
             "good day: a part of what looks like relapse is regression to the mean.",
         mistakes=[
-            (lambda people, phq9: _lost(people, phq9, kept=True), "Those are the ones who kept it: the rest lost it."),
+            (lambda people, phq9: 1 - _lost(people, phq9), "Those are the ones who kept it: the rest lost it."),
             (_lost_of_all_treated, "The denominator is those who were improved at end, not all treated people."),
             (lambda *_: 0, "Nobody truly changed, that is so. But scores did: a score at follow-up has a new error."),
         ],

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 def with_sliders(draw: Callable[..., Figure], **sliders: DescriptionWidget) -> VBox:
     """The sliders above the picture that `draw` makes of their values, drawn anew when one is let go.
 
-    sliders: by the name of the argument of `draw`. The picture is an image widget; `ipywidgets.interact` would catch the
-    output of `draw`, which now and then stops a notebook for ever where it is run without JupyterLab (nbconvert,
+    sliders: by the name of the argument of `draw`. The picture is an image widget: `ipywidgets.interact` would catch
+    the output of `draw`, which now and then stops a notebook for ever where it is run without JupyterLab (nbconvert,
     papermill).
     """
     picture = Image(format="png")
