@@ -8,16 +8,17 @@ from matplotlib.figure import Figure
 from scipy.stats import binom
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from durability_utils.disclosure import BASE, LARGEST_HIDDEN, SYMBOLS, TableName, bounds
+from durability_utils.disclosure import BASE, LARGEST_HIDDEN, SYMBOLS, Controlled, TableName, bounds
 from durability_utils.figures import DARK, LIGHT, MIDDLE, add_caption, new_figure
 from durability_utils.lessons.checking import Exercise
-from durability_utils.outcomes import RECOVERY, STEP_GROUPS, in_step
+from durability_utils.outcomes import IMPROVEMENT, RECOVERY, STEP_GROUPS, in_step
 from durability_utils.proportions import Proportion, proportion, rounded_percent
 from durability_utils.response import who_answered
 from durability_utils.study import Study
 from durability_utils.transitions import as_square, by_status_at_end, six_month_table
 
 NOT_RECOVERED, RECOVERED = RECOVERY
+OUTCOMES = {"improvement": IMPROVEMENT[-1], "recovery": RECOVERED}
 
 
 # -- intervals -------------------------------------------------------------------------------------
@@ -61,20 +62,20 @@ def six_month_tables(cohort: pd.DataFrame, study: Study, service: str, outcome: 
     return found
 
 
-def recovered_by_service(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Of those of each service who had recovered at end: `service, recovered, kept, lost` at the 6-month follow-up."""
-    rows = []
+def kept_by_service(cohort: pd.DataFrame, study: Study, outcome: str) -> pd.DataFrame:
+    """Of the patients of each service with this outcome at end: `service, at_end, kept, lost` at 6 months."""
+    code, rows = OUTCOMES[outcome], []
     for service, patients in who_answered(cohort).groupby("service", sort=False, observed=True):
-        square = as_square(six_month_table(patients, "recovery", study.measures, study.anxiety_measure,
-                                           study.carry_back))
-        rows.append((service, *square.loc[RECOVERED, ["total", RECOVERED, NOT_RECOVERED]]))
-    return pd.DataFrame(rows, columns=["service", "recovered", "kept", "lost"])
+        table = six_month_table(patients, outcome, study.measures, study.anxiety_measure, study.carry_back)
+        at_end, kept = as_square(table).loc[code, ["total", code]]
+        rows.append((service, at_end, kept, at_end - kept))
+    return pd.DataFrame(rows, columns=["service", "at_end", "kept", "lost"])
 
 
 def with_a_star(by_service: pd.DataFrame) -> pd.Series:
     """The row of a service whose number `lost` would be hidden and is not zero; the largest where there are several."""
     hidden = by_service["lost"].between(1, LARGEST_HIDDEN["nhs"])
-    return by_service.assign(hidden=hidden).sort_values(["hidden", "recovered"]).iloc[-1]
+    return by_service.assign(hidden=hidden).sort_values(["hidden", "at_end"]).iloc[-1]
 
 
 def starred(counts: pd.DataFrame) -> pd.DataFrame:
@@ -85,6 +86,15 @@ def starred(counts: pd.DataFrame) -> pd.DataFrame:
 def squares(tables: dict[TableName, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """The tables of counts as the paper prints them, with totals, by step."""
     return {step: as_square(table) for (_, step, name), table in tables.items() if name.endswith("_6m")}
+
+
+def shown_rates(controlled: Controlled, end: str) -> pd.DataFrame:
+    """The rates as shown of those with this status at end: `step, end, follow_up, n, of, percent`, no row if hidden."""
+    columns = ["step", "end", "follow_up", "n", "of", "percent"]
+    shown = [table.assign(step=step)[columns] for (_, step, name), table in controlled.tables.items()
+             if name.endswith("_rates")]
+    rates = pd.concat([pd.DataFrame(columns=columns), *shown])
+    return rates[rates["end"] == end].set_index("step")
 
 
 def fitting(percent: int, of: int) -> list[int]:
