@@ -24,6 +24,7 @@ from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvision
 # switches automatic figures off.
 PRELOADED = ("durability_utils.kernels", "durability_utils.cleaning", "durability_utils.figures",
              "durability_utils.published", "pingouin", "scikit_posthocs", "statsmodels.stats.proportion",
+             "durability_utils.definition_figures", "statsmodels.stats.contingency_tables",
              "ipykernel.ipkernel", "ipykernel.kernelapp", "pandas.io.formats.csvs", "pandas.io.formats.html",
              "pandera.backends.pandas.builtin_checks", "pandera.backends.pandas.register", "pyarrow.dataset",
              "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PngImagePlugin", "PIL.PpmImagePlugin")

@@ -11,7 +11,10 @@ PATH = Path(__file__).parents[1] / "parameters" / "measures.yaml"
 
 @dataclass(frozen=True)
 class Measure:
-    """One questionnaire. Scores in points of the total, or of the item mean where `scale` says so."""
+    """One questionnaire. Scores in points of the total, or of the item mean where `scale` says so.
+
+    `reliability` (0 to 1), mean and SD of the general population: where the file has them, for notebook 09.
+    """
 
     name: str
     disorder: str
@@ -26,6 +29,9 @@ class Measure:
     confirmed: bool
     source: str
     risk_item: int | None = None
+    reliability: float | None = None
+    population_mean: float | None = None
+    population_sd: float | None = None
 
 
 def read_measures(version: str) -> dict[str, Measure]:

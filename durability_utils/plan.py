@@ -13,7 +13,8 @@ from durability_utils.provenance import PROJECT, hashes, own_code, versions
 from durability_utils.study import STEPS, Study
 
 NOTEBOOKS = PROJECT / "notebooks"
-RULE_FILES = [PROJECT / name for name in ("parameters/measures.yaml", "parameters/codes.yaml", "data/dictionary.csv")]
+RULE_FILES = [PROJECT / name for name in ("parameters/measures.yaml", "parameters/codes.yaml",
+                                          "parameters/published/england.yaml", "data/dictionary.csv")]
 POOLED = "all"
 CLEANING = "01_cleaning"
 PUBLISHED = "06_published_figures"
@@ -26,6 +27,8 @@ STEPS_OF = {
     "05_representativeness": ("all",),
     PUBLISHED: ("all",),
     DESK: ("all",),
+    "09_definitions": STEPS,
+    "11_services": STEPS,
 }
 # Notebooks share a folder: by its name a table or figure is known as one's own.
 OUTPUTS_OF = {
@@ -36,6 +39,8 @@ OUTPUTS_OF = {
     "05_representativeness": ("representativeness*", "sample_characteristics*"),
     PUBLISHED: ("published*",),
     DESK: ("telephone.csv", "unseen.csv", "due.csv", "reminders.csv", "answers.csv"),
+    "09_definitions": ("definitions*",),
+    "11_services": ("services*",),
 }
 OWN_FOLDERS = {CLEANING: "cleaning", DESK: "restricted"}
 

@@ -247,10 +247,10 @@ class Attack:
             return np.round(found.x)
 
         names = {self.at[name]: name for name in self.hidden}
-        left, random = np.array(sorted(names)), np.random.default_rng(7)
+        left, random = np.array(sorted(names), int), np.random.default_rng(7)
         first, moved = solution(np.zeros(len(self.low))), True
-        highest = np.where(np.isinf(self.high), first + 9, self.high)
-        self.high = np.minimum(self.high, highest + 50)  # an unbounded aim has no solution
+        self.high = np.array(self.high, float)
+        self.high[left] = np.minimum(self.high[left], first[left] + 50)  # an unbounded aim has no solution
         while len(left) and moved:
             aim = np.zeros(len(self.low))
             up = np.where(first[left] <= np.array(self.low)[left], -1, random.choice([-1, 1], len(left)))

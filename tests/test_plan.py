@@ -34,10 +34,10 @@ def test_everything(study, tmp_path):
     assert labels(runs) == (
         {("01", service, "all") for service in ("A", "B")}
         | {(name, service, "all") for name in ("02", "05") for service in everyone}
-        | {(name, service, step) for name in ("03", "04") for service in everyone for step in STEPS}
+        | {(name, service, step) for name in ("03", "04", "09") for service in everyone for step in STEPS}
         | {("06", "all", "all")}
     )
-    assert len(runs) == 27
+    assert len(runs) == 36
     folders = {run_key(run): run.folder.relative_to(tmp_path / "results").as_posix() for run in runs}
     assert folders["01", "A", "all"] == "durability_2016/A/cleaning"
     assert folders["03", "all", "step2"] == "durability_2016/all/step2"
@@ -70,7 +70,8 @@ def test_parameters_are_those_declared_and_hold_no_machine_path(study, tmp_path)
      {("01", "A", "all"), ("01", "B", "all"), ("02", "all", "all")}),
     ({"names": ["01"]}, {("01", "A", "all"), ("01", "B", "all")}),
     ({"services": ["B"], "names": ["01_cleaning"], "steps": ["step2"]}, {("01", "B", "all")}),
-    ({"services": ["B"], "steps": ["step3"]}, {("01", "B", "all"), ("03", "B", "step3"), ("04", "B", "step3")}),
+    ({"services": ["B"], "steps": ["step3"]},
+     {("01", "B", "all"), *((name, "B", "step3") for name in ("03", "04", "09"))}),
     ({"names": ["06"]}, {("01", "A", "all"), ("01", "B", "all"), ("06", "all", "all")}),
     ({"names": ["07"], "services": ["B"]}, {("01", "B", "all"), ("07", "B", "all")}),
 ])

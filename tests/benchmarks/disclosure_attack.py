@@ -1,5 +1,5 @@
 """The attack of `tests/attack.py` on 100 random cohorts under disclosure control: how many counts are found out, and
-what control and attack cost. The tests do the same on the first eight of them.
+what control and attack cost. The tests do the same without counting.
 """
 
 import sys

@@ -1,0 +1,158 @@
+"""Lesson L4, denominators: the same patients counted, and divided by others."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from durability_utils.figures import DARK, LIGHT, MIDDLE, add_caption, new_figure
+from durability_utils.lessons.checking import Exercise
+from durability_utils.measures import Measure
+from durability_utils.outcomes import carry_back, classify, completed
+from durability_utils.proportions import proportion
+
+FINISHED = 400  # patients in the picture
+IMPROVED, RECOVERED = "reliable_improvement", "reliable_recovery"
+
+
+def counted_at_six_months(cohort: pd.DataFrame, measures: dict[str, Measure], rule: str) -> pd.DataFrame:
+    """For each patient of the cohort, before carry back and with it: whether he or she counts at end and 6 months.
+
+    Columns `answered` and `carried` (bool).
+    """
+    at_end = classify(cohort, "end", measures, rule)["improvement"].notna()
+    return pd.DataFrame({
+        name: at_end & classify(patients, "6m", measures, rule)["improvement"].notna()
+        for name, patients in (("answered", cohort), ("carried", carry_back(cohort)))})
+
+
+# -- the picture -----------------------------------------------------------------------------------
+
+def missing_scores_figure(settings: Sequence[tuple[float, float]]) -> Figure:
+    """One rate with both denominators, a panel for each (share recovered, share without a score at end)."""
+    figure, panels = new_figure(3.1 * len(settings) + 0.8, 4.0, columns=len(settings), squeeze=False, sharey=True)
+    for panel, (recovered, missing) in zip(panels[0], settings, strict=True):
+        known = round(FINISHED * (1 - missing))
+        n = round(known * recovered)
+        panel.bar([0, 1], [known, FINISHED], color=LIGHT, width=0.6)
+        panel.bar([0, 1], [n, n], color=DARK, width=0.6)
+        panel.bar([1], [FINISHED - known], bottom=known, color="none", edgecolor=MIDDLE, hatch="//", width=0.6)
+        for place, of in enumerate((known, FINISHED)):
+            rate = proportion(n, of).text().replace(" (", "\n(")
+            panel.annotate(rate, (place, of), ha="center", va="bottom", fontsize=8.5)
+        panel.set(xticks=[0, 1], xticklabels=["paired", "NHS"], ylim=(0, 1.2 * FINISHED), xlim=(-0.6, 1.6),
+                  title=f"{100 * missing:.0f} % without a score at end")
+        panel.title.set_fontsize(9.5)
+    panels[0, 0].set_ylabel("patients")
+    return add_caption(
+        figure, "The same recoveries, two denominators",
+        f"Made-up service of n = {FINISHED} patients at caseness who finished treatment. Dark: recovered; light: not "
+        "recovered; hatched: no score at end (missing). Above each bar n/N, per cent and 95 % interval.")
+
+
+# -- the exercises ---------------------------------------------------------------------------------
+
+def _n(table: pd.DataFrame, end: bool | None = None, later: bool | None = None) -> int:
+    """Patients of a six-month table of recovery, recovered (or not) at end and at follow-up; None: either."""
+    rows = np.ones(len(table), bool)
+    for column, wanted in (("end", end), ("follow_up", later)):
+        if wanted is not None:
+            rows &= (table[column] == RECOVERED) == wanted
+    return table.loc[rows, "n"].sum()
+
+
+def _rate(rates: pd.DataFrame, rate: str, denominator: str, column: str = "share") -> float:
+    return rates.set_index(["rate", "denominator"]).loc[(rate, denominator), column]
+
+
+def _direction(rates: pd.DataFrame) -> str:
+    nhs, paired = (_rate(rates, RECOVERED, denominator) for denominator in ("nhs", "paired"))
+    return "lower" if nhs < paired else "higher" if nhs > paired else "the same"
+
+
+def _only_late(cohort: pd.DataFrame) -> int:
+    return (completed(cohort, "12m") & ~completed(cohort, "6m")).sum()
+
+
+EXERCISES = {
+    "not_recovered": Exercise(
+        right=lambda table: _n(table, end=False) / _n(table),
+        why="The paper prints the right per cent beside the wrong fraction. Who checks the denominator finds it out.",
+        mistakes=[
+            (lambda table: _n(table, end=False) / _n(table, end=True),
+             "Below the line stand those who *did* recover. A share of all has all of them below the line."),
+            (lambda table: _n(table, end=True) / _n(table), "Those are the recovered ones. How many were not?"),
+            (lambda table: _n(table, end=False, later=False) / _n(table),
+             "That leaves out those who recovered after the end of treatment: at end they had not."),
+            (lambda table: _n(table, later=False) / _n(table), "That is at follow-up. The question is about the end."),
+        ],
+        hint="Above the line: everybody with no reliable recovery at end. Below it: everybody in the table.",
+    ),
+    "kept": Exercise(
+        right=lambda table: _n(table, True, True) / _n(table, end=True),
+        why="Durability is a question about those who had something to lose, so they are the denominator.",
+        mistakes=[
+            (lambda table: _n(table, later=True) / _n(table),
+             "That is recovery at follow-up, of everybody. It has people in it who recovered later, and it can stay "
+             "the same while half of the patients lose what they had."),
+            (lambda table: _n(table, True, True) / _n(table), "Below the line is everybody; it should be those who "
+                                                              "had recovered at end."),
+            (lambda table: _n(table, True, True) / _n(table, later=True),
+             "That looks back: of those well at follow-up, how many were well at end?"),
+            (lambda table: _n(table, True, False) / _n(table, end=True), "Those lost it. How many kept it?"),
+        ],
+        hint="Below the line: recovered at end. Above it: those of them who are recovered at follow-up, too.",
+    ),
+    "nhs": Exercise(
+        right=lambda rates: _rate(rates, RECOVERED, "nhs"),
+        why="The national definition keeps a patient without a score in the denominator: a service cannot better its "
+            "rate by losing questionnaires.",
+        mistakes=[
+            (lambda rates: _rate(rates, RECOVERED, "paired"),
+             "That is of those with both scores. Who finished treatment without a score at end stays in."),
+            (lambda rates: _rate(rates, RECOVERED, "nhs", "n") / _rate(rates, IMPROVED, "nhs", "of"),
+             "That is of everybody who finished. Who was below caseness at the start cannot recover: take them away."),
+            (lambda rates: _rate(rates, RECOVERED, "nhs", "n") / _rate(rates, IMPROVED, "paired", "of"),
+             "That is of everybody with both scores, those below caseness at the start included."),
+        ],
+        hint="Below the line: finished, less those known to be below caseness at the start.",
+        within=0.002,
+    ),
+    "direction": Exercise(
+        right=_direction,
+        why="Counting silence as failure can only pull a rate down. It is not the truth either: it is a lower bound.",
+        mistakes=[
+            (lambda _: "higher", "Above the line nothing changes; below it there are more patients."),
+            (lambda _: "the same", "That would be so only if no score were missing."),
+        ],
+        hint="Compare the two fractions.",
+        choices=("lower", "higher", "the same"),
+    ),
+    "known_to_keep": Exercise(
+        right=lambda rates: _rate(rates, "improvement_kept", "nhs"),
+        why="Between this share and that of those who answered lies what non-response leaves open; lesson 6 and "
+            "notebook 08 go on from here.",
+        mistakes=[
+            (lambda rates: _rate(rates, "improvement_kept", "paired"),
+             "That is of those who answered. The question has everybody below the line who had improved at end."),
+            (lambda rates: _rate(rates, "improvement_kept", "nhs", "n") / _rate(rates, IMPROVED, "paired", "of"),
+             "Below the line stand all with scores at end; take those who had reliably improved."),
+            (lambda rates: _rate(rates, "improvement_kept", "paired", "of") / _rate(rates, IMPROVED, "nhs", "n"),
+             "That is the share who answered. How many of the improved are *known* to be improved still?"),
+        ],
+        hint="Above the line: improved at end and at follow-up. Below it: improved at end, answered or not.",
+    ),
+    "carried": Exercise(
+        right=lambda cohort, counted: (counted["carried"] & ~counted["answered"]).sum(),
+        why="One rule of the study file decides over these patients. Notebook 03 says how many they are, and 08 shows "
+            "the result without them.",
+        mistakes=[
+            (lambda cohort, counted: _only_late(cohort), "Not all who answered late count: some lack a score."),
+            (lambda cohort, counted: counted["carried"].sum(), "That is everybody in the table, with carry back."),
+            (lambda cohort, counted: counted["answered"].sum(), "That is everybody in the table without carry back."),
+        ],
+        hint="Who counts with carry back, and does not count without it?",
+        within=0,
+    ),
+}
