@@ -1,0 +1,223 @@
+"""Lesson L6, who answers: the way from everyone discharged to a table, drop-out that is not by chance, and bounds."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from durability_utils.figures import DARK, LIGHT, MIDDLE, add_caption, new_figure
+from durability_utils.lessons.checking import Exercise
+from durability_utils.outcomes import carry_back, classify
+from durability_utils.proportions import Proportion, proportion
+from durability_utils.response import response_flags, who_answered
+from durability_utils.study import Study
+from durability_utils.transitions import inclusion
+
+IMPROVED = "reliable_improvement"
+STUDIES = 100  # repeated to see how many of their intervals hold the truth
+
+
+# -- the study -------------------------------------------------------------------------------------
+
+def funnel(cohort: pd.DataFrame, study: Study) -> pd.Series:
+    """How many patients each stage has: discharged, consented, answered, improvement (table), recovery (table)."""
+    answered = who_answered(cohort)
+    carried = carry_back(answered) if study.carry_back else answered
+    statuses = [classify(carried, time, study.measures, study.anxiety_measure) for time in ("end", "6m")]
+    n = inclusion(carried, *statuses).value_counts()
+    return pd.Series({
+        "discharged": len(cohort),
+        "consented": response_flags(cohort)["consented"].sum(),
+        "answered": len(answered),
+        "improvement": n["counted"] + n["below_caseness"],
+        "recovery": n["counted"],
+    }, name="patients")
+
+
+def kept_gains(cohort: pd.DataFrame, study: Study) -> pd.Series:
+    """Of everyone who had reliably improved at end: `improved_at_end`, `known` later (at 6 months), `kept` then."""
+    carried = carry_back(cohort) if study.carry_back else cohort
+    end, later = (classify(carried, time, study.measures, study.anxiety_measure)["improvement"]
+                  for time in ("end", "6m"))
+    improved = end == IMPROVED
+    return pd.Series({"improved_at_end": improved.sum(), "known": (improved & later.notna()).sum(),
+                      "kept": (improved & (later == IMPROVED)).sum()}, name="patients")
+
+
+# -- what drop-out does ----------------------------------------------------------------------------
+
+def who_would_answer(kept: float, answers: float, less: float, n: int, seed: int = 6) -> pd.DataFrame:
+    """n simulated people who had improved at end, one a row: whether they `kept` their gains, whether they `answered`.
+
+    kept: the share who kept their gains. answers: the share of them who answer; of those who lost their gains, the
+    share `less` fewer do.
+    """
+    random = np.random.default_rng(seed)
+    has_kept = random.random(n) < kept
+    answered = random.random(n) < answers * np.where(has_kept, 1, 1 - less)
+    return pd.DataFrame({"kept": has_kept, "answered": answered})
+
+
+def seen_share(kept: float, answers: float, less: float) -> float:
+    """The share that is expected to have kept their gains among those who answer (Bayes' rule)."""
+    answered_kept, answered_lost = kept * answers, (1 - kept) * answers * (1 - less)
+    return answered_kept / (answered_kept + answered_lost)
+
+
+def complete_cases(people: pd.DataFrame) -> Proportion:
+    """Those who kept their gains, of those who answered, with Wilson's 95 % interval."""
+    return proportion((people["kept"] & people["answered"]).sum(), people["answered"].sum())
+
+
+def worst_and_best(kept: int, known: int, everybody: int) -> tuple[float, float]:
+    """The smallest and largest share of everybody that may have kept their gains, whatever became of the unknown.
+
+    Worst: nobody of whom nothing is known kept them; best: all of them did (Manski 1989).
+    """
+    return kept / everybody, (kept + everybody - known) / everybody
+
+
+def intervals_with_truth(kept: float, answers: float, less: float, n: int) -> int:
+    """Of 100 such simulated studies, how many have a 95 % interval of the complete cases that holds the true `kept`."""
+    intervals = [complete_cases(who_would_answer(kept, answers, less, n, seed)) for seed in range(STUDIES)]
+    return sum(found.low <= kept <= found.high for found in intervals)
+
+
+# -- pictures --------------------------------------------------------------------------------------
+
+def drop_out_figure(settings: Sequence[tuple[float, int]], kept: float, answers: float) -> Figure:
+    """What those who answered say and what is certain, beside the truth: a row for each (less, n)."""
+    figure, axes = new_figure(9, 1.9 + 0.75 * len(settings))
+    labels = []
+    for row, (less, n) in enumerate(settings):
+        people = who_would_answer(kept, answers, less, n)
+        seen, answered = complete_cases(people), people["answered"].sum()
+        low, high = worst_and_best(seen.n, answered, n)
+        axes.barh(row, 100 * (high - low), left=100 * low, height=0.42, color=LIGHT,
+                  label="_" if row else "from worst to best case")
+        axes.hlines(row, 100 * seen.low, 100 * seen.high, color=DARK, linewidth=2.5,
+                    label="_" if row else "95 % interval of those who answered")
+        axes.plot(100 * seen.share, row, "o", color=DARK, label="_" if row else "share of those who answered")
+        axes.plot(100 * people["kept"].mean(), row, "D", color=MIDDLE, markeredgecolor="black",
+                  label="_" if row else "truth: share of everybody")
+        labels.append(f"{100 * less:.0f} % less often\nn = {n}, missing {n - answered}")
+    axes.set(yticks=range(len(settings)), yticklabels=labels, ylim=(len(settings) - 0.5, -0.5), xlim=(0, 100),
+             xlabel="per cent who kept their gains")
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.2, 1), ncols=2, frameon=False, fontsize=8.5)
+    return add_caption(
+        figure, "Those who lost their gains answer less often",
+        f"Simulated people who had improved at end. Of those who kept their gains {100 * answers:.0f} % answer, of "
+        f"those who lost them as many fewer as the row says. n: everybody who had improved; missing: did not answer.")
+
+
+def bounds_figure(counts: pd.Series, title: str, source: str) -> Figure:
+    """The share of everybody who kept their gains, by what is assumed of those of whom nothing is known."""
+    everybody, known, kept = counts["improved_at_end"], counts["known"], counts["kept"]
+    low, high = worst_and_best(kept, known, everybody)
+    seen = proportion(kept, known)
+    figure, axes = new_figure(8, 4.6)
+    axes.plot([0, 100], [100 * low, 100 * high], color=DARK, linewidth=2, label="everybody who had improved at end")
+    axes.axhspan(100 * seen.low, 100 * seen.high, color=LIGHT, alpha=0.6, linewidth=0,
+                 label="95 % interval of those who answered")
+    axes.plot(100 * seen.share, 100 * seen.share, "o", color=MIDDLE, markeredgecolor="black", markersize=8,
+              label="the unknown as those who answered")
+    axes.set(xlim=(0, 100), ylim=(0, 101), xlabel="assumed: per cent of the unknown who kept their gains",
+             ylabel="per cent of everybody")
+    axes.legend(loc="lower right", frameon=False, fontsize=8.5)
+    return add_caption(
+        figure, title,
+        f"{source} n = {everybody} who had reliably improved at end; known at 6 months: {known}, missing: "
+        f"{everybody - known}.")
+
+
+# -- the exercises ---------------------------------------------------------------------------------
+
+def _direction(people: pd.DataFrame) -> str:
+    """How the complete cases compare with everybody; two points of a hundred are about right."""
+    error = complete_cases(people).share - people["kept"].mean()
+    return "too high" if error > 0.02 else "too low" if error < -0.02 else "about right"
+
+
+def _how_many(studies: int) -> str:
+    return "far fewer" if studies < 85 else "all" if studies == STUDIES else "about 95"
+
+
+EXERCISES = {
+    "answered": Exercise(
+        right=lambda stages: stages["answered"] / stages["discharged"],
+        why="Whatever the tables say of outcomes at follow-up, they say of this share of the patients discharged.",
+        mistakes=[
+            (lambda stages: stages["answered"] / stages["consented"],
+             "That is of those who consented. Those who were never asked, or said no, were discharged as well."),
+            (lambda stages: stages["consented"] / stages["discharged"],
+             "Those consented to be contacted. Fewer of them sent a questionnaire back."),
+            (lambda stages: stages["improvement"] / stages["discharged"],
+             "Those are in the table of improvement. Some who answered are not: a score or a consent is missing."),
+        ],
+        hint="Divide those who answered at least once by everyone discharged.", within=0.001,
+    ),
+    "direction": Exercise(
+        right=_direction,
+        why="Those who lost their gains are rarer among the answers than among the people, so what is seen looks too "
+            "good.",
+        mistakes=[
+            (lambda _: "too low", "It would be so if those who kept their gains stayed silent. Here the others do."),
+            (lambda _: "about right", "That needs both groups to answer equally often, or nearly everybody to answer. "
+                                      "Here neither holds."),
+        ],
+        hint="Compare the two groups: which of them is missing more often?",
+        choices=("too high", "too low", "about right"),
+    ),
+    "seen": Exercise(
+        right=seen_share,
+        why="The truth went in and this comes out. Nothing in the answers themselves shows the difference.",
+        mistakes=[
+            (lambda kept, answers, less: kept, "That is the truth. Among those who answer it is another share."),
+            (lambda kept, answers, less: kept * answers,
+             "That is of everybody. Divide by those who answer, of both groups."),
+            (lambda kept, answers, less: kept * answers + (1 - kept) * answers * (1 - less),
+             "That is the share who answer at all. How many of these kept their gains?"),
+            (lambda kept, answers, less: seen_share(kept, answers, 1 - less),
+             "Those who lost their gains answer less often *by* this share, not *at* this share of the rate."),
+        ],
+        hint="Of 1000 people, how many kept their gains and answer? How many lost them and answer?", within=0.006,
+    ),
+    "interval": Exercise(
+        right=_how_many,
+        why="The interval tells how far chance may have moved the share among people *like those who answered*. That "
+            "the others differ is no matter of chance, and a larger study only makes the interval surer of it.",
+        mistakes=[
+            (lambda _: "about 95", "So it would be if chance alone decided who answers. Here the outcome decides too."),
+            (lambda _: "all", "For that the interval would have to be too wide. Look where its middle is."),
+        ],
+        hint="Where is the middle of these intervals, and how wide are they with so many people?",
+        choices=("far fewer", "about 95", "all"),
+    ),
+    "worst": Exercise(
+        right=lambda counts: worst_and_best(counts["kept"], counts["known"], counts["improved_at_end"])[0],
+        why="Less than this cannot be, whatever became of the others: it needs no assumption.",
+        mistakes=[
+            (lambda counts: counts["kept"] / counts["known"],
+             "That is of those who answered. In the worst case nobody else kept the gains, but they all count below "
+             "the line."),
+            (lambda counts: counts["known"] / counts["improved_at_end"],
+             "That is the share of whom anything is known. How many of them kept their gains?"),
+            (lambda counts: 0, "Some are known to have kept their gains: they stay, in the worst case too."),
+        ],
+        hint="Count those known to have kept their gains, of everybody who had improved at end.",
+    ),
+    "best": Exercise(
+        right=lambda counts: worst_and_best(counts["kept"], counts["known"], counts["improved_at_end"])[1],
+        why="The distance between worst and best case is just the share of whom nothing is known. Only more answers "
+            "make it smaller.",
+        mistakes=[
+            (lambda counts: 1, "Some are known to have lost their gains: they stay lost, in the best case too."),
+            (lambda counts: 1 - counts["known"] / counts["improved_at_end"],
+             "Those are the unknown alone. Those known to have kept their gains come on top."),
+            (lambda counts: counts["kept"] / counts["known"],
+             "That is of those who answered. In the best case everybody else kept the gains."),
+        ],
+        hint="Add everybody of whom nothing is known to those known to have kept their gains.", within=0.002,
+    ),
+}
