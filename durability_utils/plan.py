@@ -13,11 +13,12 @@ from durability_utils.provenance import PROJECT, hashes, own_code, versions
 from durability_utils.study import STEPS, Study
 
 NOTEBOOKS = PROJECT / "notebooks"
-RULE_FILES = [PROJECT / name for name in ("parameters/measures.yaml", "parameters/codes.yaml",
-                                          "parameters/published/england.yaml", "data/dictionary.csv")]
+RULE_FILES = [PROJECT / name for name in ("parameters/measures.yaml", "parameters/codes.yaml", "data/dictionary.csv")]
+ENGLAND = PROJECT / "parameters/published/england.yaml"
 POOLED = "all"
 CLEANING = "01_cleaning"
 PUBLISHED = "06_published_figures"
+SERVICES = "11_services"
 DESK = "07_follow_up_desk"
 STEPS_OF = {
     CLEANING: ("all",),
@@ -28,7 +29,7 @@ STEPS_OF = {
     PUBLISHED: ("all",),
     DESK: ("all",),
     "09_definitions": STEPS,
-    "11_services": STEPS,
+    SERVICES: STEPS,
 }
 # Notebooks share a folder: by its name a table or figure is known as one's own.
 OUTPUTS_OF = {
@@ -40,7 +41,7 @@ OUTPUTS_OF = {
     PUBLISHED: ("published*",),
     DESK: ("telephone.csv", "unseen.csv", "due.csv", "reminders.csv", "answers.csv"),
     "09_definitions": ("definitions*",),
-    "11_services": ("services*",),
+    SERVICES: ("services*",),
 }
 OWN_FOLDERS = {CLEANING: "cleaning", DESK: "restricted"}
 
@@ -211,6 +212,8 @@ def input_hashes(run: Run) -> dict[str, str]:
         files += [file for file in (service.file, service.columns, service.contacts) if file]
     if run.name == PUBLISHED:
         files.append(study.published)
+    if run.name == SERVICES:
+        files.append(ENGLAND)
     return hashes(files, [run.results, PROJECT, run.home, run.home.parent]) | own_code()
 
 

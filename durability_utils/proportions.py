@@ -35,9 +35,15 @@ def proportion(n: int, of: int) -> Proportion:
     return Proportion(n, of, n / of, round(float(low), 12), round(float(high), 12))
 
 
-def rounded_percent(n: int, of: int) -> int | None:
-    """n of `of` in whole per cent, halves rounded up as a reader would: 5 of 8 is 63. None where `of` is 0."""
-    return None if of == 0 else (200 * int(n) + int(of)) // (2 * int(of))
+def rounded_percent(n: int, of: int, digits: int = 0) -> int | float | None:
+    """n of `of` in per cent, halves rounded up as a reader would: 5 of 8 is 63. None where `of` is 0.
+
+    Whole, or with so many decimal places.
+    """
+    if of == 0:
+        return None
+    steps = (200 * int(n) * 10**digits + int(of)) // (2 * int(of))
+    return steps / 10**digits if digits else steps
 
 
 def with_proportions(table: pd.DataFrame, n: str, of: str) -> pd.DataFrame:

@@ -1,103 +1,161 @@
-"""Rates as the NHS counts them, and the same rates among those with both scores only.
+"""Outcome rates of services at end of treatment by the NHS's denominators and by paired scores, and England's rates."""
 
-A rate is a count and a denominator. The national reports divide by everybody who finished a course of treatment, or by
-those of them not known to be below caseness at its start; a follow-up study by those whose scores are there at both
-times. Source: NHS England, Psychological Therapies: Annual report on the use of IAPT services, and its metadata.
-"""
+from pathlib import Path
+from typing import NamedTuple
 
-from decimal import ROUND_HALF_UP, Decimal
-
-import numpy as np
 import pandas as pd
 
-from durability_utils.columns import PROJECT
+from durability_utils.errors import InputError
 from durability_utils.measures import Measure
 from durability_utils.outcomes import carry_back, classify, relevant_anxiety
+from durability_utils.parameters import read_yaml
 from durability_utils.proportions import with_proportions
 
-ENGLAND = PROJECT / "parameters" / "published" / "england.yaml"
-# rate: the outcome counted; whether patients not at caseness at baseline are taken from those who finished
-NATIONAL = {"improvement": False, "deterioration": False, "no_reliable_change": False, "recovery": True,
-            "reliable_recovery": True}
-RATES = ("reliable_improvement", "reliable_deterioration", "no_reliable_change", "recovery", "reliable_recovery",
-         "improvement_kept", "recovery_kept")
-DENOMINATORS = ("nhs", "paired")
+ENGLAND = Path(__file__).parents[1] / "parameters" / "published" / "england.yaml"
+# The columns that the counts are made from: at end of treatment of everyone, later of those who answered.
+END_DATA = ["consent_upflow", "step", "discharge_date", "adsm",
+            *(f"{name}_{time}" for time in ("baseline", "end") for name in ("phq9", "gad7", "adsm"))]
+# What each rate is a share of, by denominator.
+DENOMINATORS = {
+    "nhs": {"reliable_improvement": "finished", "no_reliable_change": "finished", "reliable_deterioration": "finished",
+            "recovery": "eligible", "reliable_recovery": "eligible"},
+    "paired": {"reliable_improvement": "paired", "no_reliable_change": "paired", "reliable_deterioration": "paired",
+               "recovery": "paired_at_caseness", "reliable_recovery": "paired_at_caseness"},
+    "followed_up": {"improvement_kept": "improved_and_followed_up", "recovery_kept": "recovered_and_followed_up"},
+}
+# The rates by which services are compared.
+COMPARED = [("reliable_improvement", "nhs"), ("reliable_improvement", "paired"), ("improvement_kept", "followed_up"),
+            ("reliable_recovery", "nhs"), ("reliable_recovery", "paired"), ("recovery_kept", "followed_up")]
 
 
-def national_rates(counts: pd.DataFrame) -> pd.DataFrame:
-    """Per cent to one decimal from published counts: a column for each of NATIONAL, NaN where nobody is in it.
+class England(NamedTuple):
+    """What is published of England by year (index `year`, as in `2017-18`): `counts` with columns as in `end_counts`,
+    `percent` as printed by rate; `source` and `licence`, to be shown wherever a number of it is."""
 
-    counts: columns `finished`, `not_at_caseness` (at the start of treatment) and one for each of NATIONAL. Improvement,
-    deterioration and no reliable change are of those who finished a course of treatment, recovery and reliable recovery
-    of those who finished less those not at caseness; halves are rounded up. Not the same as dividing by those *at*
-    caseness: of a few it is not known, and they stay in the denominator.
+    counts: pd.DataFrame
+    percent: pd.DataFrame
+    source: str
+    licence: str
+
+
+def end_counts(cohort: pd.DataFrame, measures: dict[str, Measure], rule: str) -> pd.DataFrame:
+    """Patients by their outcome at end of treatment: one row a service, in the order of its categories.
+
+    Index `service`, columns (patients):
+    `discharged`; `withheld` (explicitly no consent to up-flow, so that nothing is known of the treatment); `finished`
+    a course, which is everyone else, since the study's minimum of sessions holds for the cohort; `at_caseness` and
+    `not_at_caseness` at baseline, the rest of `finished` lacking a score; `paired`: PHQ-9 and the relevant anxiety
+    measure at baseline and end; `paired_at_caseness`; then of `paired`: `reliable_improvement`, `no_reliable_change`,
+    `mixed` and `reliable_deterioration`, which add up to it; `recovery` (at caseness at baseline, not at end) and
+    `reliable_recovery`.
+
+    Names and order of the NHS's counts: NHS Digital, Psychological Therapies: a guide to IAPT data and publications.
+    Misuse: the NHS counts referrals with two treatment contacts or more, the assessment not among them; a study with
+    a lower minimum of sessions counts more as finished.
     """
-    return pd.DataFrame({
-        rate: [_one_decimal(n, of) for n, of in zip(
-            counts[rate], counts["finished"] - counts["not_at_caseness"] * at_caseness, strict=True)]
-        for rate, at_caseness in NATIONAL.items()
-    }, index=counts.index)
-
-
-def _one_decimal(n: int, of: int) -> float:
-    if of == 0:
-        return np.nan
-    return float((100 * Decimal(int(n)) / Decimal(int(of))).quantize(Decimal("0.1"), ROUND_HALF_UP))
-
-
-def service_rates(cohort: pd.DataFrame, measures: dict[str, Measure], rule: str, carried_back: bool) -> pd.DataFrame:
-    """The rates of every service with both denominators: `service, rate, denominator, n, of, share, low, high`.
-
-    One row for each of RATES and DENOMINATORS, and a row `all` last where there are several services; Wilson 95 %.
-
-    `paired`: of those whose scores are there at both times, for the recoveries of those of them at caseness at
-    baseline. `nhs`: of everybody in the cohort, for the recoveries without those known to be below caseness at
-    baseline. So whoever lacks a score counts as not improved and not recovered: with many of them the rate tells more
-    of the records than of the patients. `recovery` is from caseness to below both cut-offs, however small the change.
-    `improvement_kept` and `recovery_kept`: of those who had reliably improved (recovered) at end, still so at 6 months;
-    `paired` of those who answered, `nhs` of all of them, so that silence counts as a loss.
-    """
-    end = classify(cohort, "end", measures, rule)
-    later = classify(carry_back(cohort) if carried_back else cohort, "6m", measures, rule)
-    paired, case = end["improvement"].notna(), end["case_baseline"]
-    possibly_case = case | ~_baseline_known(cohort, measures, rule)
-    improved, recovered = (end[name] == code for name, code in _BEST.items())
-    still = {name: later[name] == code for name, code in _BEST.items()}
-    everybody = pd.Series(True, cohort.index)
-    events = {  # who counts, and of whom: nhs, paired
-        "reliable_improvement": (improved, everybody, paired),
-        "reliable_deterioration": (end["improvement"] == "reliable_deterioration", everybody, paired),
-        "no_reliable_change": (end["improvement"] == "no_reliable_improvement", everybody, paired),
-        "recovery": (paired & case & ~end["case_later"], possibly_case, paired & case),
-        "reliable_recovery": (recovered, possibly_case, paired & case),
-        "improvement_kept": (improved & still["improvement"], improved, improved & later["improvement"].notna()),
-        "recovery_kept": (recovered & still["recovery"], recovered, recovered & later["recovery"].notna()),
-    }
-    parts = [pd.DataFrame({"service": cohort["service"], "rate": rate, "denominator": denominator,
-                           "n": (who & of).astype(int), "of": of.astype(int)})
-             for rate, (who, *denominators) in events.items()
-             for denominator, of in zip(DENOMINATORS, denominators, strict=True)]
-    keys = ["service", "rate", "denominator"]
-    counts = pd.concat(parts).groupby(keys, sort=False, observed=False)[["n", "of"]].sum().reset_index()
-    counts["service"] = counts["service"].astype("str")
-    if len(set(counts["service"])) > 1:
-        pooled = counts.groupby(keys[1:], sort=False)[["n", "of"]].sum().reset_index().assign(service="all")
-        counts = pd.concat([counts, pooled[counts.columns]], ignore_index=True)
-    return with_proportions(counts, "n", "of")
-
-
-_BEST = {"improvement": "reliable_improvement", "recovery": "reliable_recovery"}
-
-
-def _baseline_known(cohort: pd.DataFrame, measures: dict[str, Measure], rule: str) -> pd.Series:
-    """True where both scores at baseline are there: only then can a patient be known to be below caseness."""
+    found = classify(cohort, "end", measures, rule)
     anxiety = relevant_anxiety(cohort, "end", measures, rule)["baseline"]
-    return cohort["phq9_baseline"].notna() & anxiety.notna()
+    withheld = (cohort["consent_upflow"] == "no").fillna(False).astype(bool)
+    case, paired = found["case_baseline"], found["improvement"].notna()
+    flags = pd.DataFrame({
+        "discharged": True,
+        "withheld": withheld,
+        "finished": ~withheld,
+        "at_caseness": ~withheld & case,
+        "not_at_caseness": ~withheld & ~case & cohort["phq9_baseline"].notna() & anxiety.notna(),
+        "paired": paired,
+        "paired_at_caseness": paired & case,
+        "reliable_improvement": found["improvement"] == "reliable_improvement",
+        "no_reliable_change": (found["improvement"] == "no_reliable_improvement") & ~found["mixed"],
+        "mixed": paired & found["mixed"],
+        "reliable_deterioration": found["improvement"] == "reliable_deterioration",
+        "recovery": paired & case & ~found["case_later"],
+        "reliable_recovery": found["recovery"] == "reliable_recovery",
+    })
+    return _by_service(flags, cohort["service"])
 
 
-# -- national figures ------------------------------------------------------------------------------
+def kept_counts(answered: pd.DataFrame, measures: dict[str, Measure], rule: str, carried_back: bool) -> pd.DataFrame:
+    """Gains kept to the 6-month follow-up of those who answered: one row a service, in the order of its categories.
 
-def nearest_year(years, day: pd.Timestamp) -> str:
-    """Of reporting years such as 2017-18 (April to March), the one that holds the day, else the nearest one."""
-    middles = {year: pd.Timestamp(int(year[:4]), 10, 1) for year in years}
-    return min(middles, key=lambda year: abs(middles[year] - day))
+    Index `service`, columns (patients): `improved_and_followed_up` (reliable improvement at end, and all scores at
+    follow-up), `improvement_kept` of them; `recovered_and_followed_up`, `recovery_kept`. With `carried_back` a missing
+    6-month answer is the 12-month one. The same counts as the last rows of the tables of notebooks 03 and 04.
+    """
+    answered = carry_back(answered) if carried_back else answered
+    end, later = (classify(answered, time, measures, rule) for time in ("end", "6m"))
+    flags = {}
+    for outcome, words in (("improvement", "improved"), ("recovery", "recovered")):
+        well = f"reliable_{outcome}"
+        flags[f"{words}_and_followed_up"] = (end[outcome] == well) & later[outcome].notna()
+        flags[f"{outcome}_kept"] = (end[outcome] == well) & (later[outcome] == well)
+    return _by_service(pd.DataFrame(flags), answered["service"])
+
+
+def _by_service(flags: pd.DataFrame, service: pd.Series) -> pd.DataFrame:
+    counts = flags.groupby(service, observed=False).sum().astype(int)
+    return counts.set_axis(counts.index.astype("str"), axis="index").rename_axis("service")
+
+
+def with_all(counts: pd.DataFrame) -> pd.DataFrame:
+    """The counts with a last row `all` where there are several services."""
+    total = counts.sum().to_frame("all").T.rename_axis("service")
+    return pd.concat([counts, total]) if len(counts) > 1 else counts
+
+
+def rates_from_counts(counts: pd.DataFrame) -> pd.DataFrame:
+    """Every rate that the counts give, one row each: the index of `counts`, then `rate, denominator, n, of, share, low,
+    high` (0 to 1, Wilson 95 %; NaN of nobody). A rate of which a count is absent or blank (suppressed) is left out.
+
+    Denominator `nhs`, as in the annual reports (formulas: NHS Digital, Psychological Therapies: reports on the use of
+    IAPT services, England, June 2020 final, page Outcomes):
+    reliable improvement, no reliable change and reliable deterioration = count / finished;
+    recovery and reliable recovery = count / (finished - not at caseness).
+    Who lacks scores at baseline or end stays in it, and counts as not improved and not recovered.
+
+    Denominator `paired`: the same counts among those with all scores; who lacks one is in neither part.
+
+    Denominator `followed_up`, of `improvement_kept` and `recovery_kept`: those improved (recovered) at end with all
+    scores at follow-up.
+
+    Misuse: to compare one service's `nhs` rate with another's `paired` rate; or two `nhs` rates where the services
+    lack scores of different shares of their patients: then it is the completeness that is compared.
+    """
+    counts = counts.assign(eligible=counts["finished"] - counts["not_at_caseness"])
+    index = list(counts.index.names)
+    parts = [counts[[rate, of]].set_axis(["n", "of"], axis="columns").assign(rate=rate, denominator=denominator)
+             for denominator, rates in DENOMINATORS.items() for rate, of in rates.items() if {rate, of} <= set(counts)]
+    table = pd.concat(parts).dropna(subset=["n", "of"]).reset_index().astype({"n": int, "of": int})
+    return with_proportions(table, "n", "of")[[*index, "rate", "denominator", "n", "of", "share", "low", "high"]]
+
+
+def targets(rates: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `rates_from_counts` as what services are held against: `rate, denominator, target` (a share, 0 to 1)."""
+    return rates.loc[rates["of"] > 0, ["rate", "denominator", "share"]].rename(columns={"share": "target"})
+
+
+def of_compared(rates: pd.DataFrame) -> pd.DataFrame:
+    """The rows of those rates by which services are compared, in the order of COMPARED."""
+    order = pd.DataFrame(COMPARED, columns=["rate", "denominator"])
+    return order.merge(rates, on=["rate", "denominator"])[list(rates)]
+
+
+# -- England ---------------------------------------------------------------------------------------
+
+def read_england(path: Path = ENGLAND) -> England:
+    """England's published counts and rates; InputError where the file is absent or has no such keys."""
+    content = read_yaml(path)
+    try:
+        tables = (pd.DataFrame.from_dict({year: entry[key] for year, entry in content["years"].items()},
+                                         orient="index").rename_axis("year") for key in ("counts", "percent"))
+        return England(*tables, content["source"], content["licence"])
+    except (KeyError, TypeError, AttributeError):
+        raise InputError(f"{path.name}: expected source, licence, and by year under years counts and percent") from None
+
+
+def nearest_year(years: list[str], day: pd.Timestamp | None) -> str:
+    """The published year (1 April to 31 March, as in 2017-18) nearest to a day of discharge; without one the latest."""
+    if day is None or pd.isna(day):
+        return max(years)
+    begun = day.year - (day.month < 4)
+    return min(sorted(years), key=lambda year: abs(int(year[:4]) - begun))

@@ -4,7 +4,9 @@ Pages open without a network: style and images stand in the file, and a content 
 """
 
 import csv
+import json
 import re
+from collections import Counter
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -43,15 +45,19 @@ def page(executed: str, run: Run) -> str:
     body, _ = _exporter().from_notebook_node(notebook)
     return pages.get_template("report_page.html").render(
         title=notebook_title(run.name), study=run.study.title, synthetic=is_synthetic(run.study),
-        body=_TABLE.sub(lambda found: _marked_words(found[0]), body),
+        body=words_on_the_left(body),
         service=service_name(run.service), step=STEP_NAMES[run.step], notebook=run.target.name)
 
 
-def _marked_words(table: str) -> str:
-    """An HTML table whose columns of words, headers included, have the class `words`: numbers stay on the right.
+def words_on_the_left(html: str) -> str:
+    """HTML in whose tables by pandas columns of words, headers included, have the class `words`.
 
     A table with cells over several columns or rows stays as it is.
     """
+    return _TABLE.sub(lambda found: _marked_words(found[0]), html)
+
+
+def _marked_words(table: str) -> str:
     rows = [_CELL.findall(row) for row in _ROW.findall(table)]
     below = [[text for *_, text in row] for row in rows if any(kind == "d" for kind, *_ in row)]
     if not below or "span=" in table:
@@ -124,6 +130,25 @@ def recorded(run: Run) -> Result:
     if record["status"] == "succeeded" and not is_current(run, record):
         return Result(run, "outdated", "what it was made from has changed since; run it again", record["seconds"])
     return Result(run, record["status"], record["message"], record["seconds"])
+
+
+def last_commands(results: Path) -> list[dict]:
+    """What the last command ran for each study below a folder of results; the latest first.
+
+    Keys: `study`; `services` (ids, `all` among them); `ended` (local time); `runs` (how many by status, as in
+    `{"succeeded": 63}`); `report` (the path of its first page, None where it is not there).
+    """
+    found = []
+    for path in results.glob("*/run.json"):
+        command = json.loads(path.read_text(encoding="utf-8"))
+        report = path.with_name("index.html")
+        found.append({
+            "study": command["study"], "services": sorted({run["service"] for run in command["runs"]}),
+            "ended": datetime.fromisoformat(command["ended"]).astimezone(),
+            "runs": dict(Counter(run["status"] for run in command["runs"])),
+            "report": report if report.is_file() else None,
+        })
+    return sorted(found, key=lambda command: command["ended"], reverse=True)
 
 
 def published_counts(results: list[Result]) -> dict[str, int] | None:

@@ -1,108 +1,131 @@
-"""The pictures of notebook 11: denominators, funnels, partial pooling and ranks."""
+"""The pictures that compare services. Each function draws one figure from finished numbers and returns it."""
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from durability_utils.figures import DARK, LIGHT, MIDDLE, add_caption, label, new_figure
-from durability_utils.services import LIMITS, Dispersion, funnel_limits
+from durability_utils.figures import DARK, MIDDLE, add_caption, label, new_figure
+from durability_utils.funnel import LEVELS, limits, wider_limits
 
-_GREY = "#8a9299"
+SHOWN = ("recovery", "reliable_recovery", "reliable_improvement", "reliable_deterioration")
+DENOMINATORS = {"nhs": "NHS denominator", "paired": "paired scores", "followed_up": "those followed up"}
+MANY = 25  # so many services can be named beside their points
+GRID = "#e3e6e8"
 
 
-def denominators(table: pd.DataFrame, national: dict[str, float], title: str, caption: str) -> Figure:
-    """Rates of each service with both denominators (as `rates.service_rates` gives them), a panel a rate.
+def outcome_rates(rates: pd.DataFrame, england: pd.DataFrame, title: str, caption: str) -> Figure:
+    """Rates at end of treatment by service with their intervals, by both denominators, and England's as a line.
 
-    national: per cent for England, by rate; drawn as a line.
+    `rates`: of services in the order of the picture, `england`: of one year; both as in `rates.rates_from_counts`.
     """
-    rates = list(dict.fromkeys(table["rate"]))
-    services = list(dict.fromkeys(table["service"]))
-    figure, axes = new_figure(9.5, 1.9 + 0.42 * len(services), columns=len(rates), sharey=True, squeeze=False)
-    rows = np.arange(len(services))[::-1]
-    styles = {"paired": (DARK, "o", 0.12, "both scores there"), "nhs": (MIDDLE, "s", -0.12, "NHS denominator")}
-    for panel, rate in zip(axes[0], rates, strict=True):
-        for denominator, (colour, marker, shift, words) in styles.items():
-            part = table[(table["rate"] == rate) & (table["denominator"] == denominator)].set_index("service")
-            part = part.loc[services]
-            panel.hlines(rows + shift, 100 * part["low"], 100 * part["high"], color=colour, linewidth=1.6)
-            panel.plot(100 * part["share"], rows + shift, marker, color=colour, markersize=5, label=words)
-        if rate in national:
-            panel.axvline(national[rate], color=_GREY, linestyle="--", linewidth=1.2, label="England")
-        panel.set(xlabel=f"{label(rate)}, per cent", xlim=(-2, 102), ylim=(-0.6, len(services) - 0.4),
-                  yticks=rows, yticklabels=services)
-        panel.grid(axis="x", color="#e3e6e8")
-    axes[0, 0].set_ylabel("service")
-    _legend_above(axes[0], 3)
+    services = list(dict.fromkeys(rates["service"]))
+    figure, panels = new_figure(9.5, 2.2 + 0.42 * len(services), columns=len(SHOWN), sharey=True)
+    styles = {"nhs": (DARK, "o", 0.13), "paired": (MIDDLE, "s", -0.13)}
+    for panel, rate in zip(panels, SHOWN, strict=True):
+        national = england.loc[(england["rate"] == rate) & (england["denominator"] == "nhs"), "share"].iloc[0]
+        panel.axvline(100 * national, color="black", linewidth=0.9, linestyle="--", label="England")
+        for denominator, (colour, marker, shift) in styles.items():
+            part = rates[(rates["rate"] == rate) & (rates["denominator"] == denominator)].set_index("service")
+            rows = np.arange(len(services))[::-1] + shift
+            panel.hlines(rows, 100 * part["low"], 100 * part["high"], color=colour, linewidth=1.6)
+            panel.plot(100 * part["share"], rows, marker, color=colour, markersize=5, label=DENOMINATORS[denominator])
+        _rows(panel, services, label(rate).replace("reliable ", "reliable\n"), "per cent")
+        most = rates.loc[rates["rate"] == rate, "high"].max() if rate == "reliable_deterioration" else 1
+        panel.set_xlim(-2 * most, 102 * most) if most > 0 else panel.set_xlim(-2, 102)
+    panels[0].set_ylabel("service")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=3, frameon=False, fontsize=9)
     return add_caption(figure, title, caption)
 
 
-def funnels(tables: dict[str, tuple[pd.DataFrame, Dispersion | None]], words: str, title: str,
-            caption: str) -> Figure:
-    """A funnel plot for each rate: `services.funnel` and its over-dispersion, which widens dotted limits.
+def funnels(places: pd.DataFrame, spread: pd.DataFrame, title: str, caption: str) -> Figure:
+    """A funnel for each rate: services by number of patients and per cent, and the control limits around the target.
 
-    words: what the horizontal line is, as in `average`.
+    `places`: of `funnel.positions`; `spread`: of `funnel.dispersions`, whose wider limits are drawn where it shows
+    over-dispersion. Services are named, of more than 25 only those beyond the limits of 95 per cent.
     """
-    figure, axes = new_figure(9.5, 4.2, columns=len(tables), squeeze=False, sharey=True)
-    for panel, (rate, (table, spread)) in zip(axes[0], tables.items(), strict=True):
-        target, most = table["target"].iloc[0], 1.12 * table["of"].max() + 2
-        sizes = np.unique(np.linspace(1, most, 200).round())
-        panel.axhline(100 * target, color=DARK, linewidth=1.2, label=words)
-        for (name, probabilities), colour in zip(LIMITS.items(), (_GREY, LIGHT), strict=True):
-            for probability in probabilities:
-                limit = funnel_limits(sizes, target, probability)
-                panel.plot(sizes, 100 * limit, color=colour, linewidth=1.3,
-                           label="95 %" if name == "95" else "99.8 %")
-                if name == "95" and spread is not None and spread.used:
-                    wider = np.clip(target + np.sqrt(spread.phi) * (limit - target), 0, 1)
-                    panel.plot(sizes, 100 * wider, ":", color=MIDDLE, linewidth=1.3, label="95 %, over-dispersed")
-        panel.plot(table["of"], 100 * table["share"], "o", color=DARK, markersize=5)
-        for row in table.itertuples():
-            panel.annotate(row.service, (row.of, 100 * row.share), xytext=(4, 3), textcoords="offset points")
-        panel.set(xlabel=f"{label(rate)}, patients", xlim=(0, most), ylim=(-2, 102))
-    axes[0, 0].set_ylabel("per cent")
-    _legend_above(axes[0], 4)
+    figure, panels = _panels(places, 3.1)
+    spread = spread.set_index(["rate", "denominator"])
+    for panel, (rate, part) in zip(panels, places.groupby(["rate", "denominator"], sort=False), strict=False):
+        target, most = part["target"].iloc[0], part["of"].max()
+        of = np.unique(np.linspace(1, max(1.12 * most, 5), 250).astype(int))
+        for level, style in zip(LEVELS.values(), ((0, (4, 2)), "solid"), strict=True):
+            for limit in limits(target, of, level):
+                panel.plot(of, 100 * limit, color="#70787e", linewidth=0.9, linestyle=style)
+        if spread.at[rate, "phi"] > spread.at[rate, "expected_up_to"]:
+            for limit in wider_limits(target, of, spread.at[rate, "tau"], LEVELS["95"]):
+                panel.plot(of, 100 * limit, color=MIDDLE, linewidth=1.3, linestyle="dotted")
+        panel.axhline(100 * target, color="black", linewidth=0.9)
+        panel.plot(part["of"], 100 * part["share"], "o", color=DARK, markersize=5)
+        _name(panel, part, of.max())
+        panel.set(xlabel="patients", ylabel="per cent", ylim=(-4, 104), xlim=(-0.05 * of.max(), of.max()))
+        panel.set_title(_words(rate), fontsize=10)
+    return add_caption(
+        figure, title, f"{caption} Curves: limits of 95 % (dashed) and 99.8 % (solid) around the target (level line); "
+        "dotted, where services differ by more than chance: limits of 95 % with the spread between services.")
+
+
+def _name(panel: Axes, part: pd.DataFrame, width: float) -> None:
+    """Put the ids beside the points, one label for services close together: at right, unless a point stands there."""
+    named = (part if len(part) <= MANY else part[part["position"] != "within"]).sort_values("of")
+    close = [(named["of"] / (0.05 * width)).round(), (named["share"] / 0.03).round()]
+    for _, here in named.groupby(close):
+        of, share = here["of"].max(), here["share"].mean()
+        right = part["of"].between(of, of + 0.13 * width) & ((part["share"] - share).abs() < 0.07)
+        free = not (right & ~part.index.isin(here.index)).any()
+        shift, ha = ((6, 0), "left") if free else ((-6, 0), "right") if of > 0.15 * width else ((0, -10), "center")
+        panel.annotate(", ".join(here["service"]), (of, 100 * share), xytext=shift, ha=ha, va="center", fontsize=9,
+                       textcoords="offset points")
+
+
+def shrinkage(pooled: pd.DataFrame, title: str, caption: str) -> Figure:
+    """From each service's raw rate (open) to its partially pooled one (filled) with its interval, a panel a rate.
+
+    `pooled`: of `pooling.pooled_rates`.
+    """
+    figure, panels = _panels(pooled, 1.4 + 0.3 * pooled["service"].nunique())
+    for panel, (rate, part) in zip(panels, pooled.groupby(["rate", "denominator"], sort=False), strict=False):
+        rows = np.arange(len(part))[::-1]
+        panel.hlines(rows, 100 * part["pooled_low"], 100 * part["pooled_high"], color=DARK, linewidth=1.6)
+        panel.plot(100 * part["share"], rows + 0.28, "o", color="black", markerfacecolor="white", markersize=5)
+        panel.plot(100 * part["pooled"], rows, "o", color=DARK, markersize=6)
+        for row, raw, drawn in zip(rows, 100 * part["share"], 100 * part["pooled"], strict=True):
+            panel.plot([raw, drawn], [row + 0.28, row], color="#70787e", linewidth=0.8)
+        panel.axvline(100 * part["n"].sum() / part["of"].sum(), color="black", linewidth=0.9, linestyle="--")
+        _rows(panel, [f"{service} ({n}/{of})" for service, n, of in part[["service", "n", "of"]].to_numpy()],
+              _words(rate), "per cent")
+        panel.set_xlim(-2, 102)
     return add_caption(figure, title, caption)
 
 
-def shrinkage(tables: dict[str, pd.DataFrame], title: str, caption: str) -> Figure:
-    """Raw and partly pooled shares of each service with 95 % intervals (as `services.pooled_shares` gives them)."""
-    figure, axes = _by_service(tables)
-    for panel, table in zip(axes, tables.values(), strict=True):
-        rows = np.arange(len(table))[::-1]
-        panel.hlines(rows, 100 * table["low"], 100 * table["high"], color=DARK, linewidth=1.6)
-        panel.hlines(rows, 100 * table["share"], 100 * table["pooled"], color=MIDDLE, linewidth=1)
-        panel.plot(100 * table["share"], rows, "o", markerfacecolor="white", color=MIDDLE, label="raw")
-        panel.plot(100 * table["pooled"], rows, "o", color=DARK, label="partly pooled, 95 % interval")
-        panel.set(xlabel=f"{panel.get_xlabel()}, per cent", xlim=(-2, 102))
-    _legend_above(axes, 2)
+def rank_intervals(pooled: pd.DataFrame, title: str, caption: str) -> Figure:
+    """Each service's rank (1: the highest rate) with its 95 % interval, a panel a rate; `pooled` as in `shrinkage`."""
+    figure, panels = _panels(pooled, 1.2 + 0.26 * pooled["service"].nunique())
+    for panel, (rate, part) in zip(panels, pooled.groupby(["rate", "denominator"], sort=False), strict=False):
+        rows = np.arange(len(part))[::-1]
+        panel.hlines(rows, part["rank_low"], part["rank_high"], color=DARK, linewidth=1.6)
+        panel.plot(part["rank"], rows, "o", color=DARK, markersize=6)
+        _rows(panel, list(part["service"]), _words(rate), "rank")
+        panel.set_xlim(len(part) + 0.5, 0.5)
+        panel.xaxis.get_major_locator().set_params(integer=True)
     return add_caption(figure, title, caption)
 
 
-def ranks(tables: dict[str, pd.DataFrame], title: str, caption: str) -> Figure:
-    """The rank of each service (1: highest share) with its 95 % interval (as `services.pooled_shares` gives them)."""
-    figure, axes = _by_service(tables)
-    for panel, table in zip(axes, tables.values(), strict=True):
-        rows = np.arange(len(table))[::-1]
-        panel.hlines(rows, table["rank_low"], table["rank_high"], color=DARK, linewidth=1.6)
-        panel.plot(table["rank"], rows, "o", color=DARK)
-        panel.set(xlabel=f"{panel.get_xlabel()}, rank", xlim=(0.5, len(table) + 0.5), xticks=range(1, len(table) + 1))
-    return add_caption(figure, title, caption)
+def _panels(table: pd.DataFrame, height: float) -> tuple[Figure, np.ndarray]:
+    """Panels for the rates of a table, three in a row; those left over are empty."""
+    rates = len(table[["rate", "denominator"]].drop_duplicates())
+    figure, panels = new_figure(9.5, 1.3 + height * -(-rates // 3), rows=-(-rates // 3), columns=min(rates, 3),
+                                squeeze=False)
+    for panel in panels.ravel()[rates:]:
+        panel.axis("off")
+    return figure, panels.ravel()
 
 
-def _by_service(tables: dict[str, pd.DataFrame]):
-    most = max(map(len, tables.values()))
-    figure, axes = new_figure(9.5, 1.9 + 0.4 * most, columns=len(tables), squeeze=False)
-    for panel, (rate, table) in zip(axes[0], tables.items(), strict=True):
-        names = [f"{row.service} ({row.n}/{row.of})" for row in table.itertuples()]
-        panel.set(xlabel=label(rate), yticks=np.arange(len(table))[::-1], yticklabels=names)
-        panel.grid(axis="x", color="#e3e6e8")
-    return figure, axes[0]
+def _rows(panel: Axes, names: list[str], title: str, unit: str) -> None:
+    panel.set(yticks=np.arange(len(names))[::-1], yticklabels=names, ylim=(-0.6, len(names) - 0.3), xlabel=unit)
+    panel.set_title(title, fontsize=10)
+    panel.grid(axis="x", color=GRID)
 
 
-def _legend_above(axes, columns: int) -> None:
-    """One legend of all panels, above the first one."""
-    found = {words: handle for panel in axes for handle, words in zip(*panel.get_legend_handles_labels(), strict=True)}
-    legend = axes[0].legend(found.values(), found, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns,
-                            frameon=False)
-    legend.set_in_layout(False)  # else the first panel would be as wide as the legend
-    axes[0].set_title(" ")  # the place for it
+def _words(rate: tuple[str, str]) -> str:
+    return f"{label(rate[0])},\n{DENOMINATORS[rate[1]]}"

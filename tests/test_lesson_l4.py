@@ -6,9 +6,13 @@ from test_outcomes import MEASURES, cohort, patient
 
 from durability_utils.columns import PROJECT
 from durability_utils.lessons.checking import check
-from durability_utils.lessons.l4_denominators import EXERCISES, counted_at_six_months, missing_scores_figure
+from durability_utils.lessons.l4_denominators import (
+    EXERCISES,
+    counted_at_six_months,
+    missing_scores_figure,
+    rates_of,
+)
 from durability_utils.outcomes import in_step
-from durability_utils.rates import service_rates
 from durability_utils.study import read_study
 from durability_utils.synthetic import study_cohort
 from durability_utils.transitions import six_month_table
@@ -19,8 +23,7 @@ RULES = {"measures": MEASURES, "rule": "adsm_else_gad7"}
 def data_of(everybody, one_service) -> dict[str, list]:
     """What each exercise of the notebook computes from."""
     table = six_month_table(in_step(everybody, "step2"), "recovery", carried_back=True, **RULES)
-    rates, everyone = (service_rates(patients, carried_back=True, **RULES)
-                       for patients in (one_service.assign(service="C"), everybody.assign(service="all")))
+    rates, everyone = (rates_of(patients, **RULES) for patients in (one_service, everybody))
     counted = counted_at_six_months(everybody, **RULES)
     return {"not_recovered": [table], "kept": [table], "nhs": [rates], "direction": [rates],
             "known_to_keep": [everyone], "carried": [everybody, counted]}

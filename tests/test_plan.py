@@ -34,10 +34,10 @@ def test_everything(study, tmp_path):
     assert labels(runs) == (
         {("01", service, "all") for service in ("A", "B")}
         | {(name, service, "all") for name in ("02", "05") for service in everyone}
-        | {(name, service, step) for name in ("03", "04", "09") for service in everyone for step in STEPS}
+        | {(name, service, step) for name in ("03", "04", "09", "11") for service in everyone for step in STEPS}
         | {("06", "all", "all")}
     )
-    assert len(runs) == 36
+    assert len(runs) == 45
     folders = {run_key(run): run.folder.relative_to(tmp_path / "results").as_posix() for run in runs}
     assert folders["01", "A", "all"] == "durability_2016/A/cleaning"
     assert folders["03", "all", "step2"] == "durability_2016/all/step2"
@@ -71,7 +71,7 @@ def test_parameters_are_those_declared_and_hold_no_machine_path(study, tmp_path)
     ({"names": ["01"]}, {("01", "A", "all"), ("01", "B", "all")}),
     ({"services": ["B"], "names": ["01_cleaning"], "steps": ["step2"]}, {("01", "B", "all")}),
     ({"services": ["B"], "steps": ["step3"]},
-     {("01", "B", "all"), *((name, "B", "step3") for name in ("03", "04", "09"))}),
+     {("01", "B", "all"), *((name, "B", "step3") for name in ("03", "04", "09", "11"))}),
     ({"names": ["06"]}, {("01", "A", "all"), ("01", "B", "all"), ("06", "all", "all")}),
     ({"names": ["07"], "services": ["B"]}, {("01", "B", "all"), ("07", "B", "all")}),
 ])
@@ -167,6 +167,12 @@ def test_a_finished_run_is_known_by_its_provenance(finished):
 def test_a_changed_input_asks_for_a_new_run(finished, tmp_path, changed):
     append(tmp_path / changed)
     assert not plan.is_current(finished, plan.read_record(finished))
+
+
+def test_the_national_figures_are_an_input_of_the_notebook_that_reads_them(study, tmp_path):
+    runs = plan.plan(study[0], tmp_path, ["A"], ["all"], notebooks=study[1])
+    reading = [run.name for run in runs if any(name.endswith("england.yaml") for name in plan.input_hashes(run))]
+    assert reading == [plan.SERVICES]
 
 
 def test_the_time_of_a_file_does_not_matter(finished, tmp_path):

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import nbformat
 import pandas as pd
@@ -11,7 +12,7 @@ from nbformat.v4 import new_output
 from tiny_study import TABLES, make_notebook, make_study
 
 from durability_utils import plan, report
-from durability_utils.batch import Result, write
+from durability_utils.batch import Result, account, write
 from durability_utils.provenance import versions
 
 # what a browser would fetch by itself; a link that a reader may follow is none of it
@@ -109,6 +110,34 @@ class TestRecorded:
         assert report.recorded(run).status == "succeeded"
         study.services["A"].file.write_text("corrected", encoding="utf-8")
         assert report.recorded(run).status == "outdated"
+
+
+class TestLastCommands:
+    def test_the_latest_first_with_services_statuses_and_report(self, tmp_path):
+        def command(study, ended, *runs):
+            runs = [dict(zip(("service", "status"), run, strict=True)) for run in runs]
+            write(tmp_path / study / "run.json", json.dumps({"study": study, "ended": ended, "runs": runs}))
+
+        command("early", "2026-05-01T10:00:00+00:00", ("A", "failed"))
+        command("late", "2026-05-02T10:00:00+00:00", ("all", "skipped"), ("B", "succeeded"), ("A", "succeeded"))
+        write(tmp_path / "late" / "index.html", "<html>")
+        (tmp_path / "no_study").mkdir()
+        late, early = report.last_commands(tmp_path)
+        assert late["study"] == "late"
+        assert late["services"] == ["A", "B", "all"]
+        assert late["runs"] == {"skipped": 1, "succeeded": 2}
+        assert late["ended"] == datetime(2026, 5, 2, 10, tzinfo=UTC)
+        assert late["report"] == tmp_path / "late" / "index.html"
+        assert (early["study"], early["runs"], early["report"]) == ("early", {"failed": 1}, None)
+
+    def test_reads_what_a_batch_writes(self, study, tmp_path):
+        run = plan.every_run(study, tmp_path)[0]
+        write(tmp_path / study.id / "run.json", account(study, [Result(run, "unchanged")], datetime.now(UTC)))
+        [command] = report.last_commands(tmp_path)
+        assert (command["services"], command["runs"]) == ([run.service], {"unchanged": 1})
+
+    def test_without_results_none(self, tmp_path):
+        assert report.last_commands(tmp_path / "nowhere") == []
 
 
 class TestPage:

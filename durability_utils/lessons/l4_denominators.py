@@ -11,9 +11,17 @@ from durability_utils.lessons.checking import Exercise
 from durability_utils.measures import Measure
 from durability_utils.outcomes import carry_back, classify, completed
 from durability_utils.proportions import proportion
+from durability_utils.rates import end_counts, kept_counts, rates_from_counts
 
 FINISHED = 400  # patients in the picture
 IMPROVED, RECOVERED = "reliable_improvement", "reliable_recovery"
+
+
+def rates_of(cohort: pd.DataFrame, measures: dict[str, Measure], rule: str) -> pd.DataFrame:
+    """All rates of one cohort (of its services together) with each denominator, as notebook 11 makes them."""
+    together = cohort.assign(service=pd.Categorical(["all"] * len(cohort)))
+    counts = end_counts(together, measures, rule).join(kept_counts(together, measures, rule, carried_back=True))
+    return rates_from_counts(counts).drop(columns="service")
 
 
 def counted_at_six_months(cohort: pd.DataFrame, measures: dict[str, Measure], rule: str) -> pd.DataFrame:
@@ -64,6 +72,10 @@ def _n(table: pd.DataFrame, end: bool | None = None, later: bool | None = None) 
 
 def _rate(rates: pd.DataFrame, rate: str, denominator: str, column: str = "share") -> float:
     return rates.set_index(["rate", "denominator"]).loc[(rate, denominator), column]
+
+
+def _n_kept(rates: pd.DataFrame, column: str = "n") -> int:
+    return _rate(rates, "improvement_kept", "followed_up", column)
 
 
 def _direction(rates: pd.DataFrame) -> str:
@@ -130,15 +142,15 @@ EXERCISES = {
         choices=("lower", "higher", "the same"),
     ),
     "known_to_keep": Exercise(
-        right=lambda rates: _rate(rates, "improvement_kept", "nhs"),
+        right=lambda rates: _n_kept(rates) / _rate(rates, IMPROVED, "nhs", "n"),
         why="Between this share and that of those who answered lies what non-response leaves open; lesson 6 and "
             "notebook 08 go on from here.",
         mistakes=[
-            (lambda rates: _rate(rates, "improvement_kept", "paired"),
+            (lambda rates: _n_kept(rates, "share"),
              "That is of those who answered. The question has everybody below the line who had improved at end."),
-            (lambda rates: _rate(rates, "improvement_kept", "nhs", "n") / _rate(rates, IMPROVED, "paired", "of"),
+            (lambda rates: _n_kept(rates) / _rate(rates, IMPROVED, "paired", "of"),
              "Below the line stand all with scores at end; take those who had reliably improved."),
-            (lambda rates: _rate(rates, "improvement_kept", "paired", "of") / _rate(rates, IMPROVED, "nhs", "n"),
+            (lambda rates: _n_kept(rates, "of") / _rate(rates, IMPROVED, "nhs", "n"),
              "That is the share who answered. How many of the improved are *known* to be improved still?"),
         ],
         hint="Above the line: improved at end and at follow-up. Below it: improved at end, answered or not.",
