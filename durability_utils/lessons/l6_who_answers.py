@@ -88,7 +88,7 @@ def intervals_with_truth(kept: float, answers: float, less: float, n: int) -> in
 
 def drop_out_figure(settings: Sequence[tuple[float, int]], kept: float, answers: float) -> Figure:
     """What those who answered say and what is certain, beside the truth: a row for each (less, n)."""
-    figure, axes = new_figure(9, 1.9 + 0.75 * len(settings))
+    figure, axes = new_figure(8.5, 1.9 + 0.75 * len(settings))
     labels = []
     for row, (less, n) in enumerate(settings):
         people = who_would_answer(kept, answers, less, n)

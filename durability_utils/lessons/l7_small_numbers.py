@@ -122,7 +122,7 @@ def intervals_figure(counts: Sequence[tuple[str, int, int]], title: str, source:
 
 def coverage_figure(sizes: Sequence[int]) -> Figure:
     """How often each interval holds the true share, by that share, a panel for each number of patients."""
-    figure, panels = new_figure(3.6 * len(sizes) + 1.2, 4.2, columns=len(sizes), squeeze=False, sharey=True)
+    figure, panels = new_figure(max(6.5, 3.6 * len(sizes)), 4.2, columns=len(sizes), squeeze=False, sharey=True)
     shares = np.linspace(0.01, 0.99, 197)
     for panel, of in zip(panels[0], sizes, strict=True):
         wilson = [proportion(n, of)[3:] for n in range(of + 1)]
