@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STUDY := parameters/durability_2016.yaml
+MONTHLY := parameters/monthly_2017.yaml
 # several kernels share the cores already
 export OPENBLAS_NUM_THREADS := 1
 
@@ -13,6 +14,7 @@ run: .venv/installed  ## the whole study: every service, every step, and the rep
 
 test: .venv/installed  ## all tests; the notebooks need the cohorts, so those are cleaned first
 	$(BIN)/durability run $(STUDY) --notebook 01_cleaning
+	$(BIN)/durability run $(MONTHLY) --notebook 01_cleaning
 	$(BIN)/python -m pytest tests
 	$(BIN)/python -m pytest --nbval notebooks
 
@@ -24,14 +26,16 @@ lab: .venv/installed  ## JupyterLab on the notebooks
 
 notebooks: .venv/installed  ## re-execute the committed notebooks, clean their metadata, renew the README's picture
 	$(BIN)/durability run $(STUDY) --notebook 01_cleaning
+	$(BIN)/durability run $(MONTHLY) --notebook 01_cleaning
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
 	$(BIN)/nbstripout --keep-output --keep-count --keep-id \
 		--extra-keys "metadata.language_info.version cell.metadata.execution" notebooks/*.ipynb
 	cp results/durability_2016/all/all/figures/reliable_improvement_path.png docs/
 
-exports: .venv/installed  ## write the synthetic study's six exports anew (the same bytes)
+exports: .venv/installed  ## write the synthetic exports anew (the same bytes)
 	$(BIN)/python -c "from durability_utils.synthetic import study_cohort; \
 		from durability_utils.synthetic_exports import write_exports; write_exports(study_cohort(), 'data/raw')"
+	$(BIN)/python -c "from durability_utils.synthetic_monthly import write_export; write_export('data/raw')"
 
 lock: .venv/installed  ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra cluster --universal --python-version 3.11.7 \

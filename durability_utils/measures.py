@@ -11,7 +11,10 @@ PATH = Path(__file__).parents[1] / "parameters" / "measures.yaml"
 
 @dataclass(frozen=True)
 class Measure:
-    """One questionnaire. Scores in points of the total, or of the item mean where `scale` says so."""
+    """One questionnaire. Scores in points of the total, or of the item mean where `scale` says so.
+
+    `residual`: the lowest score below the cut-off that is called residual symptoms; None where nobody has said.
+    """
 
     name: str
     disorder: str
@@ -26,6 +29,7 @@ class Measure:
     confirmed: bool
     source: str
     risk_item: int | None = None
+    residual: float | None = None
 
 
 def read_measures(version: str) -> dict[str, Measure]:
