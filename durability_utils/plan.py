@@ -18,6 +18,7 @@ POOLED = "all"
 CLEANING = "01_cleaning"
 PUBLISHED = "06_published_figures"
 DESK = "07_follow_up_desk"
+RELAPSE = "10_relapse"
 STEPS_OF = {
     CLEANING: ("all",),
     "02_response_rates": ("all",),
@@ -26,6 +27,7 @@ STEPS_OF = {
     "05_representativeness": ("all",),
     PUBLISHED: ("all",),
     DESK: ("all",),
+    RELAPSE: ("all",),
 }
 # Notebooks share a folder: by its name a table or figure is known as one's own.
 OUTPUTS_OF = {
@@ -36,6 +38,7 @@ OUTPUTS_OF = {
     "05_representativeness": ("representativeness*", "sample_characteristics*"),
     PUBLISHED: ("published*",),
     DESK: ("telephone.csv", "unseen.csv", "due.csv", "reminders.csv", "answers.csv"),
+    RELAPSE: ("relapse*",),
 }
 OWN_FOLDERS = {CLEANING: "cleaning", DESK: "restricted"}
 
@@ -192,8 +195,11 @@ def relative(path: Path, start: Path) -> str:
 # -- what has been run -----------------------------------------------------------------------------
 
 def cleaned_files(run: Run) -> list[Path]:
-    """The cohorts that the run reads, those of failed services included; for the desk what was refused, too."""
-    files = ("cohort.parquet", "rejected.csv") if run.name == DESK else ("cohort.parquet",)
+    """The cohorts that the run reads, those of failed services included, and what cleaning left beside them for it.
+
+    For the desk that is what was refused, for relapses the scores after discharge (of long exports only).
+    """
+    files = ["cohort.parquet", *{DESK: ["rejected.csv"], RELAPSE: ["after_discharge.parquet"]}.get(run.name, [])]
     return [run.folder.parents[1] / service / OWN_FOLDERS[CLEANING] / file for service in run.needs for file in files]
 
 
@@ -206,6 +212,8 @@ def input_hashes(run: Run) -> dict[str, str]:
         files += [file for file in (service.file, service.columns, service.contacts) if file]
     if run.name == PUBLISHED:
         files.append(study.published)
+    if run.name == RELAPSE:
+        files.append(PROJECT / "parameters/published/ali_2017.yaml")
     return hashes(files, [run.results, PROJECT, run.home, run.home.parent]) | own_code()
 
 

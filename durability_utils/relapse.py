@@ -20,7 +20,9 @@ DAYS_A_MONTH = 30.4375                            # 365.25 / 12
 NOMINAL_DAYS = {"6m": 183, "12m": 365}            # of a follow-up without a date
 MEASURES = {"phq9": "PHQ-9", "gad7": "GAD-7"}
 STATUS = ("in_remission", "case_at_end", "below_caseness", "scores_missing")
-VARIABLES = ("residual_phq9", "residual_gad7", "step3")
+# what is compared: 0 and 1 of each variable as codes
+VARIABLES = {"residual_phq9": ("no_residual_symptoms", "residual_symptoms"),
+             "residual_gad7": ("no_residual_symptoms", "residual_symptoms"), "step3": ("step2", "step3")}
 EVENTS_A_VARIABLE = 10                            # Peduzzi et al. 1995: with fewer, estimates and intervals go astray
 COLUMNS = ["patient_id", "discharge_date", "step",
            *(f"{name}_{time}" for time in ("baseline", "end", *FOLLOW_UPS) for name in MEASURES),
@@ -173,30 +175,56 @@ def summary(followed: pd.DataFrame) -> dict[str, float]:
     return {key: np.nan if np.isinf(value) else value for key, value in found.items()}
 
 
-def by_group(followed: pd.DataFrame) -> pd.DataFrame:
-    """`summary` of all and of each level of VARIABLES: `variable` (`all` first)`, level` (0 or 1), then its keys.
+def groups(followed: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+    """All patients as `all, all`, then for each of VARIABLES those of each level that anybody has.
 
-    A patient whose level is not known counts in `all` only; a level with nobody has no row.
+    A patient whose level is not known counts in `all` only.
     """
-    rows = [{"variable": "all", "level": "all", **summary(followed)}]
-    rows += [{"variable": variable, "level": str(int(level)), **summary(patients)}
-             for variable in VARIABLES for level, patients in followed.groupby(variable)]
-    return pd.DataFrame(rows)
+    return [("all", "all", followed), *((variable, levels[int(level)], patients) for variable, levels
+                                        in VARIABLES.items() for level, patients in followed.groupby(variable))]
 
 
-def log_rank(followed: pd.DataFrame, variable: str) -> tuple[float, float]:
-    """Chi-square (1 degree of freedom) and p of the log-rank test between the two levels of a variable (Mantel 1966).
+def by_group(followed: pd.DataFrame) -> pd.DataFrame:
+    """`variable, level` and the `summary` of each of the `groups`."""
+    return pd.DataFrame([{"variable": variable, "level": level, **summary(patients)}
+                         for variable, level, patients in groups(followed)])
 
-    Weak where curves cross; says nothing of how large a difference is.
+
+def by_month(followed: pd.DataFrame) -> pd.DataFrame:
+    """`variable, level` and the `kaplan_meier` of each of the `groups`."""
+    return pd.concat([kaplan_meier(patients).assign(variable=variable, level=level)
+                      for variable, level, patients in groups(followed)], ignore_index=True)[
+        ["variable", "level", "month", "at_risk", "relapses", "censored", "share", "low", "high"]]
+
+
+def level_names(measures: dict[str, Measure]) -> dict[str, tuple[str, str]]:
+    """The levels of VARIABLES in words, as in `PHQ-9 5 to 9 at end`."""
+    names = {}
+    for name, measure in MEASURES.items():
+        ends = measures[measure].minimum, measures[measure].residual, measures[measure].caseness
+        names[f"residual_{name}"] = tuple(f"{measure} {low:g} to {high - 1:g} at end"
+                                          for low, high in (ends[:2], ends[1:]))
+    return names | {"step3": ("step 2", "step 3")}
+
+
+def log_rank(followed: pd.DataFrame) -> pd.DataFrame:
+    """Are the two levels of each of VARIABLES different? `variable, n, relapses, chi2, p` of the log-rank test.
+
+    Chi-square with 1 degree of freedom (Mantel 1966); of those in whom the variable is known. Missing where two levels
+    cannot be compared, or where there are fewer relapses than EVENTS_A_VARIABLE. Weak where curves cross; it does not
+    say how large a difference is.
     """
     from statsmodels.duration.survfunc import survdiff
 
-    known = followed.dropna(subset=variable)
-    chi2, p = survdiff(known["month"], known["relapsed"].astype(int), known[variable])
-    return float(chi2), float(p)
+    rows = []
+    for variable in VARIABLES:
+        known = followed.dropna(subset=variable)
+        relapses, chi2, p = int(known["relapsed"].sum()), np.nan, np.nan
+        if relapses >= EVENTS_A_VARIABLE and can_be_compared(followed, variable):
+            chi2, p = survdiff(known["month"], known["relapsed"].astype(int), known[variable])
+        rows.append({"variable": variable, "n": len(known), "relapses": relapses, "chi2": chi2, "p": p})
+    return pd.DataFrame(rows)
 
-
-# -- what predicts it ------------------------------------------------------------------------------
 
 def can_be_compared(followed: pd.DataFrame, variable: str) -> bool:
     """Whether the two levels of a variable can be told apart at all.
@@ -204,9 +232,11 @@ def can_be_compared(followed: pd.DataFrame, variable: str) -> bool:
     Each needs a relapse at a time when somebody of the other is still at risk; else a hazard ratio is 0 or infinite.
     """
     months = {level: followed[followed[variable] == level] for level in (0.0, 1.0)}
-    return all(months[level].loc[months[level]["relapsed"], "month"].min() <= months[1 - level]["month"].max()
+    return all(bool(months[level].loc[months[level]["relapsed"], "month"].min() <= months[1 - level]["month"].max())
                for level in months)
 
+
+# -- what predicts it ------------------------------------------------------------------------------
 
 def why_no_model(followed: pd.DataFrame, variables: list[str]) -> str:
     """In words why no Cox model is fitted to these variables; empty where one can be."""

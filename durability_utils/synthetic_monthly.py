@@ -1,7 +1,7 @@
 """A synthetic service that asks every month after discharge, with the relapses of a published study.
 
-Ali et al. (2017) printed how many of 439 patients relapsed within a year, when, and with which hazard ratio for residual
-symptoms; their data are not public. Candidates are drawn from a plain model of monthly scores, classified by
+Ali et al. (2017) printed how many of 439 patients relapsed within a year, when, and with which hazard ratio for
+residual symptoms; their data are not public. Candidates are drawn from a plain model of monthly scores, classified by
 `relapse.py`, and selected to fill a plan with those margins. Nobody in it exists.
 """
 
@@ -11,9 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import fsolve
 
-from durability_utils.columns import PROJECT
 from durability_utils.measures import read_measures
-from durability_utils.outcomes import at_caseness
 from durability_utils.parameters import read_yaml
 from durability_utils.relapse import DAYS_A_MONTH, PUBLISHED, status_at_end, time_to_relapse
 from durability_utils.synthetic_scores import random_generator
@@ -92,7 +90,7 @@ def candidates(n: int, rng: np.random.Generator) -> tuple[pd.DataFrame, np.ndarr
     end = np.clip(np.rint(baseline * share), 0, (27, 21))
     onset = rng.geometric(0.085, n)
     size = rng.normal(9.0, 2.5, (n, 2)) * (0.6 + 0.4 * rng.random((n, 1)))
-    ill = (MONTHS >= onset[:, None])[:, :, None]
+    ill = (onset[:, None] <= MONTHS)[:, :, None]
     level = end[:, None, :] + ill * size[:, None, :] + rng.normal(0, 1.5, (n, len(MONTHS), 2))
     monthly = np.clip(np.rint(level), 0, (27.0, 21.0))
     stops = np.where(rng.random(n) < 0.12, rng.integers(1, 12, n), 12)
