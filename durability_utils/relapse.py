@@ -5,6 +5,7 @@ The rule is that of Ali et al. (2017): of those in remission at end, on PHQ-9 an
 """
 
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ STATUS = ("in_remission", "case_at_end", "below_caseness", "scores_missing")
 # what is compared: 0 and 1 of each variable as codes
 VARIABLES = {"residual_phq9": ("no_residual_symptoms", "residual_symptoms"),
              "residual_gad7": ("no_residual_symptoms", "residual_symptoms"), "step3": ("step2", "step3")}
+Z = NormalDist().inv_cdf(0.975)                   # of a 95 % interval
 EVENTS_A_VARIABLE = 10                            # Peduzzi et al. 1995: with fewer, estimates and intervals go astray
 COLUMNS = ["patient_id", "discharge_date", "step",
            *(f"{name}_{time}" for time in ("baseline", "end", *FOLLOW_UPS) for name in MEASURES),
@@ -133,7 +135,6 @@ def kaplan_meier(followed: pd.DataFrame) -> pd.DataFrame:
     Takes for granted that those censored run the risk of those who go on answering; relapse lies in truth before the
     month in which it is first seen (interval censoring), so that the curve is late, most where months are left out.
     """
-    from scipy.stats import norm
     from statsmodels.duration.survfunc import SurvfuncRight  # a second to import: not for a page without a relapse
 
     months = pd.RangeIndex(0, followed["month"].max() + 1, name="month") if len(followed) else pd.RangeIndex(0)
@@ -146,7 +147,7 @@ def kaplan_meier(followed: pd.DataFrame) -> pd.DataFrame:
     curve = SurvfuncRight(followed["month"], followed["relapsed"].astype(int))
     kept, se = curve.surv_prob, curve.surv_prob_se
     with np.errstate(divide="ignore", invalid="ignore"):
-        width = norm.ppf(0.975) * se / (kept * np.abs(np.log(kept)))
+        width = Z * se / (kept * np.abs(np.log(kept)))
         limits = {"share": 1 - kept, "low": 1 - kept ** np.exp(-width), "high": 1 - kept ** np.exp(width)}
     steps = pd.DataFrame(limits, index=curve.surv_times).reindex(months, method="ffill")
     return table.join(steps.fillna({"share": 0.0})).reset_index(names="month")
@@ -287,6 +288,23 @@ def scaled_residuals(fit) -> pd.DataFrame:
     table = pd.DataFrame(scaled, columns=fit.model.exog_names)
     table.insert(0, "month", fit.model.endog[relapsed])
     return table.sort_values("month", ignore_index=True)
+
+
+def over_time(fit) -> pd.DataFrame:
+    """The mean of the scaled residuals in each month: `variable, month, relapses, log_hazard_ratio, low, high`.
+
+    The 95 % interval takes the variance of one residual for relapses x that of the coefficient, in each month the same
+    (Grambsch & Therneau 1994): rough where those at risk have changed much.
+    """
+    residuals = scaled_residuals(fit)
+    tables = []
+    for variable, variance in zip(fit.model.exog_names, np.diag(fit.cov_params()), strict=True):
+        table = residuals.groupby("month")[variable].agg(relapses="size", log_hazard_ratio="mean").reset_index()
+        half = Z * np.sqrt(len(residuals) * variance / table["relapses"])
+        table = table.assign(low=table["log_hazard_ratio"] - half, high=table["log_hazard_ratio"] + half)
+        table.insert(0, "variable", variable)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
 
 
 def proportionality(fit) -> pd.DataFrame:
