@@ -9,15 +9,15 @@ from durability_utils.figures import DARK, MIDDLE, add_caption, label, new_figur
 STYLES = ((DARK, "-"), (MIDDLE, "--"))
 
 
-def relapsed_by_month(panels: dict[str, dict[str, pd.DataFrame]], title: str, caption: str) -> Figure:
+def relapsed_by_month(panels: list[dict[str, pd.DataFrame]], title: str, caption: str) -> Figure:
     """Per cent relapsed by each month with pointwise 95 % intervals, and the numbers at risk below.
 
-    `panels`: for each panel's title its curves, label -> table of `relapse.kaplan_meier`; two a panel at most.
+    `panels`: for each panel its curves, name -> table of `relapse.kaplan_meier`; two a panel at most.
     """
     figure, axes = new_figure(max(7.5, 4.6 * len(panels)), 4.9, columns=max(len(panels), 1), squeeze=False, sharey=True)
-    last = max([int(table["month"].max()) for curves in panels.values() for table in curves.values()], default=12)
+    last = max([int(table["month"].max()) for curves in panels for table in curves.values()], default=12)
     months = np.arange(0, last + 1, 3)
-    for panel, (words, curves) in zip(axes[0], panels.items(), strict=False):
+    for panel, curves in zip(axes[0], panels, strict=False):
         for row, ((name, table), (colour, line)) in enumerate(zip(curves.items(), STYLES, strict=False)):
             # half a month more, so that the last month is to be seen
             months_drawn, drawn = [*table["month"], last + 0.5], 100 * table[["share", "low", "high"]]
@@ -30,13 +30,14 @@ def relapsed_by_month(panels: dict[str, dict[str, pd.DataFrame]], title: str, ca
                                textcoords="offset points", ha="center", fontsize=8.5, color=colour)
         panel.annotate("at risk", (0, 0), xycoords="axes fraction", xytext=(0, -40), textcoords="offset points",
                        fontsize=8.5, color="#444444")
-        panel.set(title=words, xlabel="months since discharge", xlim=(-0.4, last + 0.6), ylim=(0, 100), xticks=months)
+        panel.set(xlabel="months since discharge", xlim=(-0.4, last + 0.6), ylim=(0, 100), xticks=months)
         panel.grid(axis="y", color="#e3e6e8")
         if len(curves) > 1:
             panel.legend(frameon=False, loc="upper left")
     axes[0, 0].set_ylabel("per cent relapsed")
     if not panels:
-        axes[0, 0].text(0.5, 0.5, "no patients", transform=axes[0, 0].transAxes, ha="center", color="#666666")
+        axes[0, 0].axis("off")
+        axes[0, 0].text(0.5, 0.5, "nobody to show", transform=axes[0, 0].transAxes, ha="center", color="#666666")
     return add_caption(figure, title, caption)
 
 
