@@ -33,11 +33,11 @@ def test_everything(study, tmp_path):
     everyone = ("A", "B", "all")
     assert labels(runs) == (
         {("01", service, "all") for service in ("A", "B")}
-        | {(name, service, "all") for name in ("02", "05") for service in everyone}
+        | {(name, service, "all") for name in ("02", "05", "10") for service in everyone}
         | {(name, service, step) for name in ("03", "04") for service in everyone for step in STEPS}
         | {("06", "all", "all")}
     )
-    assert len(runs) == 27
+    assert len(runs) == 30
     folders = {run_key(run): run.folder.relative_to(tmp_path / "results").as_posix() for run in runs}
     assert folders["01", "A", "all"] == "durability_2016/A/cleaning"
     assert folders["03", "all", "step2"] == "durability_2016/all/step2"
@@ -166,6 +166,17 @@ def test_a_finished_run_is_known_by_its_provenance(finished):
 def test_a_changed_input_asks_for_a_new_run(finished, tmp_path, changed):
     append(tmp_path / changed)
     assert not plan.is_current(finished, plan.read_record(finished))
+
+
+def test_scores_after_discharge_are_an_input_of_the_notebook_on_relapses(study, tmp_path):
+    runs = {run.name[:2]: run for run in plan.plan(study[0], tmp_path / "results", ["A"], ["all"], notebooks=study[1])}
+    before = {name: plan.input_hashes(run) for name, run in runs.items()}
+    assert any(name.endswith("ali_2017.yaml") for name in before["10"])
+    after_discharge = tmp_path / "results/durability_2016/A/cleaning/after_discharge.parquet"
+    after_discharge.parent.mkdir(parents=True)
+    after_discharge.write_text("scores", encoding="utf-8")
+    changed = [name for name, run in runs.items() if plan.input_hashes(run) != before[name]]
+    assert changed == ["10"]
 
 
 def test_the_time_of_a_file_does_not_matter(finished, tmp_path):
