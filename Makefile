@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STUDY := parameters/durability_2016.yaml
+MONTHLY := parameters/monthly_2017.yaml
 # several kernels share the cores already
 export OPENBLAS_NUM_THREADS := 1
 
@@ -16,6 +17,7 @@ run: .venv/installed  ## the whole study: every service, every step, and the rep
 
 test: .venv/installed  ## all tests; the notebooks need the cohorts, so those are cleaned first
 	$(BIN)/durability run $(STUDY) --notebook 01_cleaning
+	$(BIN)/durability run $(MONTHLY) --notebook 01_cleaning
 	$(BIN)/python -m pytest tests
 	$(BIN)/python -m pytest --nbval notebooks
 
@@ -31,14 +33,16 @@ book: .venv/installed  ## everything to read, as pages that need no network: bui
 
 notebooks: .venv/installed  ## re-execute the committed notebooks, clean their metadata, renew the README's picture
 	$(BIN)/durability run $(STUDY) --notebook 01_cleaning
+	$(BIN)/durability run $(MONTHLY) --notebook 01_cleaning
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace $(NOTEBOOKS)
 	$(BIN)/nbstripout --keep-output --keep-count --keep-id \
 		--extra-keys "metadata.language_info.version cell.metadata.execution" $(NOTEBOOKS)
 	cp results/durability_2016/all/all/figures/reliable_improvement_path.png docs/
 
-exports: .venv/installed  ## write the synthetic study's six exports anew (the same bytes)
+exports: .venv/installed  ## write the synthetic exports anew (the same bytes)
 	$(BIN)/python -c "from durability_utils.synthetic import study_cohort; \
 		from durability_utils.synthetic_exports import write_exports; write_exports(study_cohort(), 'data/raw')"
+	$(BIN)/python -c "from durability_utils.synthetic_monthly import write_export; write_export('data/raw')"
 
 lock: .venv/installed  ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra cluster --extra book --universal --python-version 3.11.7 \

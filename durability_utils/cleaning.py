@@ -59,7 +59,8 @@ class Cleaned(NamedTuple):
     cohort: one row a patient, the canonical columns. rejected: `row, patient_id, column, value, reason,
     refused` (row, value or contact). log: `rule, rows`. unused: columns of the export that nothing reads.
     absent: canonical columns that the export does not hold. unmatched: columns that the map names and the export does
-    not hold.
+    not hold. after_discharge: of a long export one row a score after discharge, those in follow-up windows included:
+    `patient_id, date, days` (since discharge, 1 or more)`, measure, score` (points); None of any other.
     """
 
     cohort: pd.DataFrame
@@ -68,6 +69,7 @@ class Cleaned(NamedTuple):
     unused: list[str]
     absent: list[str]
     unmatched: list[str]
+    after_discharge: pd.DataFrame | None = None
 
 
 def clean_service(study: Study, service: str) -> Cleaned:
@@ -125,10 +127,15 @@ def clean(export: pd.DataFrame, columns: ColumnMap, study: Study, contacts: pd.D
     _withhold_without_consent(raw, values, refusals)
     rejected = pd.concat([row_list, *_value_lists(raw, values, refusals)])
     rejected = rejected.sort_values("row", kind="stable", ignore_index=True)
-    used = None
+    used = after_discharge = None
     if contacts is not None:
+        after_discharge = _scores_after_discharge(placed, values)
         refused_contacts = _contact_list(contact_text, placed, values)
-        used = int((raw[SCORES] != "").sum(axis=None))
+        # follow-ups without consent are used in the sense that their columns list them as refused values
+        follow_ups = [name for name in SCORES if name.endswith(FOLLOW_UPS)]
+        withheld = raw.loc[values["consent_contact"] != "yes", follow_ups]
+        used = len(after_discharge) + int((raw[SCORES].drop(columns=follow_ups) != "").sum(axis=None)
+                                          + (withheld != "").sum(axis=None))
         if len(contacts) != used + len(refused_contacts):
             raise AssertionError(f"{len(contacts)} contacts read, but {used} used and {len(refused_contacts)} listed "
                                  "as refused")
@@ -150,7 +157,7 @@ def clean(export: pd.DataFrame, columns: ColumnMap, study: Study, contacts: pd.D
     unused = [name for name in there if name.casefold() not in {source.casefold() for source in named}]
     in_file = {name.casefold() for name in there}
     unmatched = [] if columns == canonical_columns() else [name for name in named if name.casefold() not in in_file]
-    return Cleaned(cohort, rejected, log, unused, absent, unmatched)
+    return Cleaned(cohort, rejected, log, unused, absent, unmatched, after_discharge)
 
 
 def by_rule(rejected: pd.DataFrame) -> pd.DataFrame:
@@ -171,9 +178,17 @@ def by_rule(rejected: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_cleaned(cleaned: Cleaned, folder: Path) -> None:
-    """Write `cohort.parquet`, `cleaning_log.csv` and `rejected.csv`; the cohort last, since others wait for it."""
+    """Write `cohort.parquet`, `cleaning_log.csv`, `rejected.csv` and, of a long export, `after_discharge.parquet`.
+
+    The cohort comes last, since others wait for it.
+    """
     write_table(cleaned.log, folder / "cleaning_log.csv")
     write_table(cleaned.rejected, folder / "rejected.csv")
+    after_discharge = folder / "after_discharge.parquet"
+    if cleaned.after_discharge is None:
+        after_discharge.unlink(missing_ok=True)  # the export may have been a long one before
+    else:
+        write_aside(after_discharge, lambda path: cleaned.after_discharge.to_parquet(path, index=False))
     write_aside(folder / "cohort.parquet", lambda path: cleaned.cohort.to_parquet(path, index=False))
 
 
@@ -325,7 +340,7 @@ def _join_contacts(raw, contact_text, columns: ColumnMap, told: set[str], study:
     for name, texts in derived.items():
         raw[name] = raw["patient_id"].map(texts).astype("str").fillna("")
     days = (contacts["date"] - patients["discharge_date"].reindex(contacts["patient_id"]).to_numpy()).dt.days
-    return contacts.assign(score=placed.score, reason=placed.reason,
+    return contacts.assign(gives=placed.score, days=placed.days, reason=placed.reason,
                            after_discharge=(days > 0).astype("boolean").mask(days.isna()))
 
 
@@ -357,12 +372,22 @@ def _read_contacts(text, columns: ColumnMap, patients: pd.DataFrame, measures: d
                          "attended": attended, "reason": reason, "column": column})
 
 
+def _scores_after_discharge(placed: pd.DataFrame, values) -> pd.DataFrame:
+    """The scores after discharge of those who agreed to be contacted, in the order of patient, date and measure."""
+    agreed = values.loc[values["consent_contact"] == "yes", "patient_id"]
+    used = placed[placed["days"].notna() & placed["patient_id"].isin(agreed)]
+    used = used[["patient_id", "date", "days", "measure", "score"]].astype({"days": "int64", "score": "float64"})
+    return used.sort_values(["patient_id", "date", "measure"], ignore_index=True)
+
+
 def _contact_list(text, placed: pd.DataFrame, values) -> pd.DataFrame:
     """The refused contacts, each with the cell that the rule looked at, blank where the patient did not agree to it."""
-    listed = placed["reason"].notna()
     in_cohort = placed["patient_id"].isin(values["patient_id"])
     out = ~in_cohort & ~placed["reason"].isin(["no_patient_id", "no_such_patient"])
-    reason = placed["reason"].mask(out, "patient_refused")[listed | out]
+    # one that gives a follow-up's score is listed among the values of that follow-up
+    agreed = placed["patient_id"].map(values.set_index("patient_id")["consent_contact"]) == "yes"
+    withheld = placed["days"].notna() & placed["gives"].isna() & ~agreed
+    reason = placed["reason"].mask(withheld, "no_contact_consent").mask(out, "patient_refused").dropna()
     column = placed["column"].mask(out, "patient_id").fillna("score")[reason.index]
     column = column.mask(reason == "other_adsm", "measure").mask(reason == "no_discharge_date", "date")
     value = pd.Series("", reason.index, dtype="str")

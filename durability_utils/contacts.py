@@ -1,7 +1,7 @@
 """Long exports, one row a contact and measure: which contact gives which score of which patient.
 
 Pure rules over typed tables; `cleaning` reads the cells and joins what comes out to the patients' columns. Every
-contact either gives one score or is refused for one reason.
+contact either gives one score, is one of the scores after discharge, or is refused for one reason.
 """
 
 from typing import NamedTuple
@@ -30,8 +30,7 @@ CONTACT_RULES = {
     "other_adsm": "a score of an anxiety-disorder measure that is not the patient's relevant one",
     "no_discharge_date": "after the baseline, and without a discharge date nothing tells what it belongs to",
     "between_baseline_and_end": "neither the first nor the last score up to discharge",
-    "outside_windows": "after discharge, and in no follow-up window",
-    "later_in_window": "not the first score in its follow-up window",
+    "no_contact_consent": "after discharge, and the patient did not agree to be contacted",
 }
 SCORES = [f"{total}_{time}" for total in TOTALS for time in ("baseline", "end", *FOLLOW_UPS)]
 
@@ -40,11 +39,13 @@ class Placed(NamedTuple):
     """Where each contact's score went.
 
     score: for each contact (its line in the file) the canonical column that it gives, as in `phq9_end`; missing where
-    refused. reason: for each contact the one of CONTACT_RULES that refuses it; missing where used. adsm: for each
-    patient_id the relevant anxiety-disorder measure; missing where there is none.
+    it gives none. days: whole days since discharge of each contact after it that is used; else missing. reason: for
+    each contact the one of CONTACT_RULES that refuses it; missing where used. adsm: for each patient_id the relevant
+    anxiety-disorder measure; missing where there is none.
     """
 
     score: pd.Series
+    days: pd.Series
     reason: pd.Series
     adsm: pd.Series
 
@@ -69,7 +70,7 @@ def place(contacts: pd.DataFrame, patients: pd.DataFrame, measures: dict[str, Me
     follow-up, both included.
 
     Of each measure, on the scores not refused: baseline is the first up to discharge, end the last up to discharge on
-    a later day than the baseline, a follow-up the first in its window.
+    a later day than the baseline, a follow-up the first in its window. Every score after discharge is used.
     """
     scores = contacts.loc[contacts["reason"].isna(), ["date", "score"]].assign(line=lambda rows: rows.index)
     # whole numbers for patient and measure: texts would take most of the time
@@ -95,19 +96,21 @@ def place(contacts: pd.DataFrame, patients: pd.DataFrame, measures: dict[str, Me
     days = (scores["date"] - patients["discharge_date"].to_numpy()[scores["patient"]]).dt.days
     when = {"untold": days.isna(), "treatment": days <= 0,
             **{time: days.between(*window) for time, window in windows.items()}}
-    scores = scores.assign(time=np.select(list(when.values()), list(when), default="outside"))
+    scores = scores.assign(days=days, time=np.select(list(when.values()), list(when), default="outside"))
     of_time = scores[["patient", "total", "time"]]
     scores = scores.assign(is_first=~of_time.duplicated(), is_last=~of_time.duplicated(keep="last"))
-    scores = without(scores["time"] == "outside", "outside_windows")
-    scores = without(scores["time"].isin(windows) & ~scores["is_first"], "later_in_window")
     scores = without((scores["time"] == "untold") & ~scores["is_first"], "no_discharge_date")
     is_end = (scores["time"] == "treatment") & scores["is_last"] & ~scores["is_first"]
     is_baseline = scores["time"].isin(["treatment", "untold"]) & scores["is_first"]
     scores = scores.assign(time=scores["time"].mask(is_end, "end").mask(is_baseline, "baseline"))
     scores = without(scores["time"] == "treatment", "between_baseline_and_end")
-    given = pd.Series((scores["total"] + "_" + scores["time"]).to_numpy(), scores["line"], dtype="str")
+    is_after, is_follow_up = scores["days"] > 0, scores["time"].isin(windows) & scores["is_first"]
+    given = (scores["total"] + "_" + scores["time"]).mask(is_after & ~is_follow_up)
+    given = pd.Series(given.to_numpy(), scores["line"], dtype="str")
+    days = pd.Series(scores["days"].mask(~is_after).to_numpy(), scores["line"], dtype="Int64")
     adsm = pd.Series(pd.Index(measures).take(relevant), patients.index, dtype="str").mask(relevant < 0)
-    return Placed(given.reindex(contacts.index), pd.concat(reasons).reindex(contacts.index), adsm)
+    return Placed(given.reindex(contacts.index), days.reindex(contacts.index),
+                  pd.concat(reasons).reindex(contacts.index), adsm)
 
 
 def _relevant_adsm(scores: pd.DataFrame, patients: pd.DataFrame, measures: dict[str, Measure]) -> np.ndarray:

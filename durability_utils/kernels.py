@@ -23,8 +23,9 @@ from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvision
 # What the notebooks import, and what these import only when it is used first. Not matplotlib_inline: imported early it
 # switches automatic figures off.
 PRELOADED = ("durability_utils.kernels", "durability_utils.cleaning", "durability_utils.figures",
-             "durability_utils.published", "pingouin", "scikit_posthocs", "statsmodels.stats.proportion",
-             "durability_utils.definition_figures", "statsmodels.stats.contingency_tables",
+             "durability_utils.published", "durability_utils.definition_figures", "durability_utils.relapse_figures",
+             "pingouin", "scikit_posthocs", "statsmodels.stats.proportion", "statsmodels.stats.contingency_tables",
+             "statsmodels.duration.survfunc", "statsmodels.duration.hazard_regression",
              "ipykernel.ipkernel", "ipykernel.kernelapp", "pandas.io.formats.csvs", "pandas.io.formats.html",
              "pandera.backends.pandas.builtin_checks", "pandera.backends.pandas.register", "pyarrow.dataset",
              "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PngImagePlugin", "PIL.PpmImagePlugin")

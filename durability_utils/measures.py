@@ -14,6 +14,7 @@ class Measure:
     """One questionnaire. Scores in points of the total, or of the item mean where `scale` says so.
 
     `reliability` (0 to 1), mean and SD of the general population: where the file has them, for notebook 09.
+    `residual`: the lowest score below the cut-off that is called residual symptoms; None where nobody has said.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Measure:
     reliability: float | None = None
     population_mean: float | None = None
     population_sd: float | None = None
+    residual: float | None = None
 
 
 def read_measures(version: str) -> dict[str, Measure]:

@@ -14,12 +14,13 @@ from durability_utils.study import STEPS, Study
 
 NOTEBOOKS = PROJECT / "notebooks"
 RULE_FILES = [PROJECT / name for name in ("parameters/measures.yaml", "parameters/codes.yaml", "data/dictionary.csv")]
-ENGLAND = PROJECT / "parameters/published/england.yaml"
+ENGLAND, ALI = (PROJECT / "parameters/published" / name for name in ("england.yaml", "ali_2017.yaml"))
 POOLED = "all"
 CLEANING = "01_cleaning"
 PUBLISHED = "06_published_figures"
-SERVICES = "11_services"
 DESK = "07_follow_up_desk"
+RELAPSE = "10_relapse"
+SERVICES = "11_services"
 STEPS_OF = {
     CLEANING: ("all",),
     "02_response_rates": ("all",),
@@ -29,6 +30,7 @@ STEPS_OF = {
     PUBLISHED: ("all",),
     DESK: ("all",),
     "09_definitions": STEPS,
+    RELAPSE: ("all",),
     SERVICES: STEPS,
 }
 # Notebooks share a folder: by its name a table or figure is known as one's own.
@@ -41,6 +43,7 @@ OUTPUTS_OF = {
     PUBLISHED: ("published*",),
     DESK: ("telephone.csv", "unseen.csv", "due.csv", "reminders.csv", "answers.csv"),
     "09_definitions": ("definitions*",),
+    RELAPSE: ("relapse*",),
     SERVICES: ("services*",),
 }
 OWN_FOLDERS = {CLEANING: "cleaning", DESK: "restricted"}
@@ -198,8 +201,11 @@ def relative(path: Path, start: Path) -> str:
 # -- what has been run -----------------------------------------------------------------------------
 
 def cleaned_files(run: Run) -> list[Path]:
-    """The cohorts that the run reads, those of failed services included; for the desk what was refused, too."""
-    files = ("cohort.parquet", "rejected.csv") if run.name == DESK else ("cohort.parquet",)
+    """The cohorts that the run reads, those of failed services included, and what cleaning left beside them for it.
+
+    For the desk that is what was refused, for relapses the scores after discharge (of long exports only).
+    """
+    files = ["cohort.parquet", *{DESK: ["rejected.csv"], RELAPSE: ["after_discharge.parquet"]}.get(run.name, [])]
     return [run.folder.parents[1] / service / OWN_FOLDERS[CLEANING] / file for service in run.needs for file in files]
 
 
@@ -214,6 +220,8 @@ def input_hashes(run: Run) -> dict[str, str]:
         files.append(study.published)
     if run.name == SERVICES:
         files.append(ENGLAND)
+    if run.name == RELAPSE:
+        files.append(ALI)
     return hashes(files, [run.results, PROJECT, run.home, run.home.parent]) | own_code()
 
 

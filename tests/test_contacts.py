@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from durability_utils import cleaning
-from durability_utils.cleaning import clean_service
+from durability_utils.cleaning import clean_service, write_cleaned
 from durability_utils.columns import FROM_CONTACTS, PROJECT, code_lists
 from durability_utils.contacts import CONTACT_RULES, SCORES
 from durability_utils.errors import InputError
@@ -66,6 +66,12 @@ def scores(cleaned, row=0) -> dict:
     return cleaned.cohort[SCORES].iloc[row].dropna().astype(float).to_dict()
 
 
+def after_discharge(cleaned) -> list[tuple]:
+    """(patient_id, date, days, measure, score) of each score after discharge."""
+    rows = cleaned.after_discharge.assign(date=cleaned.after_discharge["date"].dt.strftime("%Y-%m-%d"))
+    return list(rows.itertuples(index=False, name=None))
+
+
 def refused(cleaned) -> list[tuple]:
     """(line, column, value, reason) of each refused contact."""
     listed = cleaned.rejected[cleaned.rejected["refused"] == "contact"]
@@ -80,14 +86,35 @@ def test_baseline_end_and_follow_ups(long):
         contact("2017-03-16", "3"), contact("2017-09-14", "2"), contact("2017-09-15", "1"),    # days 274, 456, 457
     ])
     assert scores(cleaned) == {"phq9_baseline": 20, "phq9_end": 8, "phq9_6m": 5, "phq9_12m": 3}
-    assert refused(cleaned) == [
-        (2, "score", "9", "between_baseline_and_end"), (5, "score", "7", "outside_windows"),
-        (6, "score", "6", "outside_windows"), (8, "score", "4", "later_in_window"),
-        (10, "score", "2", "later_in_window"), (11, "score", "1", "outside_windows")]
+    assert refused(cleaned) == [(2, "score", "9", "between_baseline_and_end")]
+    assert after_discharge(cleaned) == [
+        ("p", "2016-06-16", 1, "PHQ-9", 7), ("p", "2016-09-13", 90, "PHQ-9", 6), ("p", "2016-09-14", 91, "PHQ-9", 5),
+        ("p", "2017-03-15", 273, "PHQ-9", 4), ("p", "2017-03-16", 274, "PHQ-9", 3),
+        ("p", "2017-09-14", 456, "PHQ-9", 2), ("p", "2017-09-15", 457, "PHQ-9", 1)]
     assert cleaned.cohort.loc[0, ["followup_6m_date", "followup_12m_date"]].astype(str).tolist() == [
         "2016-09-14", "2017-03-16"]
     log = dict(zip(cleaned.log["rule"], cleaned.log["rows"], strict=True))
-    assert (log["contacts_read"], log["contacts_used"], log["contact_outside_windows"]) == (10, 4, 3)
+    assert (log["contacts_read"], log["contacts_used"], log["contact_between_baseline_and_end"]) == (10, 9, 1)
+
+
+def test_of_the_scores_after_discharge_only_those_agreed_to_and_readable_are_kept(long, tmp_path):
+    rows = [contact("2016-07-15", "5", id=name) for name in "pqrs"] + [contact("2016-10-15", "6", id="q"),
+            contact("2016-07-16", "28"), contact("2016-07-17", "7"), contact("2016-07-17", "8"),
+            contact("2016-07-18", "9", "GAD-7"), contact("2016-07-18", "30", "OCI"), contact("2016-07-19", "1", "HAI")]
+    cleaned = long(rows, [P, {**P, "id": "q", "consent": "no"}, {**P, "id": "r", "discharged": ""},
+                          {**P, "id": "s", "consent": "", "upflow": "no"}])
+    assert after_discharge(cleaned) == [("p", "2016-07-15", 30, "PHQ-9", 5), ("p", "2016-07-18", 33, "GAD-7", 9),
+                                        ("p", "2016-07-18", 33, "OCI", 30)]
+    assert refused(cleaned) == [
+        (3, "score", "", "no_contact_consent"), (5, "score", "", "no_contact_consent"),
+        (7, "score", "28", "out_of_range"), (8, "score", "7", "conflicting_scores"),
+        (9, "score", "8", "conflicting_scores"), (12, "measure", "HAI", "other_adsm")]
+    # what q answered within a window is a value refused, and r's only score is a baseline
+    assert [scores(cleaned, row) for row in range(4)] == [{}, {}, {"phq9_baseline": 5}, {}]
+    write_cleaned(cleaned, tmp_path)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "after_discharge.parquet"), cleaned.after_discharge)
+    write_cleaned(cleaned._replace(after_discharge=None), tmp_path)  # as the export of one row a patient that it is now
+    assert not (tmp_path / "after_discharge.parquet").exists()
 
 
 def test_one_score_is_the_baseline_and_a_score_after_discharge_is_none(long):
@@ -210,8 +237,9 @@ def test_nothing_shows_what_a_patient_did_not_agree_to(long):
                             ({"consent": "no", "upflow": "no"}, treatment | follow_up | unclear)):
         cleaned = long(rows, [{**P, "upflow": "yes", **answers}])
         shown = set(cleaned.rejected["value"]) | {f"{score:.0f}" for score in scores(cleaned).values()}
+        shown |= {f"{score:.0f}" for *_, score in after_discharge(cleaned)}
         assert shown - {""} == (treatment | follow_up | unclear) - hidden, answers
-        assert len(refused(cleaned)) == 5
+        assert len(refused(cleaned)) == 4 + (answers.get("consent") == "no")  # 15 is no follow-up: a refused contact
     withheld = cleaned.rejected[cleaned.rejected["refused"] == "value"]
     assert set(withheld["column"]) == {"phq9_baseline", "phq9_end", "phq9_6m", "followup_6m_date"}
     assert set(withheld["value"]) == {""}
@@ -386,9 +414,12 @@ MEASURES = read_measures("study_2016")
 TOTALS = {"PHQ-9": "phq9", "GAD-7": "gad7"} | {name: "adsm" for name in MEASURES if name not in ("PHQ-9", "GAD-7")}
 
 
-def one_by_one(contacts, patients):
-    """Patient -> scores, and line -> reason, by the rules read one after another, a contact at a time."""
-    reasons, readable = {}, []
+def one_by_one(contacts, patients, silent):
+    """Patient -> scores, line -> reason, and the scores after discharge, by the rules read one after another.
+
+    A contact at a time; `silent`: the patients who did not agree to be contacted.
+    """
+    reasons, readable, after = {}, [], []
     for line, row in enumerate(contacts, start=2):
         name = row["tool"].upper()
         if not row["id"]:
@@ -442,19 +473,21 @@ def one_by_one(contacts, patients):
                         reasons[line] = "between_baseline_and_end"
                     else:
                         given[patient][f"{total}_end"] = score
-                elif window is None:
-                    reasons[line] = "outside_windows"
-                elif any((other[1] - discharged).days >= WINDOWS[window][0] for other in earlier):
-                    reasons[line] = "later_in_window"
                 else:
-                    given[patient][f"{total}_{window}"] = score
-    return given, reasons
+                    first = window and all((other[1] - discharged).days < WINDOWS[window][0] for other in earlier)
+                    if patient not in silent:
+                        after.append((patient, f"{day:%Y-%m-%d}", days, name, score))
+                    elif not first:
+                        reasons[line] = "no_contact_consent"
+                    if first:
+                        given[patient][f"{total}_{window}"] = score
+    return given, reasons, after
 
 
 DAYS = ["2016-05-01", "2016-06-14", "2016-06-15", "2016-06-16", "2016-09-13", "2016-09-14", "2017-03-15", "2017-03-16",
         "2017-09-14", "2017-09-15", "2016-12-01", "2017-06-01", "", "x"]
 ROWS = st.lists(st.fixed_dictionaries({
-    "id": st.sampled_from(["a", "b", "b", "c", "d", ""]), "day": st.sampled_from(DAYS),
+    "id": st.sampled_from(["a", "b", "b", "c", "d", "e", ""]), "day": st.sampled_from(DAYS),
     "tool": st.sampled_from(["PHQ-9", "phq-9", "PHQ-9", "GAD-7", "OCI", "SPIN", "WSAS", ""]),
     "score": st.sampled_from(["3", "4", "21", "22", "28", "x", ""]),
     "seen": st.sampled_from(["yes", "", "", "no"])}), min_size=1, max_size=40)
@@ -464,10 +497,18 @@ ROWS = st.lists(st.fixed_dictionaries({
           suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(rows=ROWS)
 def test_of_any_contacts_each_is_used_or_listed_as_the_rules_say(long, rows):
-    patients = {"a": "2016-06-15", "b": "2016-06-15", "c": ""}
+    patients, silent = {"a": "2016-06-15", "b": "2016-06-15", "c": "", "e": "2016-06-15"}, ["e"]
     columns = PATIENTS_MAP + CONTACTS_MAP + "    attended: seen\n"
-    cleaned = long(rows, [{**P, "id": name, "discharged": day} for name, day in patients.items()], columns=columns)
-    given_scores, reasons = one_by_one(rows, patients)
+    cleaned = long(rows, [{**P, "id": name, "discharged": day, "consent": "no" if name in silent else "yes"}
+                          for name, day in patients.items()], columns=columns)
+    given_scores, reasons, after = one_by_one(rows, patients, silent)
     assert {line: reason for line, _, _, reason in refused(cleaned)} == reasons
+    assert sorted(after) == sorted(after_discharge(cleaned))
+    withheld = {f"{name}/{column}": score for name in silent for column, score in given_scores[name].items()
+                if column.endswith(FOLLOW_UPS)}
+    treatment = {f"{name}/{column}": score for name, found in given_scores.items() for column, score in found.items()
+                 if not column.endswith(FOLLOW_UPS)}
+    given_scores["e"] = {column: score for column, score in given_scores["e"].items()
+                         if not column.endswith(FOLLOW_UPS)}
     assert {name: scores(cleaned, row) for row, name in enumerate(patients)} == given_scores
-    assert len(rows) == len(refused(cleaned)) + sum(map(len, given_scores.values()))
+    assert len(rows) == len(refused(cleaned)) + len(treatment) + len(after) + len(withheld)

@@ -26,6 +26,13 @@ def test_each_version_holds_these_thresholds(version, expected):
     assert found == expected
 
 
+def test_residual_symptoms_begin_where_the_scales_call_them_mild():
+    # Kroenke, Spitzer & Williams 2001; Spitzer, Kroenke, Williams & Lowe 2006; Ali et al. 2017 for PHQ-9
+    for version in ("study_2016", "nhs_talking_therapies"):
+        residual = {name: measure.residual for name, measure in read_measures(version).items()}
+        assert {name: score for name, score in residual.items() if score} == {"PHQ-9": 5, "GAD-7": 5}
+
+
 @pytest.mark.parametrize("version", ["study_2016", "nhs_talking_therapies"])
 def test_range_follows_from_the_items(version):
     # a sum runs from all items lowest to all items highest, an item mean over the range of one item

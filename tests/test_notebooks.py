@@ -26,8 +26,8 @@ def code_cells(notebook):
 def test_the_notebooks_are_there_in_the_order_of_reading():
     assert [path.stem for path in PATHS] == [
         "00_study_cohort", "01_cleaning", "02_response_rates", "03_reliable_improvement", "04_reliable_recovery",
-        "05_representativeness", "06_published_figures", "07_follow_up_desk", "09_definitions",
-        "11_services"]
+        "05_representativeness", "06_published_figures", "07_follow_up_desk", "08_attrition",
+        "09_definitions", "10_relapse", "11_services"]
 
 
 def test_begins_with_its_question_and_says_what_it_reads_writes_and_does_not_show(notebook):

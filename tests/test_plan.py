@@ -33,11 +33,11 @@ def test_everything(study, tmp_path):
     everyone = ("A", "B", "all")
     assert labels(runs) == (
         {("01", service, "all") for service in ("A", "B")}
-        | {(name, service, "all") for name in ("02", "05") for service in everyone}
+        | {(name, service, "all") for name in ("02", "05", "10") for service in everyone}
         | {(name, service, step) for name in ("03", "04", "09", "11") for service in everyone for step in STEPS}
         | {("06", "all", "all")}
     )
-    assert len(runs) == 45
+    assert len(runs) == 48
     folders = {run_key(run): run.folder.relative_to(tmp_path / "results").as_posix() for run in runs}
     assert folders["01", "A", "all"] == "durability_2016/A/cleaning"
     assert folders["03", "all", "step2"] == "durability_2016/all/step2"

@@ -25,6 +25,7 @@ from durability_utils.study import read_study
 from durability_utils.transitions import path_table, six_month_table
 
 STUDY_FILE = PROJECT / "parameters" / "durability_2016.yaml"
+MONTHLY_FILE = PROJECT / "parameters" / "monthly_2017.yaml"
 PORT_FILE = PROJECT / "parameters" / "port.yaml"
 SERVICES = {  # discharged, consented, first, second, both, either
     "A": (132, 65, 17, 10, 5, 22),
@@ -120,13 +121,35 @@ def test_one_service_end_to_end(tmp_path):
         assert not re.findall(r"""(?:src|href)=["']?(?:https?:)?//|@import|<script|url\((?!["']?data:)""", html), page
         assert "read_cohort" not in html
     executed = list(root.rglob("*.ipynb"))
-    assert len(executed) == 1 + 2 + 4 * 3
+    assert len(executed) == 1 + 3 + 4 * 3
     for notebook in executed:
         record = json.loads(notebook.with_suffix(".provenance.json").read_text(encoding="utf-8"))
         assert record["status"] == "succeeded"
         for file in (notebook, notebook.with_suffix(".html"), notebook.with_suffix(".provenance.json")):
             text = file.read_text(encoding="utf-8")
             assert str(tmp_path) not in text and str(PROJECT) not in text and str(Path.home()) not in text
+
+
+def test_the_monthly_study_gives_back_the_published_relapses(tmp_path):
+    # Ali et al. 2017: 439 in remission, 53 % relapsed within a year (233), 79 % of these within six months (184)
+    run = durability("run", MONTHLY_FILE, "--output", tmp_path, "--service", "M", "--step", "all", "--notebook", "10",
+                     "--notebook", "03")
+    assert run.returncode == 0, run.stderr
+    folder = tmp_path / "monthly_2017" / "M"
+    tables = folder / "all" / "tables"
+    months = pd.read_csv(tables / "relapse_by_month.csv").query("variable == 'all'").set_index("month")["relapses"]
+    assert (months.sum(), months.loc[:6].sum()) == (233, 184)
+    assert pd.read_csv(tables / "relapse_groups.csv").loc[0, ["n", "relapses"]].tolist() == [439, 233]
+    ratios = pd.read_csv(tables / "relapse_cox.csv").set_index("variable")["hazard_ratio"]
+    assert round(ratios["residual_phq9"], 2) == 1.90
+    assert len(pd.read_parquet(folder / "cleaning" / "after_discharge.parquet")) > 9000
+    # without the scores after discharge cleaning is run again; it gives the same, so nothing else is
+    (folder / "cleaning" / "after_discharge.parquet").unlink()
+    run = durability("run", MONTHLY_FILE, "--output", tmp_path, "--service", "M", "--step", "all", "--notebook", "10",
+                     "--notebook", "03")
+    account = json.loads((tmp_path / "monthly_2017" / "run.json").read_text(encoding="utf-8"))["runs"]
+    assert {entry["notebook"]: entry["status"] for entry in account} == {
+        "01_cleaning": "succeeded", "03_reliable_improvement": "unchanged", "10_relapse": "unchanged"}
 
 
 def test_an_unusable_export_stops_only_its_own_service(tmp_path):
