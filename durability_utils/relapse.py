@@ -135,8 +135,6 @@ def kaplan_meier(followed: pd.DataFrame) -> pd.DataFrame:
     Takes for granted that those censored run the risk of those who go on answering; relapse lies in truth before the
     month in which it is first seen (interval censoring), so that the curve is late, most where months are left out.
     """
-    from statsmodels.duration.survfunc import SurvfuncRight  # a second to import: not for a page without a relapse
-
     months = pd.RangeIndex(0, followed["month"].max() + 1, name="month") if len(followed) else pd.RangeIndex(0)
     per_month = pd.crosstab(followed["month"], followed["relapsed"]).reindex(
         months, columns=[False, True], fill_value=0)
@@ -144,6 +142,8 @@ def kaplan_meier(followed: pd.DataFrame) -> pd.DataFrame:
                           "relapses": per_month[True], "censored": per_month[False]})
     if not followed["relapsed"].any():
         return table.assign(share=0.0, low=np.nan, high=np.nan).reset_index(names="month")
+    from statsmodels.duration.survfunc import SurvfuncRight  # a second to import: not for a page without a relapse
+
     curve = SurvfuncRight(followed["month"], followed["relapsed"].astype(int))
     kept, se = curve.surv_prob, curve.surv_prob_se
     with np.errstate(divide="ignore", invalid="ignore"):
