@@ -124,6 +124,7 @@ EXERCISES = {
              "Below the line stand all discharged patients, those without scores included."),
         ],
         hint="Below the line: a status and `case_baseline`. Above it: those of them with `case_later` False.",
+        within=0.001,
     ),
     "by_a_hair": Exercise(
         right=lambda at_end: (recovered(at_end) & (at_end["recovery"] != "reliable_recovery")).sum()
