@@ -24,7 +24,7 @@ ASSUMPTIONS = {
     "best_case": "None: everybody who did not answer kept it.",
 }
 # Below these numbers a model of answering or of scores says more about itself than about the patients.
-LEAST_ANSWERED, LEAST_OF_EACH, ANSWERED_A_VARIABLE, LEAST_IN_GROUP = 20, 5, 5, 5
+LEAST_ANSWERED, LEAST_OF_EACH, ANSWERED_A_VARIABLE, LEAST_IN_GROUP = 30, 5, 10, 5
 LARGEST_WEIGHT = 10  # times the mean weight
 RESAMPLES, SEED = 500, 2016
 
@@ -87,7 +87,7 @@ def covariates(patients: pd.DataFrame) -> pd.DataFrame:
     answered = patients["kept"].notna()
     usable = [column for column in table if table[column].std() > 0 and (
         table[column].nunique() > 2 or table.loc[answered, column].value_counts().reindex([0, 1]).min() >= LEAST_IN_GROUP)]
-    chosen = table[usable[:answered.sum() // ANSWERED_A_VARIABLE]]
+    chosen = table[usable[:max(len(scores), answered.sum() // ANSWERED_A_VARIABLE)]]
     return ((chosen - chosen.mean()) / chosen.std()).fillna(0)
 
 

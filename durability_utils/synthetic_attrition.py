@@ -19,6 +19,7 @@ PROFILES = {
     "step3": {"phq9_baseline": 16.0, "phq9_change": 6.0, "gad7_baseline": 13.5, "gad7_change": 5.0},
 }
 STEP3_SHARE, ADSM_SHARE = 0.35, 0.15
+
 MECHANISMS = ("observed", "unseen")
 
 
@@ -45,7 +46,8 @@ def simulated(n: int, mechanism: str, rng: np.random.Generator) -> pd.DataFrame:
     patients = patients[patients["kept"].notna()].reset_index(drop=True)
     if mechanism == "observed":
         services = patients["service"].map(dict(zip(SERVICES, (0.5, 0.4, -0.5, 0, 0, -0.3), strict=True)))
-        odds = (-1.9 - 0.22 * (patients["phq9_end"] - 5) - 0.3 * (patients["anxiety_end"] - 1.2)
+        odds = (-2.55 + 0.11 * (patients["phq9_baseline"] - patients["phq9_end"] - 9)
+                + 0.35 * (patients["anxiety_baseline"] - patients["anxiety_end"] - 2)
                 + 0.02 * (patients["age"] - 40) + services)
     else:
         odds = -3.4 + 1.6 * patients["kept"]
