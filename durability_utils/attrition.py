@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.special import expit, logit
 
 from durability_utils.measures import Measure
-from durability_utils.outcomes import IMPROVEMENT, RECOVERY, STEP_GROUPS, carry_back, classify, relevant_anxiety
+from durability_utils.outcomes import IMPROVEMENT, RECOVERY, STEP_GROUPS, classify, relevant_anxiety
 from durability_utils.proportions import proportion
 
 OUTCOMES = {"improvement": IMPROVEMENT[-1], "recovery": RECOVERY[-1]}
@@ -26,6 +26,7 @@ ASSUMPTIONS = {
 # Below these numbers a model of answering or of scores says more about itself than about the patients.
 LEAST_ANSWERED, LEAST_OF_EACH, ANSWERED_A_VARIABLE, LEAST_IN_GROUP = 30, 5, 10, 5
 LARGEST_WEIGHT = 10  # times the mean weight
+MOST_MODELLED = 20_000  # of more patients the models see a random sample: resampling a million would take hours
 RESAMPLES, SEED = 500, 2016
 
 
@@ -35,8 +36,8 @@ def well_at_end(cohort: pd.DataFrame, outcome: str, measures: dict[str, Measure]
     """The patients with the outcome (a key of OUTCOMES) at end of treatment, one row each.
 
     `kept`: 1 or 0 at 6 months, missing where that is not known. `phq9_baseline`, `phq9_end`, `phq9_6m`: points.
-    `anxiety_baseline`, `anxiety_end`, `anxiety_6m`: the relevant anxiety measure in reliable changes of that measure, so
-    that patients with different measures can stand in one column; its `reliable_change`, `caseness`, `lowest` and
+    `anxiety_baseline`, `anxiety_end`, `anxiety_6m`: the relevant anxiety measure in reliable changes of that measure,
+    so that patients with different measures can stand in one column; its `reliable_change`, `caseness`, `lowest` and
     `highest` in points, `whole` where they are whole. `age` (years), `sessions`, `step3` (1, 0), `service`.
     """
     end, later = (classify(cohort, time, measures, rule) for time in ("end", "6m"))
@@ -85,8 +86,12 @@ def covariates(patients: pd.DataFrame) -> pd.DataFrame:
     scores = ["phq9_end", "anxiety_end", "phq9_baseline", "anxiety_baseline"]
     table = patients[scores].join(_services(patients)).join(patients[["step3", "age", "sessions"]])
     answered = patients["kept"].notna()
-    usable = [column for column in table if table[column].std() > 0 and (
-        table[column].nunique() > 2 or table.loc[answered, column].value_counts().reindex([0, 1]).min() >= LEAST_IN_GROUP)]
+
+    def tells(column: pd.Series) -> bool:
+        sides = column[answered].value_counts().reindex([0, 1], fill_value=0)
+        return column.std() > 0 and (column.nunique() > 2 or sides.min() >= LEAST_IN_GROUP)
+
+    usable = [name for name in table if tells(table[name])]
     chosen = table[usable[:max(len(scores), answered.sum() // ANSWERED_A_VARIABLE)]]
     return ((chosen - chosen.mean()) / chosen.std()).fillna(0)
 
@@ -97,6 +102,19 @@ def _services(patients: pd.DataFrame) -> pd.DataFrame:
     pool = answers.cumsum().shift(fill_value=0)
     own = answers.index[(pool >= LEAST_IN_GROUP) & (answers >= LEAST_IN_GROUP)]
     return pd.DataFrame({f"service_{name}": (patients["service"] == name).astype(float) for name in sorted(own)})
+
+
+def modelled(patients: pd.DataFrame) -> pd.DataFrame:
+    """The patients that models are fitted to: all, or of more than MOST_MODELLED so many at random."""
+    return patients if len(patients) <= MOST_MODELLED else patients.sample(MOST_MODELLED, random_state=SEED)
+
+
+def estimate(outcome: str, method: str, patients: pd.DataFrame, found: tuple = (np.nan,) * 3, note: str = "") -> dict:
+    """One row of the table of estimates: `found` is a share with the ends of its interval, `note` why there is none."""
+    kept = patients["kept"]
+    return {"outcome": outcome, "method": method, "of": len(kept), "answered": int(kept.notna().sum()),
+            "kept": int(kept.sum()), **dict(zip(("estimate", "low", "high"), found, strict=True)),
+            "assumption": ASSUMPTIONS[method], "note": note}
 
 
 # -- without a model -------------------------------------------------------------------------------

@@ -55,8 +55,8 @@ def shares_kept(patients: pd.DataFrame, drawn: tuple[np.ndarray, np.ndarray], ou
                 measures: dict[str, Measure], delta: float = 0.0) -> np.ndarray:
     """The share kept in each completed cohort, where those who did not answer scored `delta` points worse than drawn.
 
-    `delta` is in points of the PHQ-9; the anxiety measure is shifted by the same part of its own reliable change. Scores
-    are rounded (but not item means) and kept within the measure's range.
+    `delta` is in points of the PHQ-9; the anxiety measure is shifted by the same part of its own reliable change.
+    Scores are rounded (but not item means) and kept within the measure's range.
     """
     phq9, lost = measures["PHQ-9"], patients[patients["kept"].isna()]
     limits = {name: lost[name].to_numpy() for name in ("reliable_change", "caseness", "lowest", "highest", "whole")}
