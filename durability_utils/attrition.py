@@ -16,10 +16,12 @@ from durability_utils.proportions import proportion
 OUTCOMES = {"improvement": IMPROVEMENT[-1], "recovery": RECOVERY[-1]}
 ASSUMPTIONS = {
     "complete_cases": "Those who answered at 6 months are a random sample of all.",
-    "complete_cases_carried_back": "The same, and nothing changed between 6 and 12 months where only 12 is known.",
+    "complete_cases_carried_back": "Those who answered at 6 or 12 months are a random sample of all, and nothing "
+                                   "changed between the two.",
     "weighting": "Among patients with the same recorded characteristics, answering does not depend on the outcome; "
                  "the model of answering is right.",
-    "imputation": "The same; the model of the follow-up scores is right.",
+    "imputation": "Among patients with the same recorded characteristics, answering does not depend on the outcome; "
+                  "the model of the follow-up scores is right.",
     "worst_case": "None: nobody who did not answer kept it.",
     "best_case": "None: everybody who did not answer kept it.",
 }

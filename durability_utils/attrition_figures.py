@@ -31,6 +31,7 @@ def _panels(width: float, height: float, **shared) -> tuple[Figure, dict[str, pl
 def _says(panel: plt.Axes, words: str) -> None:
     panel.text(0.5, 0.5, words, transform=panel.transAxes, ha="center", va="center", color="#666666", fontsize=9,
                wrap=True)
+    panel.tick_params(bottom=False, labelbottom=False, left=False, labelleft=False)
 
 
 def estimates(table: pd.DataFrame, title: str, caption: str) -> Figure:
@@ -69,14 +70,15 @@ def tipping(table: pd.DataFrame, title: str, caption: str) -> Figure:
             continue
         ends = 100 * (answered * (1 - own) + unanswered * np.array([1, 0])) / (answered + unanswered)
         panel.plot([0, 100], ends, color=DARK, linewidth=2)
-        for (name, row), style in zip(rows.iterrows(), ("--", ":"), strict=True):
+        above, below = ({"xytext": (5, 5)}, {"xytext": (-5, -12), "ha": "right"})
+        for (name, row), style, where in zip(rows.iterrows(), ("--", ":"), (above, below), strict=True):
             panel.axhline(100 * row["threshold_share"], color=GREY, linestyle=style, linewidth=1,
                           label="lower limit of those who answered" if name == "complete_cases_low" else "one half")
             if not np.isnan(row["not_kept"]):
                 at = 100 * row["not_kept_share"]
                 panel.plot(at, 100 * row["threshold_share"], "s", color=MIDDLE)
                 panel.annotate(f"{row['not_kept']:.0f} of {unanswered:.0f}", (at, 100 * row["threshold_share"]),
-                               xytext=(5, 5), textcoords="offset points", fontsize=8.5)
+                               textcoords="offset points", fontsize=8.5, **where)
         panel.plot(100 * own, np.interp(100 * own, [0, 100], ends), "o", color=DARK, label="as those who answered")
     panels["improvement"].set_ylabel("per cent of all who kept it")
     handles, words = panels["improvement"].get_legend_handles_labels()

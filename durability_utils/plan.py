@@ -18,6 +18,7 @@ POOLED = "all"
 CLEANING = "01_cleaning"
 PUBLISHED = "06_published_figures"
 DESK = "07_follow_up_desk"
+ATTRITION = "08_attrition"
 STEPS_OF = {
     CLEANING: ("all",),
     "02_response_rates": ("all",),
@@ -26,6 +27,7 @@ STEPS_OF = {
     "05_representativeness": ("all",),
     PUBLISHED: ("all",),
     DESK: ("all",),
+    ATTRITION: STEPS,
 }
 # Notebooks share a folder: by its name a table or figure is known as one's own.
 OUTPUTS_OF = {
@@ -36,6 +38,7 @@ OUTPUTS_OF = {
     "05_representativeness": ("representativeness*", "sample_characteristics*"),
     PUBLISHED: ("published*",),
     DESK: ("telephone.csv", "unseen.csv", "due.csv", "reminders.csv", "answers.csv"),
+    ATTRITION: ("attrition*",),
 }
 OWN_FOLDERS = {CLEANING: "cleaning", DESK: "restricted"}
 
@@ -206,6 +209,8 @@ def input_hashes(run: Run) -> dict[str, str]:
         files += [file for file in (service.file, service.columns, service.contacts) if file]
     if run.name == PUBLISHED:
         files.append(study.published)
+    if run.name == ATTRITION:
+        files += [PROJECT / "data" / name for name in ("attrition_coverage.csv", "attrition_coverage.json")]
     return hashes(files, [run.results, PROJECT, run.home, run.home.parent]) | own_code()
 
 

@@ -42,8 +42,8 @@ def try_all(runs: list[tuple[str, int]], append: bool) -> pd.DataFrame:
 
 def settings(cohorts: int, truth: float) -> dict:
     """How the stored results were made."""
-    return {"date": date.today().isoformat(), "cohorts": cohorts, "discharged": DISCHARGED, "truth": truth,
-            "seed": attrition.SEED, "resamples": RESAMPLES, "imputations": imputation.IMPUTATIONS, "versions": versions()}
+    return {"date": date.today().isoformat(), "seed": attrition.SEED, "cohorts": cohorts, "discharged": DISCHARGED,
+            "resamples": RESAMPLES, "imputations": imputation.IMPUTATIONS, "truth": truth, "versions": versions()}
 
 
 def main(cohorts: int, store: bool) -> None:
