@@ -5,6 +5,8 @@ treatment, the share (0 to 1) who still had it at 6 months. Those who did not an
 method assumes of them is in ASSUMPTIONS. Multiple imputation stands in `imputation.py`.
 """
 
+import warnings
+
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
@@ -25,8 +27,9 @@ ASSUMPTIONS = {
     "worst_case": "None: nobody who did not answer kept it.",
     "best_case": "None: everybody who did not answer kept it.",
 }
-# Below these numbers a model of answering or of scores says more about itself than about the patients.
-LEAST_ANSWERED, LEAST_OF_EACH, ANSWERED_A_VARIABLE, LEAST_IN_GROUP = 30, 5, 10, 5
+# Below these numbers a model of answering or of scores says more about itself than about the patients: of those who
+# answered and of those who did not, of those who kept it and those who did not, answers a variable, answers in a group.
+LEAST_ON_A_SIDE, LEAST_OF_EACH, ANSWERED_A_VARIABLE, LEAST_IN_GROUP = 30, 5, 10, 5
 LARGEST_WEIGHT = 10  # times the mean weight
 MOST_MODELLED = 20_000  # of more patients the models see a random sample: resampling a million would take hours
 RESAMPLES, SEED = 500, 2016
@@ -65,36 +68,42 @@ def well_at_end(cohort: pd.DataFrame, outcome: str, measures: dict[str, Measure]
     return patients[end[outcome] == OUTCOMES[outcome]].reset_index(drop=True)
 
 
-def too_few(kept: pd.Series) -> str:
-    """Why models cannot be fitted to these patients (`kept` as in `well_at_end`), in words; nothing where they can."""
-    answered, well = int(kept.notna().sum()), int(kept.sum())
-    if answered < LEAST_ANSWERED:
-        return f"too few: {answered} answered, fewer than {LEAST_ANSWERED}"
+def why_no_model(patients: pd.DataFrame) -> str:
+    """Why no model is fitted to these patients (rows of `well_at_end`), in words; nothing where one can be."""
+    known = patients["kept"].notna().to_numpy()
+    answered, silent, well = int(known.sum()), int((~known).sum()), int(patients["kept"].sum())
+    if answered < LEAST_ON_A_SIDE:
+        return f"too few: {answered} answered, fewer than {LEAST_ON_A_SIDE}"
     if min(well, answered - well) < LEAST_OF_EACH:
         return f"too few: {well} kept it and {answered - well} did not, fewer than {LEAST_OF_EACH} on one side"
-    if answered == len(kept):
-        return "everybody answered"
+    if silent < LEAST_ON_A_SIDE:
+        return f"too few: {silent} did not answer, fewer than {LEAST_ON_A_SIDE} (the bounds are close)"
+    probability, _ = answering(covariates(patients), known)
+    if probability[known].min() > probability[~known].max():
+        return "no overlap: what is recorded tells without exception who answered"
     return ""
 
 
 def covariates(patients: pd.DataFrame) -> pd.DataFrame:
     """What answering and follow-up scores are modelled by, in units of their standard deviation, mean 0.
 
-    In this order scores at end and baseline, services, step, age, sessions, and of them as many as there are groups of
-    ANSWERED_A_VARIABLE who answered. Services with fewer than LEAST_IN_GROUP answers are one group, the reference. A
-    missing value is the mean of the others; a column without differences, or a yes-or-no column in which one side has
-    fewer than LEAST_IN_GROUP answers, is left out.
+    The four scores at end and baseline; then services, step, age and sessions, in this order, as far as there are
+    ANSWERED_A_VARIABLE patients for each variable who answered, and as many who did not. Services with fewer than
+    LEAST_IN_GROUP answers are one group, the reference (at least the one with the fewest). A missing value is the mean
+    of the others; a column without differences, or one of two values of which one has fewer than LEAST_IN_GROUP who
+    answered or who did not, is left out.
     """
     scores = ["phq9_end", "anxiety_end", "phq9_baseline", "anxiety_baseline"]
     table = patients[scores].join(_services(patients)).join(patients[["step3", "age", "sessions"]])
     answered = patients["kept"].notna()
 
     def tells(column: pd.Series) -> bool:
-        sides = column[answered].value_counts().reindex([0, 1], fill_value=0)
-        return column.std() > 0 and (column.nunique() > 2 or sides.min() >= LEAST_IN_GROUP)
+        counts = pd.crosstab(column, answered)
+        return len(counts) > 2 or (counts.shape == (2, 2) and counts.min(axis=None) >= LEAST_IN_GROUP)
 
     usable = [name for name in table if tells(table[name])]
-    chosen = table[usable[:max(len(scores), answered.sum() // ANSWERED_A_VARIABLE)]]
+    most = min(answered.sum(), (~answered).sum()) // ANSWERED_A_VARIABLE
+    chosen = table[usable[:max(len(scores), most)]]
     return ((chosen - chosen.mean()) / chosen.std()).fillna(0)
 
 
@@ -170,10 +179,14 @@ def answering(table: pd.DataFrame, answered: np.ndarray, times: np.ndarray | Non
     `times`: how often each patient counts (in a resample), `start`: coefficients to begin from.
     """
     import statsmodels.api as sm  # more than a second to import
+    from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
     model = sm.GLM(answered.astype(float), sm.add_constant(table.to_numpy()), family=sm.families.Binomial(),
                    freq_weights=times)
-    fitted = model.fit(start_params=start)
+    with warnings.catch_warnings(), np.errstate(over="ignore"):
+        # without overlap: `why_no_model` says so of the patients, and in a resample all weights are near 1
+        warnings.simplefilter("ignore", PerfectSeparationWarning)
+        fitted = model.fit(start_params=start)
     return fitted.fittedvalues, fitted.params
 
 
@@ -201,21 +214,22 @@ def weighted_share(patients: pd.DataFrame, resamples: int = RESAMPLES, seed: int
     model, trimming and share are made anew. Misuse: the interval does not hold what the model leaves out.
     """
     table, answered = covariates(patients), patients["kept"].notna().to_numpy()
-    kept = patients["kept"].to_numpy()[answered]
+    kept = patients["kept"].to_numpy()
     rng, everyone = np.random.default_rng(seed), np.ones(len(patients))
     probability, start = answering(table, answered)
 
     def share(probability, times):
-        weights, _ = weights_of(probability[answered], times[answered])
-        return np.average(kept, weights=weights * times[answered])
+        there = answered & (times > 0)
+        weights, _ = weights_of(probability[there], times[there])
+        return np.average(kept[there], weights=weights * times[there])
 
     found = share(probability, everyone)
     redrawn = []
     for _ in range(resamples):
         times = rng.multinomial(len(patients), everyone / len(patients)).astype(float)
         redrawn.append(share(answering(table, answered, times, start)[0], times))
-    # of those resamples in which everybody or nobody kept it the logit does not exist
-    spread = np.std(logit(np.clip(redrawn, 0.5 / len(kept), 1 - 0.5 / len(kept))), ddof=1)
+    least = 0.5 / answered.sum()  # where everybody or nobody in a resample kept it the logit does not exist
+    spread = np.std(logit(np.clip(redrawn, least, 1 - least)), ddof=1)
     return float(found), *(float(limit) for limit in expit(logit(found) + 1.959964 * spread * np.array([-1, 1])))
 
 

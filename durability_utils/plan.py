@@ -26,8 +26,8 @@ STEPS_OF = {
     "04_reliable_recovery": STEPS,
     "05_representativeness": ("all",),
     PUBLISHED: ("all",),
-    DESK: ("all",),
     ATTRITION: STEPS,
+    DESK: ("all",),
 }
 # Notebooks share a folder: by its name a table or figure is known as one's own.
 OUTPUTS_OF = {

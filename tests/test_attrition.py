@@ -25,7 +25,7 @@ def cohort(*rows: dict) -> pd.DataFrame:
 
 
 def two_groups(answers: dict[float, tuple[int, int, int]]) -> pd.DataFrame:
-    """Patients of several PHQ-9 scores at end: of each how many kept it, did not, and did not answer; all else alike."""
+    """Patients of two PHQ-9 scores at end: of each how many kept it, did not, and did not answer; all else alike."""
     rows = [(score, kept) for score, counts in answers.items()
             for kept, n in zip((1.0, 0.0, np.nan), counts, strict=True) for _ in range(n)]
     alike = {"anxiety_end": 1.0, "phq9_baseline": 15.0, "anxiety_baseline": 4.0, "step3": 0.0, "age": 40.0,
@@ -63,23 +63,31 @@ def test_anxiety_stands_in_reliable_changes_of_the_patients_own_measure():
 
 
 @pytest.mark.parametrize("kept, not_kept, unanswered, words", [
-    (25, 4, 9, "too few: 29 answered, fewer than 30"),
-    (26, 4, 9, "too few: 26 kept it and 4 did not, fewer than 5 on one side"),
-    (4, 26, 9, "too few: 4 kept it and 26 did not, fewer than 5 on one side"),
-    (25, 5, 0, "everybody answered"),
-    (25, 5, 9, ""),
+    (25, 4, 99, "too few: 29 answered, fewer than 30"),
+    (26, 4, 99, "too few: 26 kept it and 4 did not, fewer than 5 on one side"),
+    (4, 26, 99, "too few: 4 kept it and 26 did not, fewer than 5 on one side"),
+    (25, 5, 29, "too few: 29 did not answer, fewer than 30 (the bounds are close)"),
+    (25, 5, 30, ""),
     (0, 0, 0, "too few: 0 answered, fewer than 30"),
 ])
 def test_too_few_for_a_model_is_said_in_words(kept, not_kept, unanswered, words):
-    answers = pd.Series([1.0] * kept + [0.0] * not_kept + [np.nan] * unanswered, dtype=float)
-    assert attrition.too_few(answers) == words
+    half = (kept // 2, not_kept // 2, unanswered // 2)
+    rest = tuple(n - part for n, part in zip((kept, not_kept, unanswered), half, strict=True))
+    assert attrition.why_no_model(two_groups({2.0: half, 9.0: rest})) == words
+
+
+def test_no_overlap_is_said_in_words_and_not_in_warnings(recwarn):
+    patients = many({"A": 50})
+    patients["phq9_end"] = np.where(patients["kept"].notna(), 3, 9) + patients["age"] / 100
+    assert attrition.why_no_model(patients).startswith("no overlap: ")
+    assert not recwarn.list
 
 
 def test_more_than_20000_patients_are_a_sample_for_models_the_same_each_time():
     patients = pd.DataFrame({"kept": np.arange(20_001) % 2.0})
     assert len(attrition.modelled(patients)) == 20_000
     assert attrition.modelled(patients).equals(attrition.modelled(patients))
-    assert attrition.modelled(patients[1:]) is not None and len(attrition.modelled(patients[1:])) == 20_000
+    assert attrition.modelled(patients[1:]).equals(patients[1:])
 
 
 # -- what models see -------------------------------------------------------------------------------
@@ -91,7 +99,8 @@ def many(answers: dict[str, int], each: int = 100) -> pd.DataFrame:
     kept = np.concatenate([np.where(np.arange(each) < n, np.arange(each) % 2, np.nan) for n in answers.values()])
     numbers = {name: rng.normal(10, 3, len(names)) for name in
                ("phq9_end", "anxiety_end", "phq9_baseline", "anxiety_baseline", "age", "sessions")}
-    return pd.DataFrame({"kept": kept, "service": names, "step3": rng.integers(0, 2, len(names)).astype(float), **numbers})
+    step3 = rng.integers(0, 2, len(names)).astype(float)
+    return pd.DataFrame({"kept": kept, "service": names, "step3": step3, **numbers})
 
 
 SCORES = ["phq9_end", "anxiety_end", "phq9_baseline", "anxiety_baseline"]
@@ -110,11 +119,17 @@ def test_services_with_few_answers_are_one_group_the_reference():
 
 
 def test_one_service_is_no_variable():
-    assert not [name for name in attrition.covariates(many({"A": 90})) if name.startswith("service")]
+    assert not [name for name in attrition.covariates(many({"A": 90}, each=200)) if name.startswith("service")]
+
+
+def test_those_who_did_not_answer_limit_the_variables_as_much():
+    assert list(attrition.covariates(many({"A": 70}))) == SCORES  # 30 did not answer
+    table = attrition.covariates(many({"A": 100, "B": 50, "C": 50}))
+    assert [name for name in table if name.startswith("service")] == ["service_C"]  # B is the reference, and all of A answered
 
 
 def test_a_missing_value_is_the_mean_and_a_column_without_differences_is_left_out():
-    patients = many({"A": 90}).assign(step3=np.nan, sessions=7.0)
+    patients = many({"A": 90}, each=200).assign(step3=np.nan, sessions=7.0)
     patients.loc[3, "age"] = np.nan
     table = attrition.covariates(patients)
     assert list(table) == [*SCORES, "age"]
@@ -181,12 +196,14 @@ def test_with_two_groups_weighting_is_standardisation_by_hand():
 
 
 def test_the_bootstrap_interval_is_as_wide_as_the_standardised_shares_variance_says():
-    # sum of (N_g / N)^2 p q / n_g, and the variance of N_g / N times the squared difference of the shares
+    # sum of (N_g / N)^2 p q / n_g, and the variance of N_g / N times the squared difference of the shares: a formula
+    # for large groups
+    patients = two_groups({2.0: (360, 40, 600), 9.0: (120, 80, 1800)})
     share = 0.7
-    variance = (0.9 * 0.1 / 40) / 9 + 4 * (0.6 * 0.4 / 20) / 9 + (1 / 3) * (2 / 3) / 300 * 0.3 ** 2
-    _, low, high = attrition.weighted_share(GROUPS, resamples=1500)
+    variance = (0.9 * 0.1 / 400) / 9 + 4 * (0.6 * 0.4 / 200) / 9 + (1 / 3) * (2 / 3) / 3000 * 0.3 ** 2
+    _, low, high = attrition.weighted_share(patients, resamples=1500)
     on_the_logit = np.log(high / (1 - high)) - np.log(low / (1 - low))
-    assert on_the_logit == pytest.approx(2 * 1.96 * np.sqrt(variance) / (share * (1 - share)), rel=0.1)
+    assert on_the_logit == pytest.approx(2 * 1.96 * np.sqrt(variance) / (share * (1 - share)), rel=0.05)
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another():

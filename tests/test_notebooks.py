@@ -23,10 +23,11 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def test_the_eight_notebooks_are_there_in_the_order_of_reading():
+def test_the_nine_notebooks_are_there_in_the_order_of_reading():
     assert [path.stem for path in PATHS] == [
         "00_study_cohort", "01_cleaning", "02_response_rates", "03_reliable_improvement", "04_reliable_recovery",
-        "05_representativeness", "06_published_figures", "07_follow_up_desk"]
+        "05_representativeness", "06_published_figures", "07_follow_up_desk",
+        "08_attrition"]
 
 
 def test_begins_with_its_question_and_says_what_it_reads_writes_and_does_not_show(notebook):
