@@ -77,7 +77,7 @@ def why_no_model(patients: pd.DataFrame) -> str:
     if min(well, answered - well) < LEAST_OF_EACH:
         return f"too few: {well} kept it and {answered - well} did not, fewer than {LEAST_OF_EACH} on one side"
     if silent < LEAST_ON_A_SIDE:
-        return f"too few: {silent} did not answer, fewer than {LEAST_ON_A_SIDE} (the bounds are close)"
+        return f"too few: {silent} did not answer, fewer than {LEAST_ON_A_SIDE} (see the bounds)"
     probability, _ = answering(covariates(patients), known)
     if probability[known].min() > probability[~known].max():
         return "no overlap: what is recorded tells without exception who answered"

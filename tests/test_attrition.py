@@ -66,7 +66,7 @@ def test_anxiety_stands_in_reliable_changes_of_the_patients_own_measure():
     (25, 4, 99, "too few: 29 answered, fewer than 30"),
     (26, 4, 99, "too few: 26 kept it and 4 did not, fewer than 5 on one side"),
     (4, 26, 99, "too few: 4 kept it and 26 did not, fewer than 5 on one side"),
-    (25, 5, 29, "too few: 29 did not answer, fewer than 30 (the bounds are close)"),
+    (25, 5, 29, "too few: 29 did not answer, fewer than 30 (see the bounds)"),
     (25, 5, 30, ""),
     (0, 0, 0, "too few: 0 answered, fewer than 30"),
 ])
@@ -124,8 +124,9 @@ def test_one_service_is_no_variable():
 
 def test_those_who_did_not_answer_limit_the_variables_as_much():
     assert list(attrition.covariates(many({"A": 70}))) == SCORES  # 30 did not answer
+    # all of A answered: with B, the first of those with the fewest answers, it is the reference
     table = attrition.covariates(many({"A": 100, "B": 50, "C": 50}))
-    assert [name for name in table if name.startswith("service")] == ["service_C"]  # B is the reference, and all of A answered
+    assert [name for name in table if name.startswith("service")] == ["service_C"]
 
 
 def test_a_missing_value_is_the_mean_and_a_column_without_differences_is_left_out():
