@@ -23,6 +23,7 @@ from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvision
 # What the notebooks import, and what these import only when it is used first. Not matplotlib_inline: imported early it
 # switches automatic figures off.
 PRELOADED = ("durability_utils.kernels", "durability_utils.cleaning", "durability_utils.figures",
+             "durability_utils.attrition_figures", "durability_utils.synthetic_attrition", "statsmodels.api",
              "durability_utils.published", "durability_utils.definition_figures", "durability_utils.relapse_figures",
              "pingouin", "scikit_posthocs", "statsmodels.stats.proportion", "statsmodels.stats.contingency_tables",
              "statsmodels.duration.survfunc", "statsmodels.duration.hazard_regression",

@@ -14,11 +14,11 @@ from durability_utils.study import STEPS, Study
 
 NOTEBOOKS = PROJECT / "notebooks"
 RULE_FILES = [PROJECT / name for name in ("parameters/measures.yaml", "parameters/codes.yaml", "data/dictionary.csv")]
-ENGLAND, ALI = (PROJECT / "parameters/published" / name for name in ("england.yaml", "ali_2017.yaml"))
 POOLED = "all"
 CLEANING = "01_cleaning"
 PUBLISHED = "06_published_figures"
 DESK = "07_follow_up_desk"
+ATTRITION = "08_attrition"
 RELAPSE = "10_relapse"
 SERVICES = "11_services"
 STEPS_OF = {
@@ -29,6 +29,7 @@ STEPS_OF = {
     "05_representativeness": ("all",),
     PUBLISHED: ("all",),
     DESK: ("all",),
+    ATTRITION: STEPS,
     "09_definitions": STEPS,
     RELAPSE: ("all",),
     SERVICES: STEPS,
@@ -42,10 +43,17 @@ OUTPUTS_OF = {
     "05_representativeness": ("representativeness*", "sample_characteristics*"),
     PUBLISHED: ("published*",),
     DESK: ("telephone.csv", "unseen.csv", "due.csv", "reminders.csv", "answers.csv"),
+    ATTRITION: ("attrition*",),
     "09_definitions": ("definitions*",),
     RELAPSE: ("relapse*",),
     SERVICES: ("services*",),
 }
+# Files of the project that one notebook reads.
+READ_BY = {name: [PROJECT / file for file in files] for name, files in {
+    ATTRITION: ("data/attrition_coverage.csv", "data/attrition_coverage.json"),
+    RELAPSE: ("parameters/published/ali_2017.yaml",),
+    SERVICES: ("parameters/published/england.yaml",),
+}.items()}
 OWN_FOLDERS = {CLEANING: "cleaning", DESK: "restricted"}
 
 
@@ -108,7 +116,7 @@ class Run:
 # -- what runs -------------------------------------------------------------------------------------
 
 def every_run(study: Study, output: Path, notebooks: Path = NOTEBOOKS) -> list[Run]:
-    """All runs of a study, cleaning first, the desk last; raises InputError for undeclared parameters of a notebook."""
+    """All runs of a study, cleaning first, then in the order of the notebooks; raises InputError for undeclared parameters of a notebook."""
     services = tuple(study.services)
     pooled = (POOLED,) if study.published else ()
     own = {CLEANING: services, PUBLISHED: pooled, DESK: services}
@@ -218,10 +226,7 @@ def input_hashes(run: Run) -> dict[str, str]:
         files += [file for file in (service.file, service.columns, service.contacts) if file]
     if run.name == PUBLISHED:
         files.append(study.published)
-    if run.name == SERVICES:
-        files.append(ENGLAND)
-    if run.name == RELAPSE:
-        files.append(ALI)
+    files += READ_BY.get(run.name, ())
     return hashes(files, [run.results, PROJECT, run.home, run.home.parent]) | own_code()
 
 

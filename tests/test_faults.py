@@ -106,7 +106,7 @@ def test_stopped_it_ends_within_seconds_and_the_next_start_runs_the_rest(tiny, s
         assert process.returncode == 130
         assert "the same command runs the rest" in said and "Traceback" not in said
     done = len(list((tiny / "results").rglob("*.provenance.json")))
-    assert 0 < done < 47
+    assert 0 < done < 56
     change(tiny, "05_representativeness", "service == 'A' or 0\nimport time; time.sleep = lambda seconds: None")
     code, said = finish(tiny)
     assert code == 0
@@ -135,10 +135,10 @@ def test_a_notebook_that_fails_fails_alone(tiny, code, message, options):
     root = tiny / "results" / "durability_2016"
     assert not (root / "A" / "step2" / "tables").exists()
     statuses = [run["status"] for run in json.loads((root / "run.json").read_text(encoding="utf-8"))["runs"]]
-    assert (statuses.count("succeeded"), statuses.count("failed"), len(statuses)) == (46, 1, 47)
+    assert (statuses.count("succeeded"), statuses.count("failed"), len(statuses)) == (55, 1, 56)
     assert finish(tiny, *options)[0] == 1  # and only that one is tried again
     statuses = [run["status"] for run in json.loads((root / "run.json").read_text(encoding="utf-8"))["runs"]]
-    assert (statuses.count("unchanged"), statuses.count("failed")) == (46, 1)
+    assert (statuses.count("unchanged"), statuses.count("failed")) == (55, 1)
 
 
 # -- the disk, rights, and others ------------------------------------------------------------------

@@ -34,10 +34,10 @@ def test_everything(study, tmp_path):
     assert labels(runs) == (
         {("01", service, "all") for service in ("A", "B")}
         | {(name, service, "all") for name in ("02", "05", "10") for service in everyone}
-        | {(name, service, step) for name in ("03", "04", "09", "11") for service in everyone for step in STEPS}
+        | {(name, service, step) for name in ("03", "04", "08", "09", "11") for service in everyone for step in STEPS}
         | {("06", "all", "all")}
     )
-    assert len(runs) == 48
+    assert len(runs) == 57
     folders = {run_key(run): run.folder.relative_to(tmp_path / "results").as_posix() for run in runs}
     assert folders["01", "A", "all"] == "durability_2016/A/cleaning"
     assert folders["03", "all", "step2"] == "durability_2016/all/step2"
@@ -71,7 +71,7 @@ def test_parameters_are_those_declared_and_hold_no_machine_path(study, tmp_path)
     ({"names": ["01"]}, {("01", "A", "all"), ("01", "B", "all")}),
     ({"services": ["B"], "names": ["01_cleaning"], "steps": ["step2"]}, {("01", "B", "all")}),
     ({"services": ["B"], "steps": ["step3"]},
-     {("01", "B", "all"), *((name, "B", "step3") for name in ("03", "04", "09", "11"))}),
+     {("01", "B", "all"), *((name, "B", "step3") for name in ("03", "04", "08", "09", "11"))}),
     ({"names": ["06"]}, {("01", "A", "all"), ("01", "B", "all"), ("06", "all", "all")}),
     ({"names": ["07"], "services": ["B"]}, {("01", "B", "all"), ("07", "B", "all")}),
 ])
@@ -82,7 +82,7 @@ def test_a_selection_brings_the_cleaning_that_it_reads(study, tmp_path, selectio
 @pytest.mark.parametrize("selection, message", [
     ({"services": ["Z"]}, "no service 'Z'; there are A, B, all"),
     ({"steps": ["step4"]}, "no step 'step4'; there are all, step2, step3"),
-    ({"names": ["08"]}, "no notebook '08'; there are 01_cleaning, 02_response_rates"),
+    ({"names": ["99"]}, "no notebook '99'; there are 01_cleaning, 02_response_rates"),
     ({"names": ["07"], "services": ["all"]}, "nothing to run: 07_follow_up_desk for all"),
     ({"names": ["02"], "steps": ["step2"]}, "nothing to run: 02_response_rates for A, B, all at step2"),
 ])

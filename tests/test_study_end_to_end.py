@@ -121,7 +121,7 @@ def test_one_service_end_to_end(tmp_path):
         assert not re.findall(r"""(?:src|href)=["']?(?:https?:)?//|@import|<script|url\((?!["']?data:)""", html), page
         assert "read_cohort" not in html
     executed = list(root.rglob("*.ipynb"))
-    assert len(executed) == 1 + 3 + 4 * 3
+    assert len(executed) == 1 + 3 + 5 * 3
     for notebook in executed:
         record = json.loads(notebook.with_suffix(".provenance.json").read_text(encoding="utf-8"))
         assert record["status"] == "succeeded"
