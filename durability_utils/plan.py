@@ -116,7 +116,7 @@ class Run:
 # -- what runs -------------------------------------------------------------------------------------
 
 def every_run(study: Study, output: Path, notebooks: Path = NOTEBOOKS) -> list[Run]:
-    """All runs of a study, cleaning first, then in the order of the notebooks; raises InputError for undeclared parameters of a notebook."""
+    """All runs of a study in the order of the notebooks; raises InputError for undeclared parameters of a notebook."""
     services = tuple(study.services)
     pooled = (POOLED,) if study.published else ()
     own = {CLEANING: services, PUBLISHED: pooled, DESK: services}

@@ -50,7 +50,8 @@ def page(executed: str, run: Run) -> str:
 
 
 def words_on_the_left(html: str) -> str:
-    """HTML in whose tables by pandas columns of words, headers included, have the class `words`.
+    """HTML in whose tables by pandas columns of words, headers included, have the class `words`
+    (long ones also `sentences`).
 
     A table with cells over several columns or rows stays as it is.
     """
@@ -62,15 +63,20 @@ def _marked_words(table: str) -> str:
     below = [[text for *_, text in row] for row in rows if any(kind == "d" for kind, *_ in row)]
     if not below or "span=" in table:
         return table
-    columns = [any(text[:1].isalpha() and text not in ("NaN", "nan", "None") for text in column)
-               for column in zip(*below, strict=True)]
+    columns = [_kind(column) for column in zip(*below, strict=True)]
 
     def marked(row: str) -> str:
-        are_words = iter(columns)
-        return _CELL.sub(lambda cell: re.sub(r"^<t(.)", r'<t\1 class="words"', cell[0]) if next(are_words, False)
-                         else cell[0], row)
+        kinds = iter(columns)
+        return _CELL.sub(lambda cell: re.sub("^<t.", rf'\g<0>{next(kinds, "")}', cell[0]), row)
 
     return _ROW.sub(lambda row: marked(row[0]), table)
+
+
+def _kind(column: tuple[str, ...]) -> str:
+    words = [text for text in column if text[:1].isalpha() and text not in ("NaN", "nan", "None")]
+    if not words:
+        return ""
+    return ' class="words sentences"' if max(map(len, words)) > 60 else ' class="words"'
 
 
 def warm_up() -> None:
