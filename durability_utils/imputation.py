@@ -2,6 +2,10 @@
 
 Each patient's PHQ-9 and relevant anxiety measure at 6 months are drawn from a Bayesian linear regression, classified by
 the rules of `outcomes.py`, and the shares of the completed cohorts are pooled by Rubin's rules.
+
+Why not statsmodels' MICE: it draws by predictive mean matching, from 20 donors unless told otherwise. Of some 80 who
+answered, that moves extreme predictions to the middle and makes the completed cohorts too much alike. With five donors
+its mean is near ours (the tests compare them), its spread still smaller.
 """
 
 from typing import NamedTuple

@@ -1,14 +1,16 @@
 """Multiple imputation of follow-up scores. Oracles: Rubin's rules worked by hand, outcomes counted by hand, and the
-standard error of a prediction by statsmodels' OLS."""
+standard error of a prediction by statsmodels' OLS, and the mean of its MICE."""
 
 import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from statsmodels.imputation.mice import MICEData
 
 from durability_utils import imputation
 from durability_utils.attrition import covariates
 from durability_utils.measures import read_measures
+from durability_utils.synthetic_attrition import simulated
 
 MEASURES = read_measures("study_2016")
 
@@ -44,6 +46,26 @@ def test_imputed_means_differ_between_imputations_by_the_standard_error_of_a_pre
     expected = np.sqrt(error ** 2 + fitted.scale / lost.sum())
     assert phq9.mean(axis=1).std() == pytest.approx(expected, rel=0.1)
     assert phq9.std(axis=0).mean() == pytest.approx(fitted.get_prediction(design[lost]).se_obs.mean(), rel=0.05)
+
+
+def test_the_mean_is_near_that_of_statsmodels_mice():
+    """Oracle: `MICEData(table, k_pmm=5)`, `update_all(2)` before each of 10 imputations, classified by the same rules.
+    Measured on these four simulated cohorts: 0.795 by ours, 0.81 by MICE; those who answered are at 0.89."""
+    def by_mice(table):
+        lost = table["kept"].isna().to_numpy()
+        mice = MICEData(covariates(table).join(table[["phq9_6m", "anxiety_6m"]].astype(float)), k_pmm=5)
+        drawn = []
+        for _ in range(10):
+            mice.update_all(2)
+            drawn.append([mice.data[name].to_numpy()[lost] for name in ("phq9_6m", "anxiety_6m")])
+        return np.moveaxis(np.array(drawn), 1, 0)
+
+    np.random.seed(1)  # noqa: NPY002 - statsmodels draws from the global generator
+    tables = [simulated(1500, "observed", np.random.default_rng(seed)) for seed in range(4)]
+    ours, theirs = (np.mean([imputation.shares_kept(table, draw(table), "improvement", MEASURES).mean()
+                             for table in tables]) for draw in (imputation.draw_scores, by_mice))
+    assert ours == pytest.approx(theirs, abs=0.03)
+    assert max(ours, theirs) < np.mean([table["kept"].mean() for table in tables]) - 0.03
 
 
 def test_both_residuals_come_from_one_patient():
