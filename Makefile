@@ -45,14 +45,19 @@ exports: .venv/installed  ## write the synthetic exports anew (the same bytes)
 	$(BIN)/python -c "from durability_utils.synthetic_monthly import write_export; write_export('data/raw')"
 
 lock: .venv/installed  ## resolve the dependencies of pyproject.toml anew
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra cluster --extra book --universal --python-version 3.11.7 \
-		--generate-hashes --no-header --no-emit-index-url --upgrade --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra cluster --extra book --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-emit-index-url --output-file requirements.lock
 
 clean:
 	rm -rf .venv results build
 
 .venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { echo "$(PYTHON) is \
+	$$($(PYTHON) --version 2>&1) or missing; install Python 3.11 or later, or name one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c "import venv, ensurepip" 2>/dev/null || { echo "$(PYTHON) cannot make environments; on Debian and \
+	Ubuntu install python3-venv (as root: apt-get install python3-venv)" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q durability_utils
 	touch $@

@@ -306,7 +306,7 @@ def _move_into_place(run: Run, made: Path, whole_service: bool) -> None:
         for folder in run.folder.parent.glob("*"):
             if folder.name != OWN_FOLDERS[DESK]:
                 shutil.rmtree(folder, ignore_errors=True)
-    if run.restricted:
+    if run.private:
         from durability_utils.results import owner_only
 
         for folder in (made, run.folder):

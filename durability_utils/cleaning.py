@@ -24,9 +24,9 @@ from durability_utils.columns import (
 from durability_utils.contacts import CONTACT_RULES, SCORES, measure_names, place, sessions
 from durability_utils.errors import InputError
 from durability_utils.exports import check_header, read_export
-from durability_utils.measures import Measure
+from durability_utils.measures import Measure, disorder_specific
 from durability_utils.outcomes import FOLLOW_UP_DATA, FOLLOW_UPS, ITEMS, TREATMENT_DATA
-from durability_utils.results import write_aside, write_table
+from durability_utils.results import for_owner_only, write_aside, write_table
 from durability_utils.study import Study
 
 ROW_RULES = {
@@ -180,16 +180,17 @@ def by_rule(rejected: pd.DataFrame) -> pd.DataFrame:
 def write_cleaned(cleaned: Cleaned, folder: Path) -> None:
     """Write `cohort.parquet`, `cleaning_log.csv`, `rejected.csv` and, of a long export, `after_discharge.parquet`.
 
-    The cohort comes last, since others wait for it.
+    They hold patients' ids, and are for the owner of `folder` only. The cohort comes last, since others wait for it.
     """
-    write_table(cleaned.log, folder / "cleaning_log.csv")
-    write_table(cleaned.rejected, folder / "rejected.csv")
-    after_discharge = folder / "after_discharge.parquet"
-    if cleaned.after_discharge is None:
-        after_discharge.unlink(missing_ok=True)  # the export may have been a long one before
-    else:
-        write_aside(after_discharge, lambda path: cleaned.after_discharge.to_parquet(path, index=False))
-    write_aside(folder / "cohort.parquet", lambda path: cleaned.cohort.to_parquet(path, index=False))
+    with for_owner_only(folder):
+        write_table(cleaned.log, folder / "cleaning_log.csv")
+        write_table(cleaned.rejected, folder / "rejected.csv")
+        after_discharge = folder / "after_discharge.parquet"
+        if cleaned.after_discharge is None:
+            after_discharge.unlink(missing_ok=True)  # the export may have been a long one before
+        else:
+            write_aside(after_discharge, lambda path: cleaned.after_discharge.to_parquet(path, index=False))
+        write_aside(folder / "cohort.parquet", lambda path: cleaned.cohort.to_parquet(path, index=False))
 
 
 # -- reading cells ---------------------------------------------------------------------------------
@@ -231,7 +232,7 @@ def _interpret(raw: pd.DataFrame, columns: ColumnMap, measures: dict[str, Measur
             values[name] = pd.Series(None, raw.index, dtype=_DTYPES[entry["type"]])
             refusals[name] = pd.Series(None, raw.index[:0], dtype="str")
             continue
-        allowed = [measure for measure in measures if measure not in ("PHQ-9", "GAD-7")]
+        allowed = disorder_specific(measures)
         if entry["type"] == "code":
             allowed = entry["allowed"].split("|")
         if entry["type"] == "score":
@@ -321,8 +322,7 @@ def _join_contacts(raw, contact_text, columns: ColumnMap, told: set[str], study:
     date, reason = _as_date(about["discharge_date"], columns.columns["discharge_date"], None, None)
     known = {"discharge_date": date.mask(reason.notna())}
     if "adsm" in told:
-        adsms = [name for name in study.measures if name not in ("PHQ-9", "GAD-7")]
-        known["adsm"] = _as_code(about["adsm"], columns.columns["adsm"], adsms, None)[0]
+        known["adsm"] = _as_code(about["adsm"], columns.columns["adsm"], disorder_specific(study.measures), None)[0]
     patients = pd.DataFrame(known).set_axis(pd.Index(about["patient_id"]), axis="index")
     contacts = _read_contacts(contact_text, columns.contacts, patients, study.measures)
     placed = place(contacts, patients, study.measures, study.follow_up_windows)
@@ -522,7 +522,7 @@ def _log(rows_read: int, rejected: pd.DataFrame, kept: int, used_contacts: int |
 
 def _schema(measures: dict[str, Measure]) -> pa.DataFrameSchema:
     """What a finished cohort must satisfy, from the data dictionary: an independent look at the result."""
-    adsms = [name for name in measures if name not in ("PHQ-9", "GAD-7")]
+    adsms = disorder_specific(measures)
     columns = {}
     for name, entry in dictionary().iterrows():
         checks = []

@@ -51,11 +51,15 @@ class Placed(NamedTuple):
 
 
 def measure_names(cells: pd.Series, column: Column, measures: dict[str, Measure]) -> pd.Series:
-    """The study's measure that each cell names, by the map's codes or in any spelling (phq9, PHQ 9); else missing."""
+    """The study's measure that each cell names, by the map's codes or in any spelling (phq9, PHQ 9); else missing.
+
+    One without columns in the data dictionary has no place for its scores, and counts as unknown.
+    """
     def squeezed(text):
         return normalise(text).replace("_", "")
 
-    codes, known = dict(column.codes), {squeezed(name): name for name in measures}
+    placed = [name for name, measure in measures.items() if measure.columns in TOTALS]
+    codes, known = dict(column.codes), {squeezed(name): name for name in placed}
     names = {cell: known.get(squeezed(codes.get(normalise(cell), cell))) for cell in cells.unique()}
     return cells.map(names).astype("str")
 
@@ -77,7 +81,7 @@ def place(contacts: pd.DataFrame, patients: pd.DataFrame, measures: dict[str, Me
     scores["patient"] = patients.index.get_indexer(contacts.loc[scores.index, "patient_id"])
     scores["measure"] = pd.Index(measures).get_indexer(contacts.loc[scores.index, "measure"])
     scores = scores.sort_values(["patient", "date", "measure", "line"], ignore_index=True)
-    families = np.array([{"PHQ-9": "phq9", "GAD-7": "gad7"}.get(name, "adsm") for name in measures])
+    families = np.array([measure.columns for measure in measures.values()])
     reasons = [contacts["reason"].dropna()]
 
     def without(holds, reason):

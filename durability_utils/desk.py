@@ -4,7 +4,6 @@ These tables hold patients' ids. They are written to the service's folder `restr
 """
 
 import datetime as dt
-import os
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import pandas as pd
 
 from durability_utils.errors import InputError
 from durability_utils.outcomes import FOLLOW_UP_DATA, FOLLOW_UPS, ITEMS, completed, follow_up_columns
-from durability_utils.results import cleaning_folder, not_a_formula, owner_only, write_table
+from durability_utils.results import cleaning_folder, for_owner_only, not_a_formula, write_table
 from durability_utils.study import Study
 
 MONTHS = {"6m": 6, "12m": 12}  # after discharge
@@ -142,10 +141,6 @@ def day(as_of: str) -> dt.date:
 
 def write_worklists(tables: dict[str, pd.DataFrame], folder: Path) -> None:
     """Write each table as `<name>.csv` for the owner of `folder` only, from the first byte on."""
-    owner_only(folder)
-    usual = os.umask(0o077)
-    try:
+    with for_owner_only(folder):
         for name, table in tables.items():
             write_table(table, folder / f"{name}.csv")
-    finally:
-        os.umask(usual)

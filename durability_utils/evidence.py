@@ -11,7 +11,7 @@ import pandas as pd
 from durability_utils.coding import NOTHING, guess_codes
 from durability_utils.columns import dictionary, normalise
 from durability_utils.formats import Labels
-from durability_utils.measures import Measure
+from durability_utils.measures import Measure, disorder_specific
 
 MISSING_NUMBERS = {"-1", "-8", "-9", "-88", "-99", "-999", "-9999", "88", "99", "888", "999", "8888", "9999"}
 AGREE = 0.75  # of a column's values at least so many must be what its name suggests
@@ -75,7 +75,7 @@ def read_values(export: Export, column: str, name: str, counts: pd.Series | None
     counts = export.counts[name] if counts is None else counts
     labels = export.labels.codes.get(name, {})
     entry = dictionary().loc[column]
-    adsms = [measure for measure in export.measures if measure not in ("PHQ-9", "GAD-7")]
+    adsms = disorder_specific(export.measures)
     match entry["type"]:
         case "text" if column == "patient_id":
             return _read_ids(counts, lambda different: different >= 0.75, "different in nearly every row")

@@ -48,7 +48,7 @@ def use_warm_kernels() -> None:
     KernelProvisionerFactory.instance().default_provisioner_name = "durability-warm"  # as registered in pyproject.toml
     if can_fork():
         forkserver.set_forkserver_preload(list(PRELOADED))
-        with _without_main():
+        with _without_main(), _without_interrupts():
             forkserver.ensure_running()
 
 
@@ -123,10 +123,21 @@ def _without_main():
             sys.modules["__main__"] = main
 
 
+@contextmanager
+def _without_interrupts():
+    """What this thread starts meanwhile does not hear a Ctrl-C: that is the batch's, and its imports take a while."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _run_kernel(arguments: list[str], cwd: str, env: dict[str, str]) -> None:
     """In the forked child: become what `python -m ipykernel_launcher` would be, and serve until shut down."""
     gc.freeze()  # what was imported stays for good: to go through it again would only copy memory
     os.setsid()  # a Ctrl-C in the terminal is the batch's; and a kernel is killed with all that it started
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.chdir(cwd)
     os.environ.clear()

@@ -7,17 +7,22 @@ from durability_utils.errors import InputError
 from durability_utils.parameters import read_yaml
 
 PATH = Path(__file__).parents[1] / "parameters" / "measures.yaml"
+ROLES = ("depression", "anxiety", "disorder_specific", "functioning", "other")
 
 
 @dataclass(frozen=True)
 class Measure:
     """One questionnaire. Scores in points of the total, or of the item mean where `scale` says so.
 
+    `role`: one of ROLES; `columns`: how the names of its columns begin.
+
     `reliability` (0 to 1), mean and SD of the general population: where the file has them, for notebook 09.
     `residual`: the lowest score below the cut-off that is called residual symptoms; None where nobody has said.
     """
 
     name: str
+    role: str
+    columns: str
     disorder: str
     window: str
     items: int
@@ -47,8 +52,15 @@ def read_measures(version: str) -> dict[str, Measure]:
     return {name: _measure(name, entry) for name, entry in versions[version].items()}
 
 
+def disorder_specific(measures: dict[str, Measure]) -> list[str]:
+    """The names of those measures that can be a patient's relevant anxiety-disorder specific measure (ADSM)."""
+    return [name for name, measure in measures.items() if measure.role == "disorder_specific"]
+
+
 def _measure(name: str, entry: dict) -> Measure:
     low, high = entry["range"]
+    if entry.get("role") not in ROLES:
+        raise InputError(f"{PATH.name}: {name}: role: found {entry.get('role')!r}, expected {' or '.join(ROLES)}")
     known = {key: entry[key] for key in entry.keys() - {"for", "range", "item_range"}}
     return Measure(
         name=name, disorder=entry["for"], minimum=low, maximum=high,

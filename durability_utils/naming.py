@@ -12,9 +12,10 @@ _FU = r"f(?:ollow)? ?up?s?"
 _MONTHS = r"m(?:o|os|ths?|onths?|fu)?"
 _TREATMENT = r"(?: ?(?:treatment|therapy|tx))?"
 
+# PHQ-2, PHQ-4, PHQ-8, PHQ-15 and GAD-2 are other questionnaires
 MEASURES = {
-    "phq9": r"phq(?: 9)?",
-    "gad7": r"gad(?: 7)?",
+    "phq9": r"phq(?: 9|(?! (?:2|4|8|15)(?!\S)))",
+    "gad7": r"gad(?: 7|(?! 2(?!\S)))",
     "adsm": r"adsm|(?:disorder )?specific(?: anxiety)?(?: measure)?|spec|anxiety(?: disorder)?(?: measure)?|"
             r"other measure|^other",
 }
@@ -95,11 +96,15 @@ class Meaning:
 
 @dataclass(frozen=True)
 class Times:
-    """What the numbers (T0, T1) and months (Dec16) in the names of one export stand for."""
+    """What the numbers (T0, T1) and months (Dec16) in the names of one export stand for.
+
+    `bare`: it counts its times behind the measure, PHQ_1, PHQ_2, ...; else PHQ_2 is another questionnaire.
+    """
 
     numbers: dict[int, str]
     months: dict[str, str]
     one_follow_up: bool
+    bare: bool = False
 
 
 def words(name: str) -> str:
@@ -133,8 +138,10 @@ def read_times(names: Iterable[str], discharged: tuple[int, int] | None) -> Time
 
     Four numbers in a row, from 0 or 1, are baseline, end, 6 and 12 months; where there are fewer, the last are absent.
     """
+    spoken = [words(name) for name in names]
+    bare = any(text in ("phq 1", "gad 1") for text in spoken)
     numbers, months, any_known = set(), {}, False
-    for rest in filter(None, (_without_kind(words(name)) for name in names)):
+    for rest in filter(None, (_without_kind(_told_apart(text, bare)) for text in spoken)):
         known = _spelled_out(rest)
         any_known |= known is not None and known[0] in ("6m", "12m")
         if known is None and not _search(_OTHER_TIME, rest):
@@ -142,14 +149,14 @@ def read_times(names: Iterable[str], discharged: tuple[int, int] | None) -> Time
             for month, year in re.findall(_MONTH, rest) if discharged else ():
                 later = 12 * (2000 + int(year) - discharged[0]) + _MONTH_NAMES.index(month) + 1 - discharged[1]
                 months[f"{month} {year}"] = "6m" if 4 <= later <= 8 else "12m" if 10 <= later <= 15 else ""
-    return Times(_numbered(numbers), months, not any_known)
+    return Times(_numbered(numbers), months, not any_known, bare)
 
 
 def meanings(name: str, times: Times) -> list[Meaning]:
     """The canonical columns that a name suggests, the likeliest first; totals, but no items."""
-    text = words(name)
+    text = _told_apart(words(name), times.bare)
     found = _total(text, times) + _follow_up(text, times)
-    if any(_search(MEASURES[measure], text) for measure in ITEMS):
+    if re.search(r"(?<!\S)(?:phq|gad)(?!\S)", text):
         return found
     for column, patterns in COLUMNS.items():
         if column.startswith("consent") and _search(_NO_CONSENT, text):
@@ -182,6 +189,11 @@ def names_one_adsm(name: str) -> bool:
 def family_time(template: str, times: Times) -> Meaning | None:
     """The time of a family of items; `column` is `baseline`, `end`, `6m` or `12m`."""
     return _time(_without_kind(re.sub(r" \b(?:q|qu|item|question)\b", "", words(template))), times)
+
+
+def _told_apart(text: str, bare: bool) -> str:
+    """A name that is a measure and the number of a time, with a word between the two."""
+    return re.sub(r"^(phq|gad) (\d+)$", r"\1 t \2", text) if bare and text not in ("phq 9", "gad 7") else text
 
 
 def _total(text: str, times: Times) -> list[Meaning]:

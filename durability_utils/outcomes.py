@@ -8,7 +8,7 @@ study (its sections on reliable improvement and reliable recovery), made explici
 import numpy as np
 import pandas as pd
 
-from durability_utils.measures import Measure
+from durability_utils.measures import Measure, disorder_specific
 
 LATER_TIMES = ("end", "6m", "12m")
 FOLLOW_UPS = ("6m", "12m")
@@ -121,8 +121,9 @@ def relevant_anxiety(cohort: pd.DataFrame, time: str, measures: dict[str, Measur
     With `adsm_else_gad7` it is the ADSM where the patient has one with scores at baseline and `time`, else GAD-7.
     """
     adsm = {column: _floats(cohort[f"adsm_{when}"]) for column, when in (("baseline", "baseline"), ("later", time))}
-    # with `gad7` an ADSM need not be one that the study's measures know
-    codes, names = pd.factorize(cohort["adsm"].mask(np.full(len(cohort), rule == "gad7")))
+    # with `gad7` an ADSM need not be one that the study's measures know; and any other measure decides nothing
+    decides = [] if rule == "gad7" else disorder_specific(measures)
+    codes, names = pd.factorize(cohort["adsm"].where(cohort["adsm"].isin(decides)))
     has_adsm = (codes >= 0) & ~np.isnan(adsm["baseline"]) & ~np.isnan(adsm["later"])
     names = [*names, "GAD-7"]
     codes = np.where(has_adsm, codes, len(names) - 1).astype(np.int8)

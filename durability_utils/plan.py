@@ -79,6 +79,11 @@ class Run:
         return self.name == DESK
 
     @property
+    def private(self) -> bool:
+        """Whether patients' ids lie in its folder, which then is for its owner only."""
+        return self.name in OWN_FOLDERS
+
+    @property
     def target(self) -> Path:
         """Where the executed notebook lies; its page and its provenance stand beside it."""
         return self.folder / self.notebook.name

@@ -5,8 +5,10 @@ holds the cohort, `<results>/<study>/<service>/restricted/` what shows patients'
 written aside and moved into place, so that none is ever half written.
 """
 
+import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib.figure
@@ -51,6 +53,17 @@ def owner_only(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+@contextmanager
+def for_owner_only(folder: Path) -> Iterator[None]:
+    """Whatever is written meanwhile is its owner's only, from the first byte on, and so is what is in the folder."""
+    owner_only(folder)
+    usual = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(usual)
 
 
 def read_cohort(results: str | Path, study: Study, service: str,

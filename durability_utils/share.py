@@ -49,9 +49,7 @@ TITLES = {
 # What the audit knows. Other tables of a run tell more of the same patients, and stay.
 SHARED = {*TITLES, "response_flow", "reliable_improvement_6m", "reliable_recovery_6m"}
 FIGURES = {"response_rates": ("response_flow", "response_rates"), "response_by_mode": ("response_by_mode",),
-           "representativeness": ("representativeness",)} | {
-    f"reliable_{outcome}_{table}": (f"reliable_{outcome}_{figure}",)
-    for outcome in ("improvement", "recovery") for table, figure in (("rates", "6m"), ("path", "path"))}
+           "representativeness": ("representativeness",)}
 _STEP_TITLES = {"all": "All steps", "step2": "Step 2", "step3": "Step 3"}
 
 

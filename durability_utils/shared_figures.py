@@ -1,4 +1,7 @@
-"""The figures of a shared report, drawn from tables under disclosure control only: what is hidden is not drawn."""
+"""The figures of a shared report, drawn from tables under disclosure control only: what is hidden is not drawn.
+
+The tables of outcomes have none: bars and flows of rounded parts do not add up to their rounded totals.
+"""
 
 import re
 
@@ -34,17 +37,6 @@ def shared_figures(service: str, step: str, tables: dict[TableName, pd.DataFrame
             f"Per cent of completed follow-ups with 95 % Wilson intervals. {caption}")
         # else rows without a point would not count for the axis
         made["response_by_mode"].axes[0].set_ylim(-0.5, here["response_by_mode"]["mode"].nunique() - 0.5)
-    for outcome in ("reliable_improvement", "reliable_recovery"):
-        if f"{outcome}_rates" in here:
-            made[f"{outcome}_6m"] = figures.shares_by_status(
-                _bars(here[f"{outcome}_rates"]), f"{figures.label(outcome).capitalize()}: status at 6 months, {scope}",
-                f"Numbers in the bars are patients; what is missing to 100 per cent is hidden or rounded. {caption}")
-        if f"{outcome}_path" in here:
-            path = here[f"{outcome}_path"]
-            made[f"{outcome}_path"] = figures.flows(
-                path.assign(n=_numbers(path["n"]).fillna(0).astype(int)),
-                f"{figures.label(outcome).capitalize()} over 12 months, {scope}",
-                f"Those who completed both follow-ups; flows of hidden numbers are not drawn, nor counted. {caption}")
     if "representativeness" in here:
         table = here["representativeness"]
         numbers = {column: _numbers(table[column]) for column in ("n", "mean", "sd")}
@@ -64,8 +56,3 @@ def _with_shares(table: pd.DataFrame, prefix: str = "") -> pd.DataFrame:
     columns = {"share": "percent", "low": "low", "high": "high"}
     return table.assign(**{prefix + new: _numbers(table[prefix + old]) / 100 for new, old in columns.items()})
 
-
-def _bars(rates: pd.DataFrame) -> pd.DataFrame:
-    """Lengths from rounded counts, which every n that is shown has."""
-    n, of = _numbers(rates["n"]), _numbers(rates["of"])
-    return rates.assign(n=n.where(of.notna()).fillna(0).astype(int), share=n / of)

@@ -1,5 +1,6 @@
 """The real command on a copy of the project, so that its notebooks can be made to fail."""
 
+import compileall
 import json
 import os
 import shutil
@@ -38,6 +39,7 @@ def copy_with_tiny_notebooks(folder):
 def copy_package(folder):
     shutil.copytree(PROJECT / "durability_utils", folder / "durability_utils",
                     ignore=shutil.ignore_patterns("__pycache__"))
+    compileall.compile_dir(folder / "durability_utils", quiet=1)  # as `make` does when it installs
     shutil.copy(PROJECT / "requirements.lock", folder)
 
 
@@ -49,7 +51,8 @@ def start(folder, *options, output="results", **popen):
 
 
 def environment(folder):
-    return os.environ | {"PYTHONPATH": str(folder), "DURABILITY_TEST": str(folder)}
+    users = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return users | {"PYTHONPATH": str(folder), "DURABILITY_TEST": str(folder)}
 
 
 def finish(folder, *options, **popen):

@@ -42,7 +42,8 @@ def test_a_name_suggests_a_column(name, column):
     "PHQ9_First_Q9", "phq9 item 3 last", "PHQ9_First_Date",  # no totals
     "phq9_3m", "PHQ9 18 months", "phq9_fu3", "PHQ9_24m", "PHQ9_session_4", "phq9",  # no time of ours
     "FU1_sent", "6m due date", "Date of first reminder", "Team", "Notes",
-    "PHQ9 first and last"])
+    "PHQ9 first and last",
+    "PHQ2_first", "PHQ-2 last", "GAD2_6m", "PHQ 15 baseline", "phq8_end", "GAD-2", "PHQ_4 first"])  # other questionnaires
 def test_a_name_that_means_none_of_ours_suggests_nothing(name):
     assert columns(name) == []
 

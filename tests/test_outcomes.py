@@ -4,6 +4,8 @@ Two measures decide. Unless said otherwise the second is GAD-7 (reliable change 
 change is 6 and its cut-off 10.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -104,6 +106,14 @@ def test_gad7_for_all_where_the_study_file_says_so():
                    patient(end=(20, 5), adsm="PDSS", adsm_baseline=20, adsm_end=20), rule="gad7")
     assert list(found["anxiety_measure"]) == ["GAD-7", "GAD-7"]
     assert list(found["improvement"]) == ["reliable_improvement", "reliable_improvement"]
+
+
+def test_a_measure_that_is_no_adsm_never_decides():
+    # by WSAS, were it asked, this patient improved reliably; PHQ-9 and GAD-7 have not changed
+    wsas = replace(MEASURES["OCI"], name="WSAS", role="functioning", columns="wsas", reliable_change=8, caseness=10)
+    told = patient(adsm="WSAS", adsm_baseline=30, adsm_end=5)
+    found = at_end(told, measures=MEASURES | {"WSAS": wsas}).iloc[0]
+    assert (found["improvement"], found["anxiety_measure"]) == ("no_reliable_improvement", "GAD-7")
 
 
 def test_relevant_measure_is_chosen_anew_for_each_time():

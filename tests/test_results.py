@@ -4,6 +4,7 @@ Oracle: docs/reference.md, section 5 (folders, tables, formula-like text) and th
 """
 
 import datetime as dt
+import os
 
 import matplotlib.figure
 import numpy as np
@@ -55,6 +56,18 @@ class TestFolders:
     def test_all_has_no_cleaning_folder(self, study, tmp_path):
         with pytest.raises(InputError, match=r"^service: 'all' is not in study.yaml; expected one of A, B$"):
             cleaning_folder(tmp_path, study, "all")
+
+
+def test_files_with_ids_are_their_owners_only_whatever_the_usual_rights(tmp_path):
+    cohort = pd.DataFrame({"patient_id": ["a"]})
+    usual = os.umask(0o022)
+    try:
+        write_cleaned(Cleaned(cohort, cohort, cohort, [], [], [], cohort), tmp_path / "cleaning")
+    finally:
+        os.umask(usual)
+    assert (tmp_path / "cleaning").stat().st_mode & 0o777 == 0o700
+    assert {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "cleaning").iterdir()} == dict.fromkeys(
+        ("cleaning_log.csv", "rejected.csv", "after_discharge.parquet", "cohort.parquet"), 0o600)
 
 
 class TestTables:

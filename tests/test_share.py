@@ -175,3 +175,9 @@ def test_a_rule_has_to_be_chosen(tmp_path):
         file.unlink()
     assert done.returncode == 2
     assert "expected none or nhs or opensafely, found nothing" in done.stderr
+
+
+def test_no_picture_is_drawn_of_outcomes_whose_rounded_parts_do_not_add_up(bundle):
+    """Bars of 10 + 10 in 15 and flows that leave out hidden numbers said something else than their tables."""
+    drawn = {file.stem for file in (bundle / "figures").rglob("*.png")}
+    assert drawn <= {"response_flow", "response_rates", "response_by_mode", "representativeness"}
