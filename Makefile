@@ -40,9 +40,9 @@ notebooks: .venv/installed  ## re-execute the committed notebooks, clean their m
 	cp results/durability_2016/all/all/figures/reliable_improvement_path.png docs/
 
 exports: .venv/installed  ## write the synthetic exports anew (the same bytes)
-	$(BIN)/python -c "from durability_utils.synthetic import study_cohort; \
-		from durability_utils.synthetic_exports import write_exports; write_exports(study_cohort(), 'data/raw')"
-	$(BIN)/python -c "from durability_utils.synthetic_monthly import write_export; write_export('data/raw')"
+	$(BIN)/python -c "from durability_utils.synthetic.cohort import study_cohort; \
+		from durability_utils.synthetic.exports import write_exports; write_exports(study_cohort(), 'data/raw')"
+	$(BIN)/python -c "from durability_utils.synthetic.monthly import write_export; write_export('data/raw')"
 
 lock: .venv/installed  ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra cluster --extra book --universal --python-version 3.11 \

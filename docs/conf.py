@@ -8,7 +8,7 @@ import json
 import tomllib
 from pathlib import Path
 
-from durability_utils.report import words_on_the_left
+from durability_utils.runs.report import words_on_the_left
 
 metadata = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 project = "Do patients who got better stay better?"

@@ -14,13 +14,13 @@ from typing import Annotated, NoReturn
 import typer
 
 import durability_utils
-from durability_utils import batch, plan
-from durability_utils.batch import Result
-from durability_utils.columns import ColumnMap, dictionary, read_column_map
-from durability_utils.errors import InputError
-from durability_utils.parameters import read_yaml
-from durability_utils.plan import Run
-from durability_utils.study import DISCLOSURE_RULES, Study, read_study
+from durability_utils.runs import batch, plan
+from durability_utils.runs.plan import Result, Run
+from durability_utils.study.column_maps import ColumnMap, read_column_map
+from durability_utils.study.columns import dictionary
+from durability_utils.study.errors import InputError
+from durability_utils.study.parameters import read_yaml
+from durability_utils.study.study_file import DISCLOSURE_RULES, Study, read_study
 
 app = typer.Typer(help=durability_utils.__doc__, no_args_is_help=True, add_completion=False,
                   rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -82,7 +82,7 @@ def _pool(scheduler: str | None, jobs: int, runs: int) -> tuple[Executor, int]:
     """Who runs the notebooks, and how many it is given at a time: a cluster all that can run, and it queues them."""
     if scheduler is None:
         return ThreadPoolExecutor(jobs), jobs
-    from durability_utils.cluster import workers
+    from durability_utils.runs.cluster import workers
 
     return workers(scheduler), runs
 
@@ -114,7 +114,8 @@ def new(study: Annotated[str, typer.Argument(metavar="MY_STUDY", help="The name 
 
     Exit code 2: an export cannot be used, or a file is there already; nothing is written then.
     """
-    from durability_utils import new_study, new_study_text
+    from durability_utils.new_study import draft as new_study_text
+    from durability_utils.new_study import services as new_study
 
     with _refusals():
         path = new_study_text.study_path(study, Path())
@@ -139,7 +140,7 @@ def check(study_file: StudyFile) -> None:
         study = read_study(study_file)
         if study.published:
             read_yaml(study.published)
-    from durability_utils.cleaning import clean_service
+    from durability_utils.cohort.cleaning import clean_service
 
     unusable = 0
     for service in study.services:
@@ -174,7 +175,7 @@ def share(study_file: StudyFile, output: BundleFolder, results: Results = RESULT
         if rule not in DISCLOSURE_RULES:
             raise InputError(f"disclosure: expected {' or '.join(DISCLOSURE_RULES)}, found {rule or 'nothing'}; say "
                              f"which in {study_file.name}, as in `disclosure: nhs`, or with --disclosure")
-        from durability_utils.share import share as share_results
+        from durability_utils.sharing.bundle import share as share_results
 
         lacking = share_results(study, results, output, rule)
     for label in lacking:
@@ -259,7 +260,7 @@ def _progress(total: int, quiet: bool) -> Iterator[Callable[[list[Run], Result |
 
 def _conclude(study: Study, output: Path, results: list[Result], started: datetime, quiet: bool) -> None:
     """Write report and account, and say in a few lines how it went."""
-    from durability_utils import report  # statsmodels comes with it: not for `list` and `--help`
+    from durability_utils.runs import report  # statsmodels comes with it: not for `list` and `--help`
 
     everything = plan.every_run(study, output, plan.NOTEBOOKS)
     batch.write(_index(study, output), report.index(study, output, everything, results))

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from IPython.display import Image
 
-from durability_utils.errors import InputError
-from durability_utils.study import STEPS, Study
+from durability_utils.study.errors import InputError
+from durability_utils.study.study_file import STEPS, Study
 
 _FORMULA_STARTS = ("=", "+", "-", "@")
 

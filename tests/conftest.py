@@ -7,8 +7,8 @@ import itertools
 import pytest
 import yaml
 
-from durability_utils.cleaning import clean_service
-from durability_utils.study import read_study
+from durability_utils.cohort.cleaning import clean_service
+from durability_utils.study.study_file import read_study
 
 # A patient with nothing wrong: discharged within the window, agreed to be contacted, answered at no follow-up.
 PATIENT = {

@@ -13,7 +13,7 @@ import nbformat
 import psutil
 from tiny_study import make_study
 
-from durability_utils.columns import PROJECT
+from durability_utils.study.parameters import PROJECT
 
 BIN = Path(sys.executable).parent
 STUDY = "parameters/durability_2016.yaml"

@@ -2,9 +2,11 @@
 
 import pandas as pd
 
-from durability_utils.cleaning import clean_service
-from durability_utils.columns import PROJECT, code_lists, dictionary
-from durability_utils.study import read_study
+from durability_utils.cohort.cleaning import clean_service
+from durability_utils.study.column_maps import code_lists
+from durability_utils.study.columns import dictionary
+from durability_utils.study.parameters import PROJECT
+from durability_utils.study.study_file import read_study
 
 NAMES = {
     "patient_id": "Client Ref", "discharge_date": "Discharged on", "consent_contact": "Happy to be contacted",

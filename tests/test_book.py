@@ -18,7 +18,7 @@ from strangers_export import write_strangers_export
 from typer.testing import CliRunner
 
 from durability_utils.cli import app
-from durability_utils.columns import PROJECT
+from durability_utils.study.parameters import PROJECT
 
 STUDY_NOTEBOOKS = sorted((PROJECT / "notebooks").glob("[0-9]*.ipynb"))
 LESSONS = sorted((PROJECT / "notebooks" / "lessons").glob("*.ipynb"))

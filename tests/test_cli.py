@@ -8,10 +8,11 @@ from strangers_export import write_strangers_export
 from tiny_study import make_study
 from typer.testing import CliRunner
 
-from durability_utils import cleaning, plan
 from durability_utils.cli import app
-from durability_utils.columns import dictionary
-from durability_utils.errors import InputError
+from durability_utils.cohort import cleaning
+from durability_utils.runs import plan
+from durability_utils.study.columns import dictionary
+from durability_utils.study.errors import InputError
 
 REJECTED = pd.DataFrame({
     "row": [4, 9, *range(20, 27)], "patient_id": "secret", "column": ["patient_id", "patient_id", *["phq9_end"] * 7],

@@ -22,7 +22,7 @@ from conftest import PATIENT, canonical_rows, study_text
 from typer.testing import CliRunner
 
 from durability_utils.cli import app
-from durability_utils.columns import PROJECT
+from durability_utils.study.parameters import PROJECT
 
 HEADER = ["patient_id", *PATIENT]
 NHS_NUMBER = "9990000085"

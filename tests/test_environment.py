@@ -5,7 +5,7 @@ import tomllib
 
 import yaml
 
-from durability_utils.columns import PROJECT
+from durability_utils.study.parameters import PROJECT
 
 
 def names_and_bounds(requirements) -> dict[str, str]:

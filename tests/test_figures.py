@@ -10,8 +10,8 @@ from matplotlib.patches import FancyBboxPatch, PathPatch, Rectangle
 from PIL import Image
 
 from durability_utils import figures
-from durability_utils.proportions import with_proportions
-from durability_utils.transitions import by_status_at_end
+from durability_utils.outcomes.proportions import with_proportions
+from durability_utils.outcomes.transitions import by_status_at_end
 
 GOOD, NONE, BAD = "reliable_improvement", "no_reliable_improvement", "reliable_deterioration"
 CODES = (BAD, NONE, GOOD)

@@ -6,8 +6,8 @@ import re
 import nbformat
 import pytest
 
-from durability_utils.columns import PROJECT
-from durability_utils.measures import read_measures
+from durability_utils.study.measures import read_measures
+from durability_utils.study.parameters import PROJECT
 
 PATHS = sorted((PROJECT / "notebooks").glob("[0-9]*.ipynb"))
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|Users|root|tmp|work|opt|var|mnt)/\w|[A-Z]:\\\\")

@@ -12,9 +12,7 @@ import pandas as pd
 import pytest
 from conftest import study_text
 
-from durability_utils.cleaning import Cleaned, write_cleaned
-from durability_utils.columns import dictionary
-from durability_utils.errors import InputError
+from durability_utils.cohort.cleaning import Cleaned, write_cleaned
 from durability_utils.results import (
     cleaning_folder,
     gaps,
@@ -23,7 +21,9 @@ from durability_utils.results import (
     write_figure,
     write_table,
 )
-from durability_utils.study import read_study
+from durability_utils.study.columns import dictionary
+from durability_utils.study.errors import InputError
+from durability_utils.study.study_file import read_study
 
 
 @pytest.fixture

@@ -16,13 +16,13 @@ import pandas as pd
 import pytest
 from copied_project import copy_with_real_notebooks, finish
 
-from durability_utils.cleaning import clean_service
-from durability_utils.columns import PROJECT
-from durability_utils.outcomes import in_step
-from durability_utils.published import compare, our_figures, read_published
-from durability_utils.response import STAGES, response_rates
-from durability_utils.study import read_study
-from durability_utils.transitions import path_table, six_month_table
+from durability_utils.analyses.published import compare, our_figures, read_published
+from durability_utils.cohort.cleaning import clean_service
+from durability_utils.outcomes.response import STAGES, response_rates
+from durability_utils.outcomes.rules import in_step
+from durability_utils.outcomes.transitions import path_table, six_month_table
+from durability_utils.study.parameters import PROJECT
+from durability_utils.study.study_file import read_study
 
 STUDY_FILE = PROJECT / "parameters" / "durability_2016.yaml"
 MONTHLY_FILE = PROJECT / "parameters" / "monthly_2017.yaml"

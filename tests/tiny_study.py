@@ -5,8 +5,8 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from durability_utils.plan import CLEANING, DESK, PUBLISHED, STEPS_OF
-from durability_utils.study import Study, read_study
+from durability_utils.runs.plan import CLEANING, DESK, PUBLISHED, STEPS_OF
+from durability_utils.study.study_file import Study, read_study
 
 PARAMETERS = {"study": "durability_2016.yaml", "service": "A", "step": "all", "results": "../results",
               "as_of": "2017-06-30"}
@@ -14,8 +14,8 @@ PARAMETERS = {"study": "durability_2016.yaml", "service": "A", "step": "all", "r
 CLEAN = """
 import os, sys
 from pathlib import Path
-from durability_utils.errors import InputError
-from durability_utils.study import read_study
+from durability_utils.study.errors import InputError
+from durability_utils.study.study_file import read_study
 export = read_study(study).services[service].file
 folder = Path(results) / read_study(study).id / service / "cleaning"
 folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,6 @@
 """Lesson L1, caseness and recovery: two cut-offs, and what it takes to cross them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,9 +8,10 @@ from matplotlib.figure import Figure
 
 from durability_utils.figures import DARK, LIGHT, MIDDLE, add_caption, new_figure
 from durability_utils.lessons.checking import Exercise
-from durability_utils.measures import Measure
-from durability_utils.outcomes import at_caseness, classify
-from durability_utils.proportions import proportion
+from durability_utils.outcomes.proportions import proportion
+from durability_utils.outcomes.rules import at_caseness, classify
+from durability_utils.study.measures import Measure
+from durability_utils.study.rules import Rules
 
 
 def case(phq9_score: float, gad7_score: float, phq9: Measure, gad7: Measure) -> str:
@@ -22,11 +22,6 @@ def case(phq9_score: float, gad7_score: float, phq9: Measure, gad7: Measure) -> 
 def recovered(at_end: pd.DataFrame) -> pd.Series:
     """True for those at caseness at baseline and not at end, however small the change; `at_end` by `classify`."""
     return at_end["improvement"].notna() & at_end["case_baseline"] & ~at_end["case_later"]
-
-
-def with_cut_off(measures: dict[str, Measure], points: float) -> dict[str, Measure]:
-    """The measures with another cut-off of the PHQ-9."""
-    return measures | {"PHQ-9": replace(measures["PHQ-9"], caseness=points)}
 
 
 def recovery_rate(at_end: pd.DataFrame) -> float:
@@ -67,9 +62,9 @@ def cut_off_figure(cohort: pd.DataFrame, cut_offs: Sequence[float], top: float, 
 AT_START, LATER = (9, 8), (7, 8)  # PHQ-9 and GAD-7 of two patients, in points
 
 
-def _direction(cohort: pd.DataFrame, measures: dict[str, Measure], rule: str) -> str:
-    rates = [recovery_rate(classify(cohort, "end", used, rule))
-             for used in (measures, with_cut_off(measures, measures["PHQ-9"].caseness + 3))]
+def _direction(cohort: pd.DataFrame, rules: Rules) -> str:
+    higher = rules.changed("PHQ-9", caseness=rules.depression.caseness + 3)
+    rates = [recovery_rate(classify(cohort, "end", used)) for used in (rules, higher)]
     return "higher" if rates[1] > rates[0] else "lower" if rates[1] < rates[0] else "the same"
 
 

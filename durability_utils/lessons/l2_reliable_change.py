@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from durability_utils.analyses.reliable_change import own_criterion, standard_error
 from durability_utils.figures import DARK, LIGHT, MIDDLE, add_caption, new_figure
 from durability_utils.lessons.checking import Exercise
-from durability_utils.outcomes import reliable_improvement
-from durability_utils.proportions import proportion
-from durability_utils.reliable_change import own_criterion, standard_error
+from durability_utils.outcomes.proportions import proportion
+from durability_utils.outcomes.rules import reliable_improvement
 
 
 def called_improved(before: pd.Series, later: pd.Series, criterion: float) -> pd.Series:

@@ -10,8 +10,8 @@ from matplotlib.patches import Patch
 
 from durability_utils.figures import COLOURS, MIDDLE, add_caption, new_figure
 from durability_utils.lessons.checking import Exercise
-from durability_utils.measures import Measure
-from durability_utils.outcomes import IMPROVEMENT, mixed_change, reliable_improvement
+from durability_utils.outcomes.rules import IMPROVEMENT, mixed_change, reliable_improvement
+from durability_utils.study.measures import Measure
 
 PEOPLE = 100_000
 STATUS = {"improved": "reliable_improvement", "deteriorated": "reliable_deterioration",

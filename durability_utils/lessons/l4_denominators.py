@@ -6,32 +6,34 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from durability_utils.analyses.rates import end_counts, kept_counts, rates_from_counts
 from durability_utils.figures import DARK, LIGHT, MIDDLE, add_caption, new_figure
 from durability_utils.lessons.checking import Exercise
-from durability_utils.measures import Measure
-from durability_utils.outcomes import carry_back, classify, completed
-from durability_utils.proportions import proportion
-from durability_utils.rates import end_counts, kept_counts, rates_from_counts
+from durability_utils.outcomes.proportions import proportion
+from durability_utils.outcomes.rules import carry_back, classify
+from durability_utils.study.columns import completed
+from durability_utils.study.rules import Rules
 
 FINISHED = 400  # patients in the picture
 IMPROVED, RECOVERED = "reliable_improvement", "reliable_recovery"
 
 
-def rates_of(cohort: pd.DataFrame, measures: dict[str, Measure], rule: str) -> pd.DataFrame:
+def rates_of(cohort: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """All rates of one cohort (of its services together) with each denominator, as notebook 11 makes them."""
     together = cohort.assign(service=pd.Categorical(["all"] * len(cohort)))
-    counts = end_counts(together, measures, rule).join(kept_counts(together, measures, rule, carried_back=True))
+    end, later = (classify(carry_back(together), time, rules) for time in ("end", "6m"))
+    counts = end_counts(together, end).join(kept_counts(together, end, later))
     return rates_from_counts(counts).drop(columns="service")
 
 
-def counted_at_six_months(cohort: pd.DataFrame, measures: dict[str, Measure], rule: str) -> pd.DataFrame:
+def counted_at_six_months(cohort: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """For each patient of the cohort, before carry back and with it: whether he or she counts at end and 6 months.
 
     Columns `answered` and `carried` (bool).
     """
-    at_end = classify(cohort, "end", measures, rule)["improvement"].notna()
+    at_end = classify(cohort, "end", rules)["improvement"].notna()
     return pd.DataFrame({
-        name: at_end & classify(patients, "6m", measures, rule)["improvement"].notna()
+        name: at_end & classify(patients, "6m", rules)["improvement"].notna()
         for name, patients in (("answered", cohort), ("carried", carry_back(cohort)))})
 
 

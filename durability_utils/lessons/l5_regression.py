@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from durability_utils.figures import DARK, LIGHT, MIDDLE, add_caption, new_figure
 from durability_utils.lessons.checking import Exercise
-from durability_utils.measures import Measure
-from durability_utils.outcomes import reliable_improvement
+from durability_utils.outcomes.rules import reliable_improvement
+from durability_utils.study.measures import Measure
 
 PEOPLE = 20_000
 DRAWN = 1_500  # of them, in a picture

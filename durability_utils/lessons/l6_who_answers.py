@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 
 from durability_utils.figures import DARK, LIGHT, MIDDLE, add_caption, new_figure
 from durability_utils.lessons.checking import Exercise
-from durability_utils.outcomes import carry_back, classify
-from durability_utils.proportions import Proportion, proportion
-from durability_utils.response import response_flags, who_answered
-from durability_utils.study import Study
-from durability_utils.transitions import inclusion
+from durability_utils.outcomes.proportions import Proportion, proportion
+from durability_utils.outcomes.response import response_flags, who_answered
+from durability_utils.outcomes.rules import carry_back, classify
+from durability_utils.outcomes.transitions import inclusion
+from durability_utils.study.study_file import Study
 
 IMPROVED = "reliable_improvement"
 STUDIES = 100  # repeated to see how many of their intervals hold the truth
@@ -23,8 +23,8 @@ STUDIES = 100  # repeated to see how many of their intervals hold the truth
 def funnel(cohort: pd.DataFrame, study: Study) -> pd.Series:
     """How many patients each stage has: discharged, consented, answered, improvement (table), recovery (table)."""
     answered = who_answered(cohort)
-    carried = carry_back(answered) if study.carry_back else answered
-    statuses = [classify(carried, time, study.measures, study.anxiety_measure) for time in ("end", "6m")]
+    carried = carry_back(answered) if study.rules.carry_back else answered
+    statuses = [classify(carried, time, study.rules) for time in ("end", "6m")]
     n = inclusion(carried, *statuses).value_counts()
     return pd.Series({
         "discharged": len(cohort),
@@ -37,8 +37,8 @@ def funnel(cohort: pd.DataFrame, study: Study) -> pd.Series:
 
 def kept_gains(cohort: pd.DataFrame, study: Study) -> pd.Series:
     """Of everyone who had reliably improved at end: `improved_at_end`, `known` later (at 6 months), `kept` then."""
-    carried = carry_back(cohort) if study.carry_back else cohort
-    end, later = (classify(carried, time, study.measures, study.anxiety_measure)["improvement"]
+    carried = carry_back(cohort) if study.rules.carry_back else cohort
+    end, later = (classify(carried, time, study.rules)["improvement"]
                   for time in ("end", "6m"))
     improved = end == IMPROVED
     return pd.Series({"improved_at_end": improved.sum(), "known": (improved & later.notna()).sum(),

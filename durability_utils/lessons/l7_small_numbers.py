@@ -8,14 +8,15 @@ from matplotlib.figure import Figure
 from scipy.stats import binom
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from durability_utils.disclosure import BASE, LARGEST_HIDDEN, SYMBOLS, Controlled, TableName, bounds
 from durability_utils.figures import DARK, LIGHT, MIDDLE, add_caption, new_figure
 from durability_utils.lessons.checking import Exercise
-from durability_utils.outcomes import IMPROVEMENT, RECOVERY, STEP_GROUPS, in_step
-from durability_utils.proportions import Proportion, proportion, rounded_percent
-from durability_utils.response import who_answered
-from durability_utils.study import Study
-from durability_utils.transitions import as_square, by_status_at_end, six_month_table
+from durability_utils.outcomes.proportions import Proportion, proportion, rounded_percent
+from durability_utils.outcomes.response import who_answered
+from durability_utils.outcomes.rules import IMPROVEMENT, RECOVERY, STEP_GROUPS, carry_back, classify, in_step
+from durability_utils.outcomes.transitions import as_square, by_status_at_end, six_month_table
+from durability_utils.sharing.disclosure import BASE, LARGEST_HIDDEN, SYMBOLS, Controlled, TableName, bounds
+from durability_utils.study.rules import Rules
+from durability_utils.study.study_file import Study
 
 NOT_RECOVERED, RECOVERED = RECOVERY
 OUTCOMES = {"improvement": IMPROVEMENT[-1], "recovery": RECOVERED}
@@ -55,8 +56,7 @@ def six_month_tables(cohort: pd.DataFrame, study: Study, service: str, outcome: 
     """
     answered, found = who_answered(cohort), {}
     for step in ("all", *STEP_GROUPS):
-        table = six_month_table(in_step(answered, step), outcome, study.measures, study.anxiety_measure,
-                                study.carry_back)
+        table = _six_month_table(in_step(answered, step), study.rules, outcome)
         found[service, step, f"reliable_{outcome}_6m"] = table
         found[service, step, f"reliable_{outcome}_rates"] = by_status_at_end(table)
     return found
@@ -66,10 +66,15 @@ def kept_by_service(cohort: pd.DataFrame, study: Study, outcome: str) -> pd.Data
     """Of the patients of each service with this outcome at end: `service, at_end, kept, lost` at 6 months."""
     code, rows = OUTCOMES[outcome], []
     for service, patients in who_answered(cohort).groupby("service", sort=False, observed=True):
-        table = six_month_table(patients, outcome, study.measures, study.anxiety_measure, study.carry_back)
+        table = _six_month_table(patients, study.rules, outcome)
         at_end, kept = as_square(table).loc[code, ["total", code]]
         rows.append((service, at_end, kept, at_end - kept))
     return pd.DataFrame(rows, columns=["service", "at_end", "kept", "lost"])
+
+
+def _six_month_table(answered: pd.DataFrame, rules: Rules, outcome: str) -> pd.DataFrame:
+    carried = carry_back(answered) if rules.carry_back else answered
+    return six_month_table(*(classify(carried, time, rules)[outcome] for time in ("end", "6m")))
 
 
 def with_a_star(by_service: pd.DataFrame) -> pd.Series:

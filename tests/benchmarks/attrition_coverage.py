@@ -18,9 +18,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: each process
 
 import pandas as pd
 
-from durability_utils import attrition, imputation
-from durability_utils.provenance import versions
-from durability_utils.synthetic_attrition import DISCHARGED, MECHANISMS, RESAMPLES, STORED, coverage, tried, true_share
+from durability_utils.analyses import attrition, imputation
+from durability_utils.runs.provenance import versions
+from durability_utils.synthetic.attrition import DISCHARGED, MECHANISMS, RESAMPLES, STORED, coverage, tried, true_share
 
 COHORTS = STORED.with_name("attrition_cohorts.csv")
 PROCESSES, DIGITS = 2, 6

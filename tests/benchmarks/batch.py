@@ -19,10 +19,10 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from durability_utils.batch import cores
-from durability_utils.plan import CLEANING, Run, plan
-from durability_utils.provenance import PROJECT
-from durability_utils.study import read_study
+from durability_utils.runs.batch import cores
+from durability_utils.runs.plan import CLEANING, Run, plan
+from durability_utils.runs.provenance import PROJECT
+from durability_utils.study.study_file import read_study
 
 STUDY = PROJECT / "parameters" / "durability_2016.yaml"
 BIN = Path(sys.executable).parent

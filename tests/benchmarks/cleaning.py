@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from durability_utils.provenance import PROJECT
+from durability_utils.runs.provenance import PROJECT
 
 SIZES = (3_000, 30_000, 300_000, 3_000_000)
 STUDY = PROJECT / "parameters" / "durability_2016.yaml"
@@ -38,8 +38,8 @@ def write_large_export(source: Path, separator: str, encoding: str, id_column: s
 
 
 def main() -> None:
-    from durability_utils.columns import read_column_map
-    from durability_utils.study import read_study
+    from durability_utils.study.column_maps import read_column_map
+    from durability_utils.study.study_file import read_study
 
     service = read_study(STUDY).services[SERVICE]
     columns = read_column_map(service.columns)
@@ -62,9 +62,10 @@ def measure(export: Path) -> None:
     """In a process of its own: seconds of cleaning, of all, and the memory that they took, in MB."""
     from dataclasses import replace
 
-    from durability_utils.cleaning import clean_service
-    from durability_utils.outcomes import LATER_TIMES, carry_back, classify
-    from durability_utils.study import read_study
+    from durability_utils.cohort.cleaning import clean_service
+    from durability_utils.outcomes.rules import carry_back, classify
+    from durability_utils.study.columns import LATER_TIMES
+    from durability_utils.study.study_file import read_study
 
     study = read_study(STUDY)
     service = study.services[SERVICE]

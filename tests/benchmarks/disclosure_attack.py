@@ -10,9 +10,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from attack import Attack
 from test_disclosure import random_cohorts, tables_of
 
-from durability_utils.disclosure import Controlled
-from durability_utils.disclosure_audit import control_safely
-from durability_utils.share import withheld_groups
+from durability_utils.sharing.audit import control_safely
+from durability_utils.sharing.bundle import withheld_groups
+from durability_utils.sharing.disclosure import Controlled
 
 RULES = ("nhs", "opensafely")
 

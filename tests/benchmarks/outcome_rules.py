@@ -10,9 +10,9 @@ import time
 import numpy as np
 import pandas as pd
 
-from durability_utils.columns import dictionary
-from durability_utils.measures import read_measures
-from durability_utils.outcomes import IMPROVEMENT, RECOVERY, carry_back, classify, follow_up_columns
+from durability_utils.outcomes.rules import IMPROVEMENT, RECOVERY, carry_back, classify, follow_up_columns
+from durability_utils.study.columns import dictionary
+from durability_utils.study.measures import read_measures
 
 PATIENTS, ROWS = 1_000_000, 20_000
 TIMES = ("end", "6m", "12m")

@@ -1,0 +1,156 @@
+"""Outcome rates of services at end of treatment by the NHS's denominators and by paired scores, and England's rates."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from durability_utils.outcomes.proportions import with_proportions
+from durability_utils.study.errors import InputError
+from durability_utils.study.parameters import PROJECT, read_yaml
+
+ENGLAND = PROJECT / "parameters" / "published" / "england.yaml"
+# The columns that the counts are made from: at end of treatment of everyone, later of those who answered.
+END_DATA = ["consent_upflow", "step", "discharge_date", "adsm",
+            *(f"{name}_{time}" for time in ("baseline", "end") for name in ("phq9", "gad7", "adsm"))]
+# What each rate is a share of, by denominator.
+DENOMINATORS = {
+    "nhs": {"reliable_improvement": "finished", "no_reliable_change": "finished", "reliable_deterioration": "finished",
+            "recovery": "eligible", "reliable_recovery": "eligible"},
+    "paired": {"reliable_improvement": "paired", "no_reliable_change": "paired", "reliable_deterioration": "paired",
+               "recovery": "paired_at_caseness", "reliable_recovery": "paired_at_caseness"},
+    "followed_up": {"improvement_kept": "improved_and_followed_up", "recovery_kept": "recovered_and_followed_up"},
+}
+# The rates by which services are compared.
+COMPARED = [("reliable_improvement", "nhs"), ("reliable_improvement", "paired"), ("improvement_kept", "followed_up"),
+            ("reliable_recovery", "nhs"), ("reliable_recovery", "paired"), ("recovery_kept", "followed_up")]
+
+
+class England(NamedTuple):
+    """What is published of England by year (index `year`, as in `2017-18`): `counts` with columns as in `end_counts`,
+    `percent` as printed by rate; `source` and `licence`, to be shown wherever a number of it is."""
+
+    counts: pd.DataFrame
+    percent: pd.DataFrame
+    source: str
+    licence: str
+
+
+def end_counts(cohort: pd.DataFrame, end: pd.DataFrame) -> pd.DataFrame:
+    """Patients by their outcome at end of treatment: one row a service, in the order of its categories.
+
+    `end`: what `classify` gives for the cohort at end.
+    Index `service`, columns (patients):
+    `discharged`; `withheld` (explicitly no consent to up-flow, so that nothing is known of the treatment); `finished`
+    a course, which is everyone else, since the study's minimum of sessions holds for the cohort; `at_caseness` and
+    `not_at_caseness` at baseline, the rest of `finished` lacking a score; `paired`: PHQ-9 and the relevant anxiety
+    measure at baseline and end; `paired_at_caseness`; then of `paired`: `reliable_improvement`, `no_reliable_change`,
+    `mixed` and `reliable_deterioration`, which add up to it; `recovery` (at caseness at baseline, not at end) and
+    `reliable_recovery`.
+
+    Names and order of the NHS's counts: NHS Digital, Psychological Therapies: a guide to IAPT data and publications.
+    Misuse: the NHS counts referrals with two treatment contacts or more, the assessment not among them; a study with
+    a lower minimum of sessions counts more as finished.
+    """
+    withheld = (cohort["consent_upflow"] == "no").fillna(False).astype(bool)
+    case, paired = end["case_baseline"], end["improvement"].notna()
+    flags = pd.DataFrame({
+        "discharged": True,
+        "withheld": withheld,
+        "finished": ~withheld,
+        "at_caseness": ~withheld & case,
+        "not_at_caseness": ~withheld & ~case & end["scored_baseline"],
+        "paired": paired,
+        "paired_at_caseness": paired & case,
+        "reliable_improvement": end["improvement"] == "reliable_improvement",
+        "no_reliable_change": (end["improvement"] == "no_reliable_improvement") & ~end["mixed"],
+        "mixed": paired & end["mixed"],
+        "reliable_deterioration": end["improvement"] == "reliable_deterioration",
+        "recovery": paired & case & ~end["case_later"],
+        "reliable_recovery": end["recovery"] == "reliable_recovery",
+    })
+    return _by_service(flags, cohort["service"])
+
+
+def kept_counts(answered: pd.DataFrame, end: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
+    """Gains kept to the 6-month follow-up of those who answered: one row a service, in the order of its categories.
+
+    Index `service`, columns (patients): `improved_and_followed_up` (reliable improvement at end, and all scores at
+    follow-up), `improvement_kept` of them; `recovered_and_followed_up`, `recovery_kept`: the last rows of the tables of
+    notebooks 03 and 04. `end`, `later`: what `classify` gives at end and 6m, after carry back where the study has it.
+    """
+    flags = {}
+    for outcome, words in (("improvement", "improved"), ("recovery", "recovered")):
+        well = f"reliable_{outcome}"
+        flags[f"{words}_and_followed_up"] = (end[outcome] == well) & later[outcome].notna()
+        flags[f"{outcome}_kept"] = (end[outcome] == well) & (later[outcome] == well)
+    return _by_service(pd.DataFrame(flags), answered["service"])
+
+
+def _by_service(flags: pd.DataFrame, service: pd.Series) -> pd.DataFrame:
+    counts = flags.groupby(service, observed=False).sum().astype(int)
+    return counts.set_axis(counts.index.astype("str"), axis="index").rename_axis("service")
+
+
+def with_all(counts: pd.DataFrame) -> pd.DataFrame:
+    """The counts with a last row `all` where there are several services."""
+    total = counts.sum().to_frame("all").T.rename_axis("service")
+    return pd.concat([counts, total]) if len(counts) > 1 else counts
+
+
+def rates_from_counts(counts: pd.DataFrame) -> pd.DataFrame:
+    """Every rate that the counts give, one row each: the index of `counts`, then `rate, denominator, n, of, share, low,
+    high` (0 to 1, Wilson 95 %; NaN of nobody). A rate of which a count is absent or blank (suppressed) is left out.
+
+    Denominator `nhs`, as in the annual reports (formulas: NHS Digital, Psychological Therapies: reports on the use of
+    IAPT services, England, June 2020 final, page Outcomes):
+    reliable improvement, no reliable change and reliable deterioration = count / finished;
+    recovery and reliable recovery = count / (finished - not at caseness).
+    Who lacks scores at baseline or end stays in it, and counts as not improved and not recovered.
+
+    Denominator `paired`: the same counts among those with all scores; who lacks one is in neither part.
+
+    Denominator `followed_up`, of `improvement_kept` and `recovery_kept`: those improved (recovered) at end with all
+    scores at follow-up.
+
+    Misuse: to compare one service's `nhs` rate with another's `paired` rate; or two `nhs` rates where the services
+    lack scores of different shares of their patients: then it is the completeness that is compared.
+    """
+    counts = counts.assign(eligible=counts["finished"] - counts["not_at_caseness"])
+    index = list(counts.index.names)
+    parts = [counts[[rate, of]].set_axis(["n", "of"], axis="columns").assign(rate=rate, denominator=denominator)
+             for denominator, rates in DENOMINATORS.items() for rate, of in rates.items() if {rate, of} <= set(counts)]
+    table = pd.concat(parts).dropna(subset=["n", "of"]).reset_index().astype({"n": int, "of": int})
+    return with_proportions(table, "n", "of")[[*index, "rate", "denominator", "n", "of", "share", "low", "high"]]
+
+
+def targets(rates: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `rates_from_counts` as what services are held against: `rate, denominator, target` (a share, 0 to 1)."""
+    return rates.loc[rates["of"] > 0, ["rate", "denominator", "share"]].rename(columns={"share": "target"})
+
+
+def of_compared(rates: pd.DataFrame) -> pd.DataFrame:
+    """The rows of those rates by which services are compared, in the order of COMPARED."""
+    order = pd.DataFrame(COMPARED, columns=["rate", "denominator"])
+    return order.merge(rates, on=["rate", "denominator"])[list(rates)]
+
+
+# -- England ---------------------------------------------------------------------------------------
+
+def read_england(path: Path = ENGLAND) -> England:
+    """England's published counts and rates; InputError where the file is absent or has no such keys."""
+    content = read_yaml(path)
+    try:
+        tables = (pd.DataFrame.from_dict({year: entry[key] for year, entry in content["years"].items()},
+                                         orient="index").rename_axis("year") for key in ("counts", "percent"))
+        return England(*tables, content["source"], content["licence"])
+    except (KeyError, TypeError, AttributeError):
+        raise InputError(f"{path.name}: expected source, licence, and by year under years counts and percent") from None
+
+
+def nearest_year(years: list[str], day: pd.Timestamp | None) -> str:
+    """The published year (1 April to 31 March, as in 2017-18) nearest to a day of discharge; without one the latest."""
+    if day is None or pd.isna(day):
+        return max(years)
+    begun = day.year - (day.month < 4)
+    return min(sorted(years), key=lambda year: abs(int(year[:4]) - begun))

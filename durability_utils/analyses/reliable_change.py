@@ -1,0 +1,191 @@
+"""Reliable change on one measure: the methods of the literature, and the cut-offs a, b and c.
+
+Lower scores are better; before and later are scores in points, one a patient, missing values allowed. Each method gives
+an index in standard errors, positive where the patient got better: reliable where it exceeds `CRITICAL` of the method.
+The group whose mean and standard deviation (SD) enter are those with both scores; without an SD above zero every index
+is missing. With two or three dozen patients the SD itself is uncertain by a tenth or more, and so is each class.
+"""
+
+from collections.abc import Callable
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+
+from durability_utils.outcomes.rules import IMPROVEMENT
+from durability_utils.study.measures import Measure
+
+TWO_SIDED, ONE_SIDED = NormalDist().inv_cdf(0.975), NormalDist().inv_cdf(0.95)
+
+
+def own_criterion(sd: float, reliability: float) -> float:
+    """The change in points that measurement error alone exceeds once in twenty: 1.96 * sqrt(2) * SD * sqrt(1 - r).
+
+    Source: Jacobson & Truax (1991). Misuse: an internal consistency (Cronbach's alpha) as r leaves out what changes
+    from day to day, and so makes the criterion smaller than a test-retest reliability does.
+    """
+    return TWO_SIDED * np.sqrt(2) * standard_error(sd, reliability)
+
+
+def standard_error(sd: float, reliability: float) -> float:
+    """Standard error of measurement in points: SD * sqrt(1 - r)."""
+    return sd * np.sqrt(1 - reliability)
+
+
+# -- the methods -----------------------------------------------------------------------------------
+
+def jacobson_truax(before: pd.Series, later: pd.Series, reliability: float) -> pd.Series:
+    """(before - later) / (sqrt(2) * SEM), SEM = SD(before) * sqrt(1 - r). Source: Jacobson & Truax (1991).
+
+    Misuse: whoever begins with an extreme score comes nearer to the mean without having changed; this index does not
+    allow for it.
+    """
+    before, later = _both(before, later)
+    return (before - later) / (np.sqrt(2) * standard_error(_sd(before), reliability))
+
+
+def gulliksen_lord_novick(before: pd.Series, later: pd.Series, reliability: float) -> pd.Series:
+    """(expected - later) / (SD * sqrt(1 - r^2)), expected = M + r * (before - M), M and SD of before.
+
+    Change beyond regression to the mean of the group. Source: Hsu (1989, 1995), after Gulliksen and Lord & Novick.
+    Misuse: M and SD have to be those of the population to which the patient belongs.
+    """
+    before, later = _both(before, later)
+    return (_expected(before, reliability) - later) / (_sd(before) * np.sqrt(1 - reliability**2))
+
+
+def hsu_linn_lindley(before: pd.Series, later: pd.Series, reliability: float) -> pd.Series:
+    """(r * (before - M1) - (later - M2)) / (SD * sqrt(1 - r^2)), M1 and M2 the means of before and later, SD of before.
+
+    Source: Hsu (1989). Misuse: change is told relative to the mean change of the group. Where everybody improved alike
+    nobody did by this index, so it says nothing about the effect of treatment.
+    """
+    before, later = _both(before, later)
+    change = reliability * (before - before.mean()) - (later - later.mean())
+    return change / (_sd(before) * np.sqrt(1 - reliability**2))
+
+
+def edwards_nunnally(before: pd.Series, later: pd.Series, reliability: float) -> pd.Series:
+    """(expected - later) / SEM, expected = M + r * (before - M), SEM = SD * sqrt(1 - r), M and SD of before.
+
+    The later score against an interval about the estimated true score at baseline. Source: Speer (1992), after Edwards
+    et al. (1978) and Nunnally (1967); Speer takes 2 for 1.96. Misuse: the error of the later score is left out, so the
+    interval is narrow and change is found often.
+    """
+    before, later = _both(before, later)
+    return (_expected(before, reliability) - later) / standard_error(_sd(before), reliability)
+
+
+def nunnally_kotsch(before: pd.Series, later: pd.Series, reliability: float,
+                    later_reliability: float | None = None) -> pd.Series:
+    """(expected - later) / (SD * sqrt(r1^2 * (1 - r1) + 1 - r2)), expected = M + r1 * (before - M), M and SD of before.
+
+    r1 and r2: reliability at baseline and later (the same, unless given). Source: Nunnally & Kotsch (1983). Misuse: to
+    take r2 from another population than that of the later scores.
+    """
+    before, later = _both(before, later)
+    left = 1 - (reliability if later_reliability is None else later_reliability)
+    return (_expected(before, reliability) - later) / (
+        _sd(before) * np.sqrt(reliability**2 * (1 - reliability) + left))
+
+
+def hageman_arrindell(before: pd.Series, later: pd.Series, reliability: float) -> pd.Series:
+    """(change * R + M * (1 - R)) / (sqrt(R) * sqrt(2) * SEM), change = before - later, M the mean change.
+
+    SEM = SD(before) * sqrt(1 - r); R = (var(change) - 2 * SEM^2) / var(change), the reliability of the change in this
+    group. Index for individuals (RC_INDIV); its limit is `ONE_SIDED`, a risk of 5 % of being classed wrongly. Source:
+    Hageman & Arrindell (1999). Misuse: R is zero or less where changes vary no more than error does; then the method
+    cannot tell, and every index is missing.
+    """
+    before, later = _both(before, later)
+    change, error = before - later, standard_error(_sd(before), reliability)
+    variance = change.var()
+    own = (variance - 2 * error**2) / variance if variance > 0 else np.nan
+    own = own if own > 0 else np.nan
+    return (change * own + change.mean() * (1 - own)) / (np.sqrt(2 * own) * error)
+
+
+METHODS: dict[str, Callable[[pd.Series, pd.Series, float], pd.Series]] = {
+    function.__name__: function for function in
+    (jacobson_truax, gulliksen_lord_novick, hsu_linn_lindley, edwards_nunnally, nunnally_kotsch, hageman_arrindell)}
+CRITICAL = dict.fromkeys(METHODS, TWO_SIDED) | {"hageman_arrindell": ONE_SIDED}
+
+
+def classes(index: pd.Series, critical: float) -> pd.Series:
+    """One of the codes of `outcomes.IMPROVEMENT` for each patient; missing where the index is."""
+    return _classes(index > critical, index < -critical, index.isna())
+
+
+def percentage_change(before: pd.Series, later: pd.Series, share: float) -> pd.Series:
+    """Codes of `outcomes.IMPROVEMENT`: a fall by at least this share (0 to 1) of the score before, or a rise by it.
+
+    (before - later) / before. Missing where a score is, or where before is zero. Half is the usual response in trials
+    of depression. Misuse: it knows no measurement error, and from a low score a single point is a large share.
+    """
+    before, later = _both(before, later)
+    change = (before - later) / before.where(before > 0)
+    return _classes(change >= share, change <= -share, change.isna())
+
+
+def class_counts(before: pd.Series, later: pd.Series, measure: Measure) -> pd.DataFrame:
+    """How many patients each method puts into each class: `method, class, n, of`, zeros too.
+
+    `of` are those whom the method can class. Beside the METHODS `fixed_threshold` (the measure's reliable change) and
+    `half_of_baseline` (a percentage change of 50 %).
+    """
+    before, later = _both(before, later)
+    change = before - later
+    found = {"fixed_threshold": _classes(change >= measure.reliable_change, change <= -measure.reliable_change,
+                                         change.isna())}
+    found |= {name: classes(method(before, later, measure.reliability), CRITICAL[name])
+              for name, method in METHODS.items()}
+    found["half_of_baseline"] = percentage_change(before, later, 0.5)
+    rows = [(name, code, int((codes == code).sum()), int(codes.notna().sum()))
+            for name, codes in found.items() for code in IMPROVEMENT]
+    return pd.DataFrame(rows, columns=["method", "class", "n", "of"])
+
+
+# -- cut-offs --------------------------------------------------------------------------------------
+
+def cut_off_a(clinical_mean: float, clinical_sd: float) -> float:
+    """Out of the range of patients: their mean minus 2 SD, in points. Source for a, b and c: Jacobson & Truax (1991).
+
+    Misuse: where the two populations overlap it is too strict, and on a measure that ends at zero it may be below it.
+    """
+    return clinical_mean - 2 * clinical_sd
+
+
+def cut_off_b(functional_mean: float, functional_sd: float) -> float:
+    """Within the range of the general population: its mean plus 2 SD, in points. Misuse: overlap makes it lenient."""
+    return functional_mean + 2 * functional_sd
+
+
+def cut_off_c(clinical_mean: float, clinical_sd: float, functional_mean: float, functional_sd: float) -> float:
+    """Where a score is as far from both means, in their SDs: (SD_f * M_c + SD_c * M_f) / (SD_f + SD_c), in points.
+
+    The one that the authors prefer where the populations overlap. Misuse: M_c and SD_c of a group that was chosen for
+    high scores make it depend on the choice.
+    """
+    return (functional_sd * clinical_mean + clinical_sd * functional_mean) / (functional_sd + clinical_sd)
+
+
+# -- the group -------------------------------------------------------------------------------------
+
+def _both(before: pd.Series, later: pd.Series) -> tuple[pd.Series, pd.Series]:
+    scores = pd.DataFrame({"before": before, "later": later}).astype(float)
+    scores = scores.where(scores.notna().all(axis=1))
+    return scores["before"], scores["later"]
+
+
+def _sd(scores: pd.Series) -> float:
+    sd = scores.std()
+    return sd if sd > 0 else np.nan
+
+
+def _expected(before: pd.Series, reliability: float) -> pd.Series:
+    return before.mean() + reliability * (before - before.mean())
+
+
+def _classes(better: pd.Series, worse: pd.Series, missing: pd.Series) -> pd.Series:
+    codes = np.where(missing, -1, 1 + better.astype(int) - worse.astype(int))
+    return pd.Series(pd.Categorical.from_codes(codes, list(IMPROVEMENT), ordered=True), better.index)

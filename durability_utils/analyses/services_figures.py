@@ -1,0 +1,131 @@
+"""The pictures that compare services. Each function draws one figure from finished numbers and returns it."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from durability_utils.analyses.funnel import LEVELS, limits, wider_limits
+from durability_utils.figures import DARK, MIDDLE, add_caption, label, new_figure
+
+SHOWN = ("recovery", "reliable_recovery", "reliable_improvement", "reliable_deterioration")
+DENOMINATORS = {"nhs": "NHS denominator", "paired": "paired scores", "followed_up": "those followed up"}
+MANY = 25  # so many services can be named beside their points
+GRID = "#e3e6e8"
+
+
+def outcome_rates(rates: pd.DataFrame, england: pd.DataFrame, title: str, caption: str) -> Figure:
+    """Rates at end of treatment by service with their intervals, by both denominators, and England's as a line.
+
+    `rates`: of services in the order of the picture, `england`: of one year; both as in `rates.rates_from_counts`.
+    """
+    services = list(dict.fromkeys(rates["service"]))
+    figure, panels = new_figure(9.5, 2.2 + 0.42 * len(services), columns=len(SHOWN), sharey=True)
+    styles = {"nhs": (DARK, "o", 0.13), "paired": (MIDDLE, "s", -0.13)}
+    for panel, rate in zip(panels, SHOWN, strict=True):
+        national = england.loc[(england["rate"] == rate) & (england["denominator"] == "nhs"), "share"].iloc[0]
+        panel.axvline(100 * national, color="black", linewidth=0.9, linestyle="--", label="England")
+        for denominator, (colour, marker, shift) in styles.items():
+            part = rates[(rates["rate"] == rate) & (rates["denominator"] == denominator)].set_index("service")
+            rows = np.arange(len(services))[::-1] + shift
+            panel.hlines(rows, 100 * part["low"], 100 * part["high"], color=colour, linewidth=1.6)
+            panel.plot(100 * part["share"], rows, marker, color=colour, markersize=5, label=DENOMINATORS[denominator])
+        _rows(panel, services, label(rate).replace("reliable ", "reliable\n"), "per cent")
+        most = rates.loc[rates["rate"] == rate, "high"].max() if rate == "reliable_deterioration" else 1
+        panel.set_xlim(-2 * most, 102 * most) if most > 0 else panel.set_xlim(-2, 102)
+    panels[0].set_ylabel("service")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=3, frameon=False, fontsize=9)
+    return add_caption(figure, title, caption)
+
+
+def funnels(places: pd.DataFrame, spread: pd.DataFrame, title: str, caption: str) -> Figure:
+    """A funnel for each rate: services by number of patients and per cent, and the control limits around the target.
+
+    `places`: of `funnel.positions`; `spread`: of `funnel.dispersions`, whose wider limits are drawn where it shows
+    over-dispersion. Services are named, of more than 25 only those beyond the limits of 95 per cent.
+    """
+    figure, panels = _panels(places, 3.1)
+    spread = spread.set_index(["rate", "denominator"])
+    for panel, (rate, part) in zip(panels, places.groupby(["rate", "denominator"], sort=False), strict=False):
+        target, most = part["target"].iloc[0], part["of"].max()
+        of = np.unique(np.linspace(1, max(1.12 * most, 5), 250).astype(int))
+        for level, style in zip(LEVELS.values(), ((0, (4, 2)), "solid"), strict=True):
+            for limit in limits(target, of, level):
+                panel.plot(of, 100 * limit, color="#70787e", linewidth=0.9, linestyle=style)
+        if spread.at[rate, "phi"] > spread.at[rate, "expected_up_to"]:
+            for limit in wider_limits(target, of, spread.at[rate, "tau"], LEVELS["95"]):
+                panel.plot(of, 100 * limit, color=MIDDLE, linewidth=1.3, linestyle="dotted")
+        panel.axhline(100 * target, color="black", linewidth=0.9)
+        panel.plot(part["of"], 100 * part["share"], "o", color=DARK, markersize=5)
+        _name(panel, part, of.max())
+        panel.set(xlabel="patients", ylabel="per cent", ylim=(-4, 104), xlim=(-0.05 * of.max(), of.max()))
+        panel.set_title(_words(rate), fontsize=10)
+    return add_caption(
+        figure, title, f"{caption} Curves: limits of 95 % (dashed) and 99.8 % (solid) around the target (level line); "
+        "dotted, where services differ by more than chance: limits of 95 % with the spread between services.")
+
+
+def _name(panel: Axes, part: pd.DataFrame, width: float) -> None:
+    """Put the ids beside the points, one label for services close together: at right, unless a point stands there."""
+    named = (part if len(part) <= MANY else part[part["position"] != "within"]).sort_values("of")
+    close = [(named["of"] / (0.05 * width)).round(), (named["share"] / 0.03).round()]
+    for _, here in named.groupby(close):
+        of, share = here["of"].max(), here["share"].mean()
+        right = part["of"].between(of, of + 0.13 * width) & ((part["share"] - share).abs() < 0.07)
+        free = not (right & ~part.index.isin(here.index)).any()
+        shift, ha = ((6, 0), "left") if free else ((-6, 0), "right") if of > 0.15 * width else ((0, -10), "center")
+        panel.annotate(", ".join(here["service"]), (of, 100 * share), xytext=shift, ha=ha, va="center", fontsize=9,
+                       textcoords="offset points")
+
+
+def shrinkage(pooled: pd.DataFrame, title: str, caption: str) -> Figure:
+    """From each service's raw rate (open) to its partially pooled one (filled) with its interval, a panel a rate.
+
+    `pooled`: of `pooling.pooled_rates`.
+    """
+    figure, panels = _panels(pooled, 1.4 + 0.3 * pooled["service"].nunique())
+    for panel, (rate, part) in zip(panels, pooled.groupby(["rate", "denominator"], sort=False), strict=False):
+        rows = np.arange(len(part))[::-1]
+        panel.hlines(rows, 100 * part["pooled_low"], 100 * part["pooled_high"], color=DARK, linewidth=1.6)
+        panel.plot(100 * part["share"], rows + 0.28, "o", color="black", markerfacecolor="white", markersize=5)
+        panel.plot(100 * part["pooled"], rows, "o", color=DARK, markersize=6)
+        for row, raw, drawn in zip(rows, 100 * part["share"], 100 * part["pooled"], strict=True):
+            panel.plot([raw, drawn], [row + 0.28, row], color="#70787e", linewidth=0.8)
+        panel.axvline(100 * part["n"].sum() / part["of"].sum(), color="black", linewidth=0.9, linestyle="--")
+        _rows(panel, [f"{service} ({n}/{of})" for service, n, of in part[["service", "n", "of"]].to_numpy()],
+              _words(rate), "per cent")
+        panel.set_xlim(-2, 102)
+    return add_caption(figure, title, caption)
+
+
+def rank_intervals(pooled: pd.DataFrame, title: str, caption: str) -> Figure:
+    """Each service's rank (1: the highest rate) with its 95 % interval, a panel a rate; `pooled` as in `shrinkage`."""
+    figure, panels = _panels(pooled, 1.2 + 0.26 * pooled["service"].nunique())
+    for panel, (rate, part) in zip(panels, pooled.groupby(["rate", "denominator"], sort=False), strict=False):
+        rows = np.arange(len(part))[::-1]
+        panel.hlines(rows, part["rank_low"], part["rank_high"], color=DARK, linewidth=1.6)
+        panel.plot(part["rank"], rows, "o", color=DARK, markersize=6)
+        _rows(panel, list(part["service"]), _words(rate), "rank")
+        panel.set_xlim(len(part) + 0.5, 0.5)
+        panel.xaxis.get_major_locator().set_params(integer=True)
+    return add_caption(figure, title, caption)
+
+
+def _panels(table: pd.DataFrame, height: float) -> tuple[Figure, np.ndarray]:
+    """Panels for the rates of a table, three in a row; those left over are empty."""
+    rates = len(table[["rate", "denominator"]].drop_duplicates())
+    figure, panels = new_figure(9.5, 1.3 + height * -(-rates // 3), rows=-(-rates // 3), columns=min(rates, 3),
+                                squeeze=False)
+    for panel in panels.ravel()[rates:]:
+        panel.axis("off")
+    return figure, panels.ravel()
+
+
+def _rows(panel: Axes, names: list[str], title: str, unit: str) -> None:
+    panel.set(yticks=np.arange(len(names))[::-1], yticklabels=names, ylim=(-0.6, len(names) - 0.3), xlabel=unit)
+    panel.set_title(title, fontsize=10)
+    panel.grid(axis="x", color=GRID)
+
+
+def _words(rate: tuple[str, str]) -> str:
+    return f"{label(rate[0])},\n{DENOMINATORS[rate[1]]}"

@@ -1,0 +1,1 @@
+"""From a service's export to its cohort: reading, refusing, listing."""

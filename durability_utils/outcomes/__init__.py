@@ -1,0 +1,1 @@
+"""The outcome rules and the paper's own tables."""

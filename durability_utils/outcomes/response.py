@@ -1,0 +1,61 @@
+"""Who was discharged, consented and answered."""
+
+import pandas as pd
+
+from durability_utils.outcomes.proportions import with_proportions
+from durability_utils.study.columns import FOLLOW_UP_DATA, FOLLOW_UPS, completed
+
+STAGES = ("consented", "first_follow_up", "second_follow_up", "both_follow_ups", "either_follow_up")
+
+
+def response_flags(cohort: pd.DataFrame) -> pd.DataFrame:
+    """For each patient whether they reached each of STAGES (bool), also where the cohort is `flagged` already."""
+    if set(STAGES) <= set(cohort):
+        return cohort[list(STAGES)]
+    first, second = (completed(cohort, time) for time in FOLLOW_UPS)
+    return pd.DataFrame({
+        "consented": cohort["consent_contact"] == "yes",
+        "first_follow_up": first,
+        "second_follow_up": second,
+        "both_follow_ups": first & second,
+        "either_follow_up": first | second,
+    })
+
+
+def flagged(cohort: pd.DataFrame) -> pd.DataFrame:
+    """The cohort with the columns of STAGES in the place of its follow-up data, of which most patients have none."""
+    return cohort.drop(columns=FOLLOW_UP_DATA).join(response_flags(cohort))
+
+
+def who_answered(cohort: pd.DataFrame) -> pd.DataFrame:
+    """Those of the cohort with at least one completed follow-up."""
+    return cohort[response_flags(cohort)["either_follow_up"]]
+
+
+def response_rates(cohort: pd.DataFrame) -> pd.DataFrame:
+    """Counts and rates of each service (those with nobody too), and in a last row `all` where there are several.
+
+    Columns: `service, discharged`, the counts of STAGES, then for each stage `<stage>_share`, `_low`, `_high`
+    (0 to 1, Wilson 95 %): consent of those discharged, the follow-ups of those who consented. NaN of nobody.
+    """
+    flags = response_flags(cohort).assign(discharged=1, service=cohort["service"])
+    counts = flags.groupby("service", sort=False, observed=False).sum().reset_index()
+    if len(counts) > 1:
+        counts = pd.concat([counts, counts.drop(columns="service").sum().to_frame().T.assign(service="all")])
+    counts["service"] = counts["service"].astype("str")
+    counts = counts[["service", "discharged", *STAGES]].reset_index(drop=True)
+    for stage in STAGES:
+        of = "discharged" if stage == "consented" else "consented"
+        rates = with_proportions(counts, stage, of)[["share", "low", "high"]]
+        counts = counts.join(rates.add_prefix(f"{stage}_"))
+    return counts
+
+
+def answers_by_mode(cohort: pd.DataFrame) -> pd.DataFrame:
+    """Completed follow-ups by how they were answered: `time, mode, n, of, share, low, high`; mode may be `missing`."""
+    rows = []
+    for time in FOLLOW_UPS:
+        answered = cohort[completed(cohort, time)]
+        modes = answered[f"followup_{time}_mode"].fillna("missing").value_counts()
+        rows += [(time, mode, modes.get(mode, 0), len(answered)) for mode in ("post", "online", "phone", "missing")]
+    return with_proportions(pd.DataFrame(rows, columns=["time", "mode", "n", "of"]), "n", "of")

@@ -1,0 +1,75 @@
+"""From end of treatment to follow-up: counts of patients by their outcome at one time and a later one."""
+
+from itertools import product
+
+import pandas as pd
+
+from durability_utils.outcomes.proportions import with_proportions
+from durability_utils.study.columns import completed
+
+INCLUSION = ("no_upflow_consent", "no_6_month_follow_up", "scores_missing", "below_caseness", "counted")
+
+
+def inclusion(participants: pd.DataFrame, end: pd.DataFrame, follow_up: pd.DataFrame) -> pd.Series:
+    """Whether each participant is in the six-month tables, and why not: one of INCLUSION, the first that holds.
+
+    `participants` after carry back where the study has it, `end` and `follow_up` what `classify` gives for them at end
+    and 6m. `below_caseness` is in the table of improvement and not in that of recovery, `counted` is in both.
+    """
+    improvement, recovery = (end[outcome].notna() & follow_up[outcome].notna()
+                             for outcome in ("improvement", "recovery"))
+    holds = {
+        "no_upflow_consent": (participants["consent_upflow"] == "no").fillna(False),
+        "no_6_month_follow_up": ~completed(participants, "6m"),
+        "scores_missing": ~improvement,
+        "below_caseness": ~recovery,
+    }
+    codes = pd.Series("counted", participants.index, dtype="str")
+    for code, where in reversed(holds.items()):
+        codes = codes.mask(where, code)
+    return codes.astype(pd.CategoricalDtype(list(INCLUSION)))
+
+
+def six_month_table(end: pd.Series, follow_up: pd.Series) -> pd.DataFrame:
+    """Counts of end against the 6-month follow-up: `end, follow_up, n`, one row a pair of codes, zeros too.
+
+    `end`, `follow_up`: one outcome (`improvement` or `recovery`) as `classify` gives it at both times, after carry back
+    where the study has it. Over those who count for both.
+    """
+    return count(pd.DataFrame({"end": end, "follow_up": follow_up}))
+
+
+def path_table(end: pd.Series, at_6m: pd.Series, at_12m: pd.Series, both: pd.Series) -> pd.DataFrame:
+    """Counts along end, 6 and 12 months: `end, at_6m, at_12m, n`, over those who completed `both` follow-ups.
+
+    Nothing is carried back to whoever answered twice. Only those who count at all three times.
+    """
+    return count(pd.DataFrame({"end": end, "at_6m": at_6m, "at_12m": at_12m})[both])
+
+
+def count(codes: pd.DataFrame) -> pd.DataFrame:
+    """Every combination of the columns' categories with its number of rows `n`, those with a missing code left out."""
+    found = codes.dropna().astype("str").value_counts()
+    combinations = list(product(*(codes[column].cat.categories for column in codes)))
+    counts = [int(found.get(combination, 0)) for combination in combinations]
+    return pd.DataFrame(combinations, columns=list(codes)).assign(n=counts)
+
+
+def by_status_at_end(table: pd.DataFrame) -> pd.DataFrame:
+    """A six-month table with, of those with the same status at end (`of`), the share and its Wilson interval."""
+    return with_proportions(table.assign(of=table.groupby("end", sort=False)["n"].transform("sum")), "n", "of")
+
+
+def margin(table: pd.DataFrame, column: str) -> pd.Series:
+    """Counts of one column's codes over all others, in the order of the table."""
+    return table.groupby(column, sort=False)["n"].sum()
+
+
+def as_square(table: pd.DataFrame) -> pd.DataFrame:
+    """A six-month table as the paper prints it: rows end, columns follow-up, both with totals."""
+    square = table.pivot(index="end", columns="follow_up", values="n")
+    codes = list(dict.fromkeys(table["end"]))
+    square = square.loc[codes, codes]
+    square["total"] = square.sum(axis=1)
+    square.loc["total"] = square.sum()
+    return square

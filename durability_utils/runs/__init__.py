@@ -1,0 +1,1 @@
+"""Running notebooks: what runs, what is current, how it is executed, and the report."""

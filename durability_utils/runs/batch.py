@@ -1,0 +1,413 @@
+"""Running the plan: each notebook in a kernel and a folder of its own, several at a time, in the order of their needs.
+
+Whatever stands in a results folder is complete or absent, whenever a batch is stopped. A run works in a folder below
+`.unfinished`, into which the cohorts that it reads are linked; only at its end are its files moved into place, one by
+one, the provenance last. A run without provenance has not been finished, and is run again.
+"""
+
+import errno
+import json
+import logging
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from durability_utils.runs.plan import (
+    CLEANING,
+    DESK,
+    OUTPUTS_OF,
+    OWN_FOLDERS,
+    Result,
+    Run,
+    cleaned_files,
+    input_hashes,
+    is_complete,
+    is_current,
+    read_record,
+    relative,
+)
+from durability_utils.runs.provenance import commit, hashes, versions, without_machine_paths
+from durability_utils.study.errors import InputError
+from durability_utils.study.study_file import Study
+
+UNFINISHED = ".unfinished"
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+# -- all of them -----------------------------------------------------------------------------------
+
+@contextmanager
+def alone(study: Study, output: Path) -> Iterator[None]:
+    """Nobody else's batch writes these results meanwhile, and what a killed one left unfinished is gone.
+
+    Raises InputError where another batch is at work, or the folder cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    folder = output / study.id
+    lock = FileLock(folder / ".lock", timeout=0)  # the system lets go of it when the process ends, however it ends
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise InputError(f"{folder.as_posix()}: another batch is writing there; wait for its end, or choose another "
+                         "--output") from None
+    except OSError as error:
+        raise InputError(f"{folder.as_posix()}: cannot be written ({error.strerror})") from None
+    try:
+        shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
+        yield
+        shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
+    finally:
+        lock.release()
+
+
+def run_all(runs: list[Run], pool: Executor, jobs: int, timeout: float | None = None,
+            fresh: bool = False) -> Iterator[tuple[list[Run], Result | None]]:
+    """Run them in `pool`, at most `jobs` at a time, each after the cleaning it needs; go on after a failure.
+
+    Yields whenever something changes: the runs under way, and the Result of the one that ended (None: others were
+    started). A run whose files are there and would come out the same is `unchanged` and not repeated, unless `fresh`.
+    A run of which no cohort could be cleaned is skipped. `timeout`: seconds for one notebook. Raises OSError, and
+    starts nothing more, where no space is left for the results.
+    """
+    cleaning = {run.service: run for run in runs if run.name == CLEANING}
+    order = TopologicalSorter({run: [cleaning[service] for service in run.needs] for run in runs})
+    order.prepare()
+    ready: list[Run] = []
+    running: dict[Future, Run] = {}
+    cleaned: set[str] = set()
+    while order.is_active():
+        ready = sorted([*ready, *order.get_ready()], key=_first)
+        ended = []
+        while ready and len(running) < jobs:
+            run = ready.pop(0)
+            if run.needs and not cleaned.intersection(run.needs):
+                ended.append(skip(run))
+            elif not fresh and (record := read_record(run)) and is_current(run, record) and is_complete(run, record):
+                ended.append(Result(run, "unchanged"))
+            else:
+                running[pool.submit(execute, run, timeout)] = run
+                continue
+            break  # its end may make others ready
+        else:
+            yield list(running.values()), None
+            ended = [_result(running.pop(future), future) for future in wait(running, None, FIRST_COMPLETED).done]
+        for result in ended:
+            if result.run.name == CLEANING and result.status in ("succeeded", "unchanged"):
+                cleaned.add(result.run.service)
+            order.done(result.run)
+            yield list(running.values()), result
+
+
+def _first(run: Run) -> tuple[bool, int]:
+    """Cleaning, which others wait for, then whatever reads most and so takes longest: a short run ends a batch best."""
+    return run.name != CLEANING, -len(run.needs)
+
+
+def _result(run: Run, future: Future) -> Result:
+    """What a run says of its end; or, where its worker could not even say that, that it failed."""
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, OSError) and error.errno in NO_SPACE:
+        raise error
+    return Result(run, "failed", f"{type(error).__name__}: {' '.join(str(error).split())}")
+
+
+def account(study: Study, results: list[Result], started: datetime) -> str:
+    """The content of run.json: for each run how it ended and what it cost, in seconds and MB."""
+    ended = datetime.now(UTC)
+    return json.dumps({
+        "study": study.id,
+        "started": started.isoformat(timespec="seconds"), "ended": ended.isoformat(timespec="seconds"),
+        "seconds": round((ended - started).total_seconds(), 2), "cores": cores(),
+        "runs": [{
+            "notebook": result.run.name, "service": result.run.service, "step": result.run.step,
+            "status": result.status, "message": result.message, "seconds_in_cells": result.cell_seconds,
+            "seconds_outside_cells": round(result.seconds - result.cell_seconds, 2),
+            "peak_memory_mb": result.peak_memory, "attempts": result.attempts, "worker": result.worker,
+        } for result in results],
+    }, indent=1, ensure_ascii=False)
+
+
+def cores() -> int:
+    """How many cores this process may use: under a job scheduler fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+# -- one of them -----------------------------------------------------------------------------------
+
+def skip(run: Run) -> Result:
+    """Leave a run out because no cohort is there for it; what an earlier run left goes with it."""
+    message = f"{CLEANING} failed for {', '.join(run.needs)}"
+    try:
+        _within(run)
+        shutil.rmtree(run.folder, ignore_errors=True)
+    except InputError as error:
+        message += f"; {error}"
+    return Result(run, "skipped", without_machine_paths(message, (run.home.parent, run.results.resolve())))
+
+
+def execute(run: Run, timeout: float | None = None) -> Result:
+    """Run one notebook. It leaves the executed notebook, its page and its provenance, and tables only on success.
+
+    Raises OSError where no space is left for what it would leave; what an earlier run left then stays.
+    """
+    started, attempt, cell_seconds, memory = time.perf_counter(), 1, 0.0, None
+    folders = (run.home, run.home.parent, run.results.resolve())
+    record = {"notebook": run.notebook.name, "service": run.service, "step": run.step,
+              "parameters": run.shown_parameters, "versions": versions(), "git": commit()}
+    try:
+        with _work_folder(run) as (work, attempt):
+            record["inputs"] = input_hashes(run)
+            _link_cleaned(run, work)
+            notebook, memory = _executed(run, work, timeout)
+            cell_seconds = _cell_seconds(notebook)
+            text, message = _without_traces(notebook, run, work, folders)
+            _raise_if_no_space(_error(notebook))
+            made = work / run.folder.relative_to(run.results)
+            if message:
+                shutil.rmtree(made, ignore_errors=True)
+            _write_documents(run, made, text)
+            status, seconds = "failed" if message else "succeeded", round(time.perf_counter() - started, 2)
+            outputs = hashes([file for file in sorted(made.rglob("*")) if file.is_file()], [made])
+            record |= {"status": status, "message": message, "seconds": seconds, "outputs": outputs,
+                       "finished": datetime.now(UTC).isoformat(timespec="seconds")}
+            write(made / run.record.name, json.dumps(record, indent=1, ensure_ascii=False))
+            _move_into_place(run, made, whole_service=bool(message) and run.name == CLEANING)
+    except Exception as error:  # a locked file, a folder that may not be written: this run has failed, others go on
+        if isinstance(error, OSError) and error.errno in NO_SPACE:
+            raise
+        words = f": {error}" if not run.restricted or isinstance(error, OSError | InputError) else ""
+        status, message = "failed", without_machine_paths(f"{type(error).__name__}{words}", folders)
+    return Result(run, status, message, round(time.perf_counter() - started, 2), round(cell_seconds, 2),
+                  memory, attempt, _worker())
+
+
+def _worker() -> str:
+    """The name of the Dask worker that this is; `local` elsewhere."""
+    if "distributed" in sys.modules:
+        from distributed import get_worker
+
+        with suppress(ValueError):
+            return str(get_worker().name)
+    return "local"
+
+
+@contextmanager
+def _work_folder(run: Run) -> Iterator[tuple[Path, int]]:
+    """An empty folder for this run, and the number of this attempt: a worker that died has left its own behind."""
+    place = _within(run) / UNFINISHED
+    attempt = 1
+    while True:
+        work = place / f"{run.service}-{run.step}-{run.name}.{attempt}"
+        try:
+            work.mkdir(mode=0o700, parents=True)  # patients' ids pass through it
+            break
+        except FileExistsError:
+            attempt += 1
+    try:
+        yield work, attempt
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _within(run: Run) -> Path:
+    """The study's folder of results; InputError where the run's own folder leads out of it, through a link."""
+    root = (run.results / run.study.id).resolve()
+    if root not in run.folder.resolve().parents:
+        raise InputError(f"{run.folder.as_posix()} leads out of the results folder and is left alone")
+    return root
+
+
+def _link_cleaned(run: Run, work: Path) -> None:
+    """Put the cohorts that the run reads where the notebook looks for them: under its own `results`."""
+    for file in cleaned_files(run):
+        if file.is_file():
+            place = work / file.relative_to(run.results)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(file, place)
+            except OSError:  # a file system without links
+                shutil.copyfile(file, place)
+
+
+def _without_traces(notebook, run: Run, work: Path, folders: tuple[Path, ...]) -> tuple[str, str]:
+    """The executed notebook as text and why it failed (empty: it did not), as if it had run in its final place."""
+    from nbformat import v4
+
+    for holder in (notebook, *notebook.cells):
+        for key in ("papermill", "execution"):
+            holder.metadata.pop(key, None)
+    for cell in notebook.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.id = "injected-parameters"  # papermill draws one at random: no two runs would give the same file
+    here, there = relative(work, run.home), run.shown_parameters["results"]
+    # what an error says may name a patient; of one in a restricted notebook only its kind gets out
+    message = without_machine_paths(_error(notebook, words=not run.restricted), folders).replace(here, there)
+    return v4.writes(without_machine_paths(notebook, folders)).replace(here, there), message
+
+
+def _raise_if_no_space(message: str) -> None:
+    for code in NO_SPACE:
+        if f"[Errno {code}]" in message:
+            raise OSError(code, os.strerror(code))
+
+
+def _write_documents(run: Run, made: Path, text: str) -> None:
+    write(made / run.target.name, text)
+    if run.restricted:
+        return
+    from durability_utils.runs.report import page
+
+    write(made / run.target.with_suffix(".html").name, page(text, run))
+
+
+def _move_into_place(run: Run, made: Path, whole_service: bool) -> None:
+    """Move what a run has made to where it belongs, the provenance last, and remove what an earlier run left.
+
+    Without a cohort nothing else of that service may stay either, but for what a restricted run left.
+    """
+    _within(run)
+    run.record.unlink(missing_ok=True)  # from here until its return the run counts as unfinished
+    files = [file.relative_to(made) for file in made.rglob("*") if file.is_file()]
+    for old in _outputs(run):
+        if old.relative_to(run.folder) not in files:
+            old.unlink(missing_ok=True)
+    if whole_service:
+        for folder in run.folder.parent.glob("*"):
+            if folder.name != OWN_FOLDERS[DESK]:
+                shutil.rmtree(folder, ignore_errors=True)
+    if run.private:
+        from durability_utils.results import owner_only
+
+        for folder in (made, run.folder):
+            owner_only(folder)
+    for name in sorted(files, key=lambda name: name.name == run.record.name):
+        (run.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (made / name).replace(run.folder / name)
+
+
+def _outputs(run: Run) -> list[Path]:
+    """The files of this run that stand in its folder."""
+    own = [run.target, run.target.with_suffix(".html")]
+    found = [file for folder in (".", "tables", "figures")[run.name not in OWN_FOLDERS:]
+             for pattern in OUTPUTS_OF[run.name] for file in (run.folder / folder).glob(pattern)]
+    return [file for file in own + found if file.is_file()]
+
+
+# -- papermill and what it leaves ------------------------------------------------------------------
+
+def _executed(run: Run, work: Path, timeout: float | None):
+    """The executed notebook, with its error where it stopped, and its kernel's peak memory in MB."""
+    execute_notebook, remove_error_markers, execution_error = _papermill()
+    from nbformat import v4
+
+    from durability_utils.runs.kernels import WarmKernel
+
+    kept = []
+    deadline = None if timeout is None else time.monotonic() + timeout
+    # papermill has the error in the notebook too. The folder holds the kernel's sockets.
+    with suppress(execution_error), TemporaryDirectory(prefix="kernel-") as sockets:
+        connection = f"{sockets}/kernel.json"
+        execute_notebook(
+            v4.reads(run.notebook.read_text(encoding="utf-8")), None,
+            run.parameters | {"results": relative(work, run.home)},
+            engine_name="durability", kept=kept, deadline=deadline, kernel_name="python3", language="python",
+            # nobody reads half a notebook, and a kernel that has nothing left to say need not be asked to leave
+            progress_bar=False, request_save_on_cell_execute=False, shutdown_kernel="immediate",
+            # papermill's own `cwd` changes the directory of the whole process, so of the other threads
+            resources={"metadata": {"path": str(run.home)}},
+            config=_private(sockets, connection), extra_arguments=["--log-level=CRITICAL"],
+        )
+    return remove_error_markers(kept[0]), WarmKernel.peaks.pop(connection, None)
+
+
+def _private(sockets: str, connection: str):
+    """A kernel on socket files of this user: to a TCP port another user of a shared host could listen."""
+    from traitlets.config import Config
+
+    places = {} if os.name == "nt" else {"transport": "ipc", "ip": f"{sockets}/s"}
+    return Config(KernelManager={"connection_file": connection} | places)
+
+
+@cache
+def _papermill():
+    """What is used of papermill, imported when the first notebook runs: it costs a second."""
+    from durability_utils.runs.kernels import use_warm_kernels
+
+    use_warm_kernels()  # first: they warm up while this process imports the rest, the report's libraries too
+    # jsonschema would compile grammars with it, for another second, that no notebook needs
+    sys.modules.setdefault("rfc3987_syntax", None)
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)
+    from nbformat.v4 import new_output
+    from papermill.engines import NBClientEngine, papermill_engines
+    from papermill.exceptions import PapermillExecutionError
+    from papermill.execute import execute_notebook, remove_error_markers
+
+    from durability_utils.runs import report
+
+    report.warm_up()
+
+    class Engine(NBClientEngine):
+        """papermill's own engine, except that a kernel that dies or takes too long costs its cell, not the notebook."""
+
+        @classmethod
+        def execute_managed_notebook(cls, nb_man, kernel_name, kept, deadline, **options):
+            kept.append(nb_man.nb)
+            if deadline is not None:
+                options["timeout_func"] = lambda cell: max(0.01, deadline - time.monotonic())
+            try:
+                super().execute_managed_notebook(nb_man, kernel_name, **options)
+            except Exception as error:
+                cells = [cell for cell in nb_man.nb.cells if cell.cell_type == "code"]
+                begun = [cell for cell in cells if cell.metadata.papermill["status"] != nb_man.PENDING]
+                text = f"{type(error).__name__}: {error}"
+                (begun or cells)[-1 if begun else 0].outputs.append(
+                    new_output("error", ename=type(error).__name__, evalue=str(error), traceback=[text]))
+
+    papermill_engines.register("durability", Engine)
+    return execute_notebook, remove_error_markers, PapermillExecutionError
+
+
+def _cell_seconds(notebook) -> float:
+    """Seconds that the kernel worked on cells, by its own clock."""
+    times = [cell.metadata.get("execution", {}) for cell in notebook.cells]
+    ends = [(cell["iopub.status.busy"], cell["shell.execute_reply"]) for cell in times if "shell.execute_reply" in cell]
+    return sum((datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds() for begin, end in ends)
+
+
+def _error(notebook, words: bool = True) -> str:
+    """Why the notebook did not come to its end, in one line; empty where it did.
+
+    Without `words` an error is its kind only, unless it is an InputError, whose words never name a patient.
+    """
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    for output in (output for cell in cells for output in cell.outputs if output.output_type == "error"):
+        text = " ".join(output.evalue.split())
+        if output.ename == InputError.__name__:
+            return text
+        if output.ename == "DeadKernelError":
+            return "the kernel died (out of memory, or a library crashed)"
+        if output.ename == "CellTimeoutError":
+            return "it took longer than --timeout allows"
+        return f"{output.ename}: {text}" if text and words else output.ename
+    return "" if all(cell.execution_count for cell in cells) else "the notebook stopped before its end"
+
+
+def write(path: Path, text: str) -> None:
+    """Write through a hidden file, so that no reader ever finds half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hidden = path.with_name(f".{path.name}")
+    hidden.write_text(text + "\n", encoding="utf-8", newline="\n")
+    hidden.replace(path)

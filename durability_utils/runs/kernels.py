@@ -1,0 +1,161 @@
+"""Kernels that start at once: each is forked from a clean process in which the imports are done.
+
+Most of a short notebook's time goes into starting Python and importing pandas and its like. `WarmKernel` is a kernel
+provisioner, jupyter_client's way to say how a kernel is started. It asks multiprocessing's fork server, a process
+without threads that holds the imports and nothing else, to fork a child, and there starts an ordinary ipykernel: no
+state passes from one notebook to the next. Where that is not possible an ordinary kernel is started instead.
+"""
+
+import gc
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from contextlib import contextmanager
+from multiprocessing import forkserver
+from pathlib import Path
+from types import ModuleType
+from typing import ClassVar
+
+from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
+
+# What the notebooks import, and what these import only when it is used first. Not matplotlib_inline: imported early it
+# switches automatic figures off.
+PRELOADED = ("durability_utils.runs.kernels", "durability_utils.cohort.cleaning", "durability_utils.figures",
+             "durability_utils.analyses.attrition_figures", "durability_utils.synthetic.attrition", "statsmodels.api",
+             "durability_utils.analyses.published", "durability_utils.analyses.definition_figures",
+             "durability_utils.analyses.relapse_figures", "pingouin", "scikit_posthocs",
+             "statsmodels.stats.proportion", "statsmodels.stats.contingency_tables",
+             "statsmodels.duration.survfunc", "statsmodels.duration.hazard_regression",
+             "ipykernel.ipkernel", "ipykernel.kernelapp", "pandas.io.formats.csvs", "pandas.io.formats.html",
+             "pandera.backends.pandas.builtin_checks", "pandera.backends.pandas.register", "pyarrow.dataset",
+             "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PngImagePlugin", "PIL.PpmImagePlugin")
+# Threads do not live through a fork, so the fork server may have none; and several kernels share the cores anyway.
+WITHOUT_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system",
+                   "JE_ARROW_MALLOC_CONF": "background_thread:false"}
+SEARCH_PATH = [folder for folder in sys.path if folder]  # in the fork server: as Python starts with it
+_one_at_a_time = threading.Lock()
+
+
+def can_fork() -> bool:
+    """Whether kernels can be forked here: on Linux, and not in a process that may have no children (daemonic)."""
+    return sys.platform == "linux" and not multiprocessing.current_process().daemon
+
+
+def use_warm_kernels() -> None:
+    """From now on kernels of this process are warm ones. The fork server imports while the caller goes on."""
+    os.environ.update({name: os.environ.get(name, value) for name, value in WITHOUT_THREADS.items()})
+    KernelProvisionerFactory.instance().default_provisioner_name = "durability-warm"  # as registered in pyproject.toml
+    if can_fork():
+        forkserver.set_forkserver_preload(list(PRELOADED))
+        with _without_main(), _without_interrupts():
+            forkserver.ensure_running()
+
+
+class WarmKernel(LocalProvisioner):
+    """A kernel forked from the fork server; `peaks` has each ended kernel's peak memory, by connection file."""
+
+    peaks: ClassVar[dict[str, float | None]] = {}
+
+    async def launch_kernel(self, cmd: list[str], **kwargs):
+        if not can_fork():
+            return await super().launch_kernel(cmd, **kwargs)
+        arguments = cmd[cmd.index("ipykernel_launcher") + 1:]
+        self.process = _Forked(arguments, kwargs.get("cwd") or Path.cwd(), kwargs["env"])
+        self.pid = self.pgid = self.process.pid
+        self.cwd = kwargs.get("cwd")
+        return self.connection_info
+
+    async def kill(self, restart: bool = False) -> None:
+        self.peaks[self.parent.connection_file] = _peak_memory(self.pid)
+        await super().kill(restart)
+
+
+def _peak_memory(pid: int) -> float | None:
+    """Peak memory of a process in MB; None where the system does not tell of another process."""
+    if sys.platform == "win32":
+        import psutil
+
+        return round(psutil.Process(pid).memory_info().peak_wset / 1e6, 1)
+    status = Path(f"/proc/{pid}/status")
+    lines = status.read_text().splitlines() if status.is_file() else []
+    return next((round(int(line.split()[1]) * 1.024 / 1e3, 1) for line in lines if line.startswith("VmHWM")), None)
+
+
+class _Forked:
+    """The kernel's process with the methods of subprocess.Popen that jupyter_client calls."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, arguments: list[str], cwd: str, env: dict[str, str]):
+        self._process = multiprocessing.get_context("forkserver").Process(
+            target=_run_kernel, args=(arguments, str(cwd), env))
+        with _without_main():
+            self._process.start()
+        self.pid = self._process.pid
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self) -> int:
+        self._process.join()
+        return self._process.exitcode
+
+    def send_signal(self, signum: int) -> None:
+        os.kill(self.pid, signum)
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+@contextmanager
+def _without_main():
+    """Multiprocessing would run the main module again in the child; a notebook has nothing to do with it."""
+    with _one_at_a_time:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
+
+
+@contextmanager
+def _without_interrupts():
+    """What this thread starts meanwhile does not hear a Ctrl-C: that is the batch's, and its imports take a while."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _run_kernel(arguments: list[str], cwd: str, env: dict[str, str]) -> None:
+    """In the forked child: become what `python -m ipykernel_launcher` would be, and serve until shut down."""
+    gc.freeze()  # what was imported stays for good: to go through it again would only copy memory
+    os.setsid()  # a Ctrl-C in the terminal is the batch's; and a kernel is killed with all that it started
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(env)
+    sys.modules["debugpy"] = None  # nobody debugs a batch; the kernel would import it, a third of its start
+    import ipykernel_launcher
+    import numpy as np
+    import pandas as pd
+    from ipykernel.kernelapp import IPKernelApp
+
+    sys.path[:] = SEARCH_PATH
+    sys.argv = [ipykernel_launcher.__file__, *arguments]
+    np.random.seed()  # noqa: NPY002  the copy would repeat the same "random" numbers in every notebook
+    pd.set_option("display.max_columns", 20)  # pandas' default in a notebook; it chose that of a terminal on import
+    IPKernelApp.launch_instance([*arguments, "--matplotlib=inline", f"--IPKernelApp.parent_handle={os.getppid()}"])
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os.killpg(0, signal.SIGKILL)

@@ -1,0 +1,348 @@
+"""The bundle that may leave the service: pages, tables, figures, workbook, document, all under disclosure control.
+
+Nothing in it comes from the notebooks: it is made from the tables of a run as `disclosure_audit` lets them through.
+"""
+
+import base64
+import json
+import shutil
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+
+from durability_utils.figures import label, scope
+from durability_utils.outcomes.response import STAGES
+from durability_utils.results import cleaning_folder, read_cohort, write_figure, write_table
+from durability_utils.runs.plan import PUBLISHED, every_run
+from durability_utils.runs.provenance import commit, hashes, versions
+from durability_utils.runs.report import is_synthetic, pages, recorded, service_name
+from durability_utils.sharing.audit import control_safely
+from durability_utils.sharing.disclosure import WITHHELD, WORDS, Controlled, TableName, group_of
+from durability_utils.sharing.leaks import leaks
+from durability_utils.sharing.shared_figures import shared_figures
+from durability_utils.study.errors import InputError
+from durability_utils.study.parameters import PROJECT
+from durability_utils.study.study_file import STEPS, Study
+
+STROBE = PROJECT / "data" / "strobe.csv"
+PROVENANCE = "provenance.json"
+SYNTHETIC = "Synthetic data: made up to match published figures. No clinical conclusion can be drawn from them."
+# the tables that a reader is shown, in this order, with the figures above them; those of SHARED are in the CSV files
+TITLES = {
+    "response_rates": "Response rates",
+    "response_by_mode": "How the follow-ups were answered",
+    "reliable_improvement_rates": "Reliable improvement: end of treatment against 6 months",
+    "reliable_improvement_path": "Reliable improvement: end of treatment, 6 and 12 months",
+    "reliable_recovery_rates": "Reliable recovery: end of treatment against 6 months",
+    "reliable_recovery_path": "Reliable recovery: end of treatment, 6 and 12 months",
+    "sample_characteristics": "Those who answered at least once",
+    "representativeness": "Those who answered, compared with those who did not",
+    "representativeness_welch": "The same by Welch's analysis of variance and Games-Howell",
+    "representativeness_effects": "How large the differences are (Hedges' g)",
+}
+# What the audit knows. Other tables of a run tell more of the same patients, and stay.
+SHARED = {*TITLES, "response_flow", "reliable_improvement_6m", "reliable_recovery_6m"}
+FIGURES = {"response_rates": ("response_flow", "response_rates"), "response_by_mode": ("response_by_mode",),
+           "representativeness": ("representativeness",)}
+_STEP_TITLES = {"all": "All steps", "step2": "Step 2", "step3": "Step 3"}
+
+
+class Section(NamedTuple):
+    """A part of a page or of the document: heading with its level, text, table, and figures by the path of the PNG."""
+
+    level: int
+    heading: str
+    text: str = ""
+    table: pd.DataFrame | None = None
+    figures: Sequence[str] = ()
+
+
+def share(study: Study, results: Path, output: Path, rule: str) -> list[str]:
+    """Write the bundle of a study's results to `output`, in the place of an earlier one, and return what it lacks.
+
+    Raises InputError, and writes nothing, where the results are not those of the study file and exports as they are,
+    `output` holds something else, or the bundle would hold what must not leave (see `leaks`).
+    """
+    lacking = _check_results(study, results)
+    _check_output(study, output)
+    controlled = control_safely(read_tables(study, results), rule, study.table1_services)
+    aside = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        write_bundle(study, controlled, aside, lacking)
+        if found := leaks(aside, patient_ids(study, results), _private_folders(study, results)):
+            more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+            raise InputError(f"nothing was shared: {'; '.join(found[:5])}{more}")
+        old = output.with_name(f".{output.name}.old")
+        if output.exists():
+            output.replace(old)
+        aside.replace(output)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return lacking
+
+
+# -- what it is made from --------------------------------------------------------------------------
+
+def _check_results(study: Study, results: Path) -> list[str]:
+    """What the bundle will lack because its notebook failed; InputError where the results are not up to date."""
+    lacking = []
+    for result in map(recorded, every_run(study, results)):
+        if result.run.name == PUBLISHED or result.run.restricted:
+            continue
+        if result.status in ("not_run", "outdated"):
+            words = "has not been run" if result.status == "not_run" else "is out of date"
+            raise InputError(f"{result.run.label} {words} in {results.name}; give the command `durability run` for "
+                             "this study first")
+        if result.status != "succeeded":
+            lacking.append(result.run.label)
+    return lacking
+
+
+def _check_output(study: Study, output: Path) -> None:
+    """Only an earlier bundle of the same study may be replaced."""
+    if output.is_dir() and any(output.iterdir()):
+        try:
+            if json.loads((output / PROVENANCE).read_text(encoding="utf-8"))["study"] == study.id:
+                return
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        raise InputError(f"{output.name}: holds something else than an earlier bundle of this study; choose another "
+                         "--output")
+    if output.is_file():
+        raise InputError(f"{output.name}: is a file; expected a folder for the bundle after --output")
+
+
+def read_tables(study: Study, results: Path) -> dict[TableName, pd.DataFrame]:
+    """The private tables of a study's results by service, step and name, those in SHARED."""
+    files = sorted((results / study.id).glob("*/*/tables/*.csv"))
+    places = [(file.parts[-4], file.parts[-3], file.stem, file) for file in files]
+    # a category called NA is no missing value; only numbers are missing where blank
+    return {(service, step, name): _typed(pd.read_csv(file, dtype=str, keep_default_na=False))
+            for service, step, name, file in places
+            if service in (*study.services, "all") and step in STEPS and name in SHARED}
+
+
+def _typed(table: pd.DataFrame) -> pd.DataFrame:
+    words = {"service", "stage", "time", "mode", "end", "follow_up", "at_6m", "at_12m", "variable", "level", "group",
+             "against", "letters"}
+    return table.assign(**{column: pd.to_numeric(table[column]) for column in table.columns.difference(words)})
+
+
+def patient_ids(study: Study, results: Path) -> set[str]:
+    """The ids of everybody in an export of the study: those in a cohort, and those refused."""
+    cohort, _ = read_cohort(results, study, "all", ["patient_id"])
+    refused = [pd.read_csv(file, dtype=str, keep_default_na=False, usecols=["patient_id"])["patient_id"]
+               for service in study.services
+               if (file := cleaning_folder(results, study, service) / "rejected.csv").is_file()]
+    return set(cohort["patient_id"]).union(*refused) - {""}
+
+
+def _private_folders(study: Study, results: Path) -> list[Path]:
+    return [PROJECT, results, study.path.parent, *(service.file.parent for service in study.services.values())]
+
+
+# -- what is in it ---------------------------------------------------------------------------------
+
+def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: list[str]) -> None:
+    """Write all files of the bundle below `folder`."""
+    caption = f"{study.title}. {WORDS[controlled.rule]}"
+    services = [service for service in ("all", *study.services)
+                if any(service == of for of, *_ in controlled.tables)]
+    for (service, step, name), table in controlled.tables.items():
+        write_table(table, folder / "tables" / service / step / f"{name}.csv")
+    for service in services:
+        for step in STEPS:
+            for name, figure in shared_figures(service, step, controlled.tables, caption).items():
+                _write_both(figure, folder / "figures" / service / step / name)
+    sections = {service: _service_sections(service, controlled, folder) for service in services}
+    first = [*_about(study, controlled, lacking), Section(2, "Key rates", _KEY_RATES, _key_rates(services, controlled))]
+    strobe = pd.read_csv(STROBE, dtype=str, keep_default_na=False)
+    checklist = Section(2, "STROBE checklist", "Where each item of the statement for observational studies is found.",
+                        strobe)
+    links = {"index": "Overview", **{service: service_name(service) for service in services}, "strobe": "STROBE"}
+    for name, title, parts in [("index", study.title, first), ("strobe", "STROBE checklist", [checklist]),
+                               *((service, service_name(service), sections[service]) for service in services)]:
+        _write_page(folder / f"{name}.html", title, study, controlled.rule, parts, links)
+    everything = [*first, *(section for service in services
+                            for section in (Section(1, service_name(service)), *sections[service])), checklist]
+    _write_document(folder / "tables.docx", study.title, everything)
+    _write_workbook(folder / "tables.xlsx", first, controlled, strobe)
+    record = {"study": study.id, "title": study.title, "disclosure": controlled.rule, "lacking": lacking,
+              "made": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions(), "git": commit(),
+              "study_file": _hash(study.path),
+              "exports": {service: _hash(entry.file) for service, entry in study.services.items()},
+              "withheld": withheld_groups(controlled)}
+    (folder / PROVENANCE).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8",
+                                     newline="\n")
+
+
+def _hash(file: Path) -> str | None:
+    return next(iter(hashes([file], []).values()), None)
+
+
+def withheld_groups(controlled: Controlled) -> list[str]:
+    """What is withheld, as `service/step/table`, of samples and comparisons with the variable."""
+    return sorted({"/".join(group_of(count)) for count, shown in controlled.shown.items() if shown == WITHHELD})
+
+
+def _write_both(figure: Figure, path: Path) -> None:
+    write_figure(figure, path.with_suffix(".png"))
+    with mpl.rc_context({"svg.hashsalt": path.name}):  # else its ids would be drawn at random
+        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
+
+
+def _about(study: Study, controlled: Controlled, lacking: list[str]) -> list[Section]:
+    texts = [SYNTHETIC] if is_synthetic(study) else []
+    texts += [WORDS[controlled.rule]]
+    if controlled.rule != "none":
+        texts += ["Left out are tables without any number that may be shown, levels with such numbers, and (marked "
+                  f"{WITHHELD}) what could be worked out from the rest."]
+    if lacking:
+        texts += [f"Missing, because it could not be computed: {', '.join(lacking)}."]
+    return [Section(2, "About these numbers", " ".join(texts))]
+
+
+def _service_sections(service: str, controlled: Controlled, folder: Path) -> list[Section]:
+    sections = []
+    for step in STEPS:
+        shown = [name for name in TITLES if (service, step, name) in controlled.tables]
+        sections.append(Section(2, _STEP_TITLES[step], "" if shown else "No table has a number that may be shown."))
+        for name in shown:
+            figures = [f"figures/{service}/{step}/{figure}.png" for figure in FIGURES.get(name, ())]
+            sections.append(Section(3, f"{TITLES[name]}, {scope(service, step)}", "",
+                                    for_reader(name, controlled.tables[service, step, name]),
+                                    [figure for figure in figures if (folder / figure).is_file()]))
+    return sections
+
+
+_KEY_RATES = ("Consented: of those discharged. Answered: at least one follow-up, of those who consented. Kept: of "
+              "those reliably improved (recovered) at end of treatment, still so at the 6-month follow-up. Per cent "
+              "with 95 % intervals by Wilson's method.")
+
+
+def _key_rates(services: list[str], controlled: Controlled) -> pd.DataFrame:
+    rows = []
+    for service in services:
+        for step in STEPS:
+            row = {"patients of": f"{service_name(service)}, {_STEP_TITLES[step].lower()}"}
+            response = controlled.tables.get((service, step, "response_rates"))
+            if response is not None:
+                last = response.iloc[-1]
+                row |= {"discharged": last["discharged"], "consented": _rate(last, "consented", "consented_"),
+                        "answered": _rate(last, "either_follow_up", "either_follow_up_")}
+            for outcome in ("improvement", "recovery"):
+                rates = controlled.tables.get((service, step, f"reliable_{outcome}_rates"))
+                if rates is not None:
+                    kept = rates[(rates[["end", "follow_up"]] == f"reliable_{outcome}").all(axis=1)].iloc[0]
+                    row[f"{outcome} at end, and kept"] = f"{kept['of']}, {_rate(kept, 'n', '')}"
+            rows.append(row)
+    return pd.DataFrame(rows).fillna("\u2013").reset_index(drop=True)
+
+
+def _rate(row: pd.Series, n: str, prefix: str) -> str:
+    """`60 (86 %, 76 to 92)`; the sign alone where it is hidden."""
+    percent, low, high = (row[f"{prefix}{name}"] for name in ("percent", "low", "high"))
+    if percent.isdecimal():
+        return f"{row[n]} ({percent} %, {low} to {high})"
+    return row[n] if row[n] == percent else f"{row[n]} ({percent or 'no patients'})"
+
+
+def for_reader(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """A table under disclosure control as it is read: words for codes, a rate with its interval in one cell."""
+    if name == "response_rates":
+        shown = table[["service", "discharged"]].assign(**{
+            label(stage): [_rate(row, stage, f"{stage}_") for _, row in table.iterrows()] for stage in STAGES})
+    elif "percent" in table:
+        rates = [_rate(row, "n", "") for _, row in table.iterrows()]
+        shown = table.drop(columns=["n", "percent", "low", "high"]).assign(**{"n (per cent, 95 % interval)": rates})
+    elif name.endswith("_path"):
+        shown = table[table["n"].str.isdecimal()]
+    elif name == "representativeness_effects":
+        shown = table.assign(**{"95 % interval": table["low"] + " to " + table["high"]}).drop(columns=["low", "high"])
+    else:
+        shown = table
+    words = shown.columns.intersection(["end", "follow_up", "at_6m", "at_12m", "variable", "level", "group", "against"])
+    return shown.assign(**{column: shown[column].map(label) for column in words}).rename(columns=label)
+
+
+# -- its files -------------------------------------------------------------------------------------
+
+def _write_page(path: Path, title: str, study: Study, rule: str, sections: list[Section],
+                links: dict[str, str]) -> None:
+    def picture(name: str) -> str:
+        return base64.b64encode((path.parent / name).read_bytes()).decode()
+
+    path.write_text(pages.get_template("share_page.html").render(
+        title=title, study=study.title, sections=sections, picture=picture, links=links, here=path.stem,
+        notices=([SYNTHETIC] if is_synthetic(study) else []) + [WORDS[rule]],
+    ) + "\n", encoding="utf-8", newline="\n")
+
+
+def _write_document(path: Path, title: str, sections: list[Section]) -> None:
+    """A Word document of the tables, to paste from."""
+    import docx
+
+    document = docx.Document()
+    document.core_properties.author = document.core_properties.comments = ""
+    document.core_properties.title = title
+    document.add_heading(title, 0)
+    for section in sections:
+        document.add_heading(section.heading, section.level)
+        if section.text:
+            document.add_paragraph(section.text)
+        if section.table is not None:
+            rows = [list(section.table.columns), *section.table.astype("str").to_numpy().tolist()]
+            table = document.add_table(len(rows), len(rows[0]), style="Light List")
+            for row, texts in zip(table.rows, rows, strict=True):
+                for cell, text in zip(row.cells, texts, strict=True):
+                    cell.text = text
+    document.save(path)
+
+
+def _write_workbook(path: Path, first: list[Section], controlled: Controlled, strobe: pd.DataFrame) -> None:
+    """An Excel workbook: a sheet a table, all services and steps below each other, numbers as numbers."""
+    from openpyxl import Workbook
+    from openpyxl.styles import Font
+
+    book = Workbook()
+    book.properties.creator = ""
+    sheets = {"about": pd.DataFrame({"about these numbers": [section.text for section in first]})}
+    for name in dict.fromkeys(name for *_, name in controlled.tables):
+        parts = [table.assign(patients_of=service, at_step=step) for (service, step, at), table
+                 in controlled.tables.items() if at == name]
+        table = pd.concat(parts, ignore_index=True)
+        sheets[name] = table[["patients_of", "at_step", *parts[0].columns[:-2]]]
+    for name, table in {**sheets, "STROBE": strobe}.items():
+        sheet = book.create_sheet(name[:31])
+        sheet.append(list(table.columns))
+        for row in table.astype("object").itertuples(index=False, name=None):
+            sheet.append([_number(cell) for cell in row])
+        for cells in sheet.iter_rows():
+            for cell in cells:
+                if cell.data_type == "f":  # a text that begins with = is no formula
+                    cell.data_type = "s"
+        for cell in sheet[1]:
+            cell.font = Font(bold=True)
+        sheet.freeze_panes = "A2"
+        for column, texts in zip(sheet.columns, table.astype("str").to_dict("list").items(), strict=True):
+            longest = max(map(len, [texts[0], *texts[1]]))
+            sheet.column_dimensions[column[0].column_letter].width = min(60, longest + 2)
+    del book["Sheet"]
+    book.save(path)
+
+
+def _number(text: str) -> str | int | float:
+    try:
+        return int(text)
+    except ValueError:
+        try:
+            return float(text)
+        except ValueError:
+            return text

@@ -1,0 +1,98 @@
+"""The rules by which a study counts, as one value: handed on as it is, and changed in one place."""
+
+from dataclasses import dataclass, replace
+
+from durability_utils.study.errors import InputError
+from durability_utils.study.measures import THRESHOLDS, Measure
+
+ANXIETY_RULES = ("adsm_else_gad7", "gad7")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What decides an outcome: the measures with their thresholds, and three settings of the study file.
+
+    `measures` by name, in the order of `parameters/measures.yaml`. `anxiety_measure`: one of ANXIETY_RULES.
+    `carry_back`: whether a 12-month answer takes the place of a missing 6-month one. `origin`: the rules as they were
+    before `changed`.
+    """
+
+    measures: dict[str, Measure]
+    anxiety_measure: str
+    carry_back: bool
+    minimum_sessions: int
+    origin: "Rules | None" = None
+
+    @property
+    def depression(self) -> Measure:
+        """The measure of depression (PHQ-9)."""
+        return self._of("depression")[0]
+
+    @property
+    def anxiety(self) -> Measure:
+        """The measure of anxiety that everybody has (GAD-7)."""
+        return self._of("anxiety")[0]
+
+    @property
+    def pair(self) -> tuple[Measure, Measure]:
+        """The two measures that everybody has: of depression and of anxiety."""
+        return self.depression, self.anxiety
+
+    @property
+    def adsms(self) -> list[str]:
+        """The names of the measures that can be a patient's relevant anxiety-disorder specific measure."""
+        return [measure.name for measure in self._of("disorder_specific")]
+
+    @property
+    def deciding(self) -> dict[str, Measure]:
+        """The measures that can decide an outcome, by name: the pair, and those specific to a disorder."""
+        return {measure.name: measure for measure in (*self.pair, *self._of("disorder_specific"))}
+
+    def on_pair(self) -> "Rules":
+        """The same rules with the pair of measures for everybody, whatever ADSM a patient has."""
+        return replace(self, anxiety_measure="gad7")
+
+    def changed(self, measure: str | None = None, **values) -> "Rules":
+        """The rules with other thresholds of one measure (points), or without a measure with other settings.
+
+        As in `rules.changed("PHQ-9", reliable_change=5)` and `rules.changed(carry_back=False)`. Raises InputError for a
+        measure or a threshold that there is not, and for a value that can be none.
+        """
+        if measure is None:
+            for key, value in values.items():
+                allowed = {"carry_back": (True, False), "anxiety_measure": ANXIETY_RULES}.get(key)
+                if allowed is None:
+                    raise InputError(f"rules: found {key!r}, expected carry_back, anxiety_measure, or a measure first")
+                if value not in allowed:
+                    raise InputError(f"rules: {key}: found {value!r}, expected {' or '.join(map(str, allowed))}")
+            return replace(self, **values, origin=self.origin or self)
+        if measure not in self.measures:
+            raise InputError(f"thresholds: found {measure!r}, expected one of {', '.join(self.measures)}")
+        for key, value in values.items():
+            expected = f"thresholds: {measure}: {key}: found {value!r}, expected "
+            if key not in THRESHOLDS:
+                raise InputError(f"thresholds: {measure}: found {key!r}, expected one of {', '.join(THRESHOLDS)}")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+                raise InputError(f"{expected}a number above 0 (points)")
+        return replace(self, measures=self.measures | {measure: replace(self.measures[measure], **values)},
+                       origin=self.origin or self)
+
+    @property
+    def note(self) -> str:
+        """What has been changed, for a caption: `PHQ-9 reliable change 5, not 6.`; nothing where nothing has."""
+        origin = self.origin or self
+        pairs = [(f"{name} {key.replace('_', ' ')}", getattr(measure, key), getattr(origin.measures[name], key))
+                 for name, measure in self.measures.items() for key in THRESHOLDS]
+        pairs += [(key.replace("_", " "), getattr(self, key), getattr(origin, key))
+                  for key in ("carry_back", "anxiety_measure")]
+        said = [f"{words} {_shown(now)}, not {_shown(before)}" for words, now, before in pairs if now != before]
+        return f"{'; '.join(said)}." if said else ""
+
+    def _of(self, role: str) -> list[Measure]:
+        return [measure for measure in self.measures.values() if measure.role == role]
+
+
+def _shown(value) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, int | float) else "none" if value is None else str(value)

@@ -1,0 +1,1 @@
+"""The synthetic cohorts and their exports. Nobody in them exists."""

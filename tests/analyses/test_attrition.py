@@ -1,0 +1,233 @@
+"""Estimators under non-response. Oracles: counts by hand, the formulas of their docstrings worked by hand,
+statsmodels' own routines where a call stands beside it, and docs/reference.md for who counts."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from statsmodels.stats.proportion import proportion_confint
+
+from durability_utils.analyses import attrition
+from durability_utils.study.columns import dictionary
+from durability_utils.study.measures import read_measures
+
+MEASURES = read_measures("study_2016")
+RULES = (MEASURES, "adsm_else_gad7")
+KEPT = pd.Series([1.0] * 16 + [0.0] * 4 + [np.nan] * 80)
+
+
+def cohort(*rows: dict) -> pd.DataFrame:
+    """Patients with the canonical columns; what a row leaves open is that of one who reliably improved at end."""
+    improved = {"service": "A", "phq9_baseline": 18, "phq9_end": 8, "gad7_baseline": 15, "gad7_end": 7, "step": "step2"}
+    table = pd.DataFrame([improved | row for row in rows]).reindex(columns=["service", *dictionary().index])
+    numbers = [name for name, entry in dictionary().iterrows() if entry["type"] in ("whole_number", "score")]
+    return table.astype(dict.fromkeys(numbers, "Float64"))
+
+
+def two_groups(answers: dict[float, tuple[int, int, int]]) -> pd.DataFrame:
+    """Patients of two PHQ-9 scores at end: of each how many kept it, did not, and did not answer; all else alike."""
+    rows = [(score, kept) for score, counts in answers.items()
+            for kept, n in zip((1.0, 0.0, np.nan), counts, strict=True) for _ in range(n)]
+    alike = {"anxiety_end": 1.0, "phq9_baseline": 15.0, "anxiety_baseline": 4.0, "step3": 0.0, "age": 40.0,
+             "sessions": 6.0, "service": "A"}
+    return pd.DataFrame(rows, columns=["phq9_end", "kept"]).assign(**alike)
+
+
+# -- who is in it ----------------------------------------------------------------------------------
+
+def test_everybody_with_the_outcome_at_end_is_in_it_and_kept_is_missing_where_6_months_are_not_known():
+    patients = cohort(
+        {"phq9_6m": 9, "gad7_6m": 9},       # 9 and 6 points better than at baseline: kept
+        {"phq9_6m": 17, "gad7_6m": 14},     # 1 and 1: not kept
+        {},                                 # did not answer
+        {"phq9_6m": 9},                     # no anxiety score
+        {"phq9_end": 17, "gad7_end": 14, "phq9_6m": 2, "gad7_6m": 2},   # not improved at end: not in it
+        {"phq9_end": None},                 # not known at end: not in it
+    )
+    found = attrition.well_at_end(patients, "improvement", *RULES)["kept"]
+    assert found.fillna(-1).tolist() == [1, 0, -1, -1]
+
+
+def test_recovery_asks_for_scores_below_the_cut_offs_too():
+    patients = cohort({"phq9_6m": 9, "gad7_6m": 7}, {"phq9_6m": 9, "gad7_6m": 8},  # GAD-7 of 8 is at caseness
+                      {"phq9_end": 10, "phq9_6m": 2, "gad7_6m": 2})                # at caseness at end: not in it
+    assert attrition.well_at_end(patients, "recovery", *RULES)["kept"].tolist() == [1, 0]
+
+
+def test_anxiety_stands_in_reliable_changes_of_the_patients_own_measure():
+    patients = cohort({"gad7_6m": 11, "phq9_6m": 9},
+                      {"adsm": "SPIN", "adsm_baseline": 40, "adsm_end": 15, "adsm_6m": 30, "phq9_6m": 9})
+    found = attrition.well_at_end(patients, "improvement", *RULES)
+    columns = ["anxiety_baseline", "anxiety_end", "anxiety_6m", "reliable_change", "caseness", "highest"]
+    assert found[columns].to_numpy().tolist() == [[15 / 4, 7 / 4, 11 / 4, 4, 8, 21], [4, 1.5, 3, 10, 19, 68]]
+
+
+@pytest.mark.parametrize("kept, not_kept, unanswered, words", [
+    (25, 4, 99, "too few: 29 answered, fewer than 30"),
+    (26, 4, 99, "too few: 26 kept it and 4 did not, fewer than 5 on one side"),
+    (4, 26, 99, "too few: 4 kept it and 26 did not, fewer than 5 on one side"),
+    (25, 5, 29, "too few: 29 did not answer, fewer than 30 (see the bounds)"),
+    (25, 5, 30, ""),
+    (0, 0, 0, "too few: 0 answered, fewer than 30"),
+])
+def test_too_few_for_a_model_is_said_in_words(kept, not_kept, unanswered, words):
+    half = (kept // 2, not_kept // 2, unanswered // 2)
+    rest = tuple(n - part for n, part in zip((kept, not_kept, unanswered), half, strict=True))
+    assert attrition.why_no_model(two_groups({2.0: half, 9.0: rest})) == words
+
+
+def test_no_overlap_is_said_in_words_and_not_in_warnings(recwarn):
+    patients = many({"A": 50})
+    patients["phq9_end"] = np.where(patients["kept"].notna(), 3, 9) + patients["age"] / 100
+    assert attrition.why_no_model(patients).startswith("no overlap: ")
+    assert not recwarn.list
+
+
+def test_more_than_20000_patients_are_a_sample_for_models_the_same_each_time():
+    patients = pd.DataFrame({"kept": np.arange(20_001) % 2.0})
+    assert len(attrition.modelled(patients)) == 20_000
+    assert attrition.modelled(patients).equals(attrition.modelled(patients))
+    assert attrition.modelled(patients[1:]).equals(patients[1:])
+
+
+# -- what models see -------------------------------------------------------------------------------
+
+def many(answers: dict[str, int], each: int = 100) -> pd.DataFrame:
+    """`each` patients of every service, of whom so many answered, with scores that differ."""
+    rng = np.random.default_rng(1)
+    names = np.repeat(list(answers), each)
+    kept = np.concatenate([np.where(np.arange(each) < n, np.arange(each) % 2, np.nan) for n in answers.values()])
+    numbers = {name: rng.normal(10, 3, len(names)) for name in
+               ("phq9_end", "anxiety_end", "phq9_baseline", "anxiety_baseline", "age", "sessions")}
+    step3 = rng.integers(0, 2, len(names)).astype(float)
+    return pd.DataFrame({"kept": kept, "service": names, "step3": step3, **numbers})
+
+
+SCORES = ["phq9_end", "anxiety_end", "phq9_baseline", "anxiety_baseline"]
+
+
+def test_four_scores_and_further_variables_for_each_ten_who_answered():
+    assert list(attrition.covariates(many({"A": 39}))) == SCORES
+    assert list(attrition.covariates(many({"A": 50}))) == [*SCORES, "step3"]
+    assert list(attrition.covariates(many({"A": 45, "B": 45}))) == [*SCORES, "service_B", "step3", "age", "sessions"]
+
+
+def test_services_with_few_answers_are_one_group_the_reference():
+    # C 2 and D 1 are 3 together, with E 4 they are 7; A and B stand alone
+    table = attrition.covariates(many({"A": 40, "B": 40, "C": 2, "D": 1, "E": 4}))
+    assert [name for name in table if name.startswith("service")] == ["service_A", "service_B"]
+
+
+def test_one_service_is_no_variable():
+    assert not [name for name in attrition.covariates(many({"A": 90}, each=200)) if name.startswith("service")]
+
+
+def test_those_who_did_not_answer_limit_the_variables_as_much():
+    assert list(attrition.covariates(many({"A": 70}))) == SCORES  # 30 did not answer
+    # all of A answered: with B, the first of those with the fewest answers, it is the reference
+    table = attrition.covariates(many({"A": 100, "B": 50, "C": 50}))
+    assert [name for name in table if name.startswith("service")] == ["service_C"]
+
+
+def test_a_missing_value_is_the_mean_and_a_column_without_differences_is_left_out():
+    patients = many({"A": 90}, each=200).assign(step3=np.nan, sessions=7.0)
+    patients.loc[3, "age"] = np.nan
+    table = attrition.covariates(patients)
+    assert list(table) == [*SCORES, "age"]
+    assert table.loc[3, "age"] == 0
+    known = patients["age"].dropna()
+    assert table.loc[4, "age"] == pytest.approx((known[4] - known.mean()) / known.std())
+
+
+# -- without a model -------------------------------------------------------------------------------
+
+def test_complete_cases_are_16_of_20_with_wilsons_interval():
+    assert attrition.complete_cases(KEPT) == pytest.approx((0.8, *proportion_confint(16, 20, method="wilson")))
+
+
+def test_bounds_are_16_and_96_of_100():
+    found = attrition.bounds(KEPT)
+    assert found["worst_case"] == pytest.approx((0.16, *proportion_confint(16, 100, method="wilson")))
+    assert found["best_case"] == pytest.approx((0.96, *proportion_confint(96, 100, method="wilson")))
+
+
+def test_tipping_points_by_hand_and_by_trying_every_number():
+    # half of 100 is 50, so 49 may keep it: 96 - 49 = 47. Wilson's lower limit of 16/20 is 0.584: 96 - 58 = 38
+    found = attrition.tipping_points(KEPT).set_index("threshold")
+    assert found["not_kept"].to_dict() == {"complete_cases_low": 38, "one_half": 47}
+    assert found["not_kept_share"].tolist() == [38 / 80, 47 / 80]
+    assert found["answered_not_kept_share"].tolist() == [pytest.approx(0.2)] * 2
+    for row in found.itertuples():
+        assert row.not_kept == next(n for n in range(81) if (96 - n) / 100 < row.threshold_share)
+
+
+def test_no_tipping_point_where_all_of_those_who_did_not_answer_would_not_be_enough():
+    found = attrition.tipping_points(pd.Series([1.0] * 60 + [np.nan] * 10))  # 60 of 70 is above both
+    assert found.set_index("threshold")["not_kept"].isna().to_dict() == {"complete_cases_low": False, "one_half": True}
+
+
+def test_nobody_and_no_answer_have_no_estimate():
+    nobody, silent = pd.Series([], dtype=float), pd.Series([np.nan] * 3)
+    assert np.isnan(attrition.complete_cases(silent)).all()
+    assert attrition.bounds(silent)["worst_case"][0] == 0 and attrition.bounds(silent)["best_case"][0] == 1
+    assert attrition.tipping_points(silent)["not_kept"].fillna(-1).tolist() == [-1, 2]  # 1 of 3 is below one half
+    assert attrition.tipping_points(nobody)["not_kept"].isna().all()
+    assert np.isnan(attrition.bounds(nobody)["best_case"]).all()
+
+
+# -- weighting -------------------------------------------------------------------------------------
+
+GROUPS = two_groups({2.0: (36, 4, 60), 9.0: (12, 8, 180)})
+
+
+def test_probabilities_of_answering_are_those_of_statsmodels_logit():
+    patients = many({"A": 30, "B": 60})
+    table, answered = attrition.covariates(patients), patients["kept"].notna().to_numpy()
+    oracle = sm.Logit(answered.astype(float), sm.add_constant(table.to_numpy())).fit(disp=0)
+    probability, coefficients = attrition.answering(table, answered)
+    assert probability == pytest.approx(oracle.predict(), abs=1e-6)
+    assert coefficients == pytest.approx(oracle.params, abs=1e-5)
+
+
+def test_with_two_groups_weighting_is_standardisation_by_hand():
+    # of 100 patients 40 answered and 36 kept it, of 200 20 answered and 12 kept it: 1/3 * 0.9 + 2/3 * 0.6
+    share, low, high = attrition.weighted_share(GROUPS, resamples=20)
+    assert share == pytest.approx(0.9 / 3 + 0.6 * 2 / 3)
+    assert low < share < high
+
+
+def test_the_bootstrap_interval_is_as_wide_as_the_standardised_shares_variance_says():
+    # sum of (N_g / N)^2 p q / n_g, and the variance of N_g / N times the squared difference of the shares: a formula
+    # for large groups
+    patients = two_groups({2.0: (360, 40, 600), 9.0: (120, 80, 1800)})
+    share = 0.7
+    variance = (0.9 * 0.1 / 400) / 9 + 4 * (0.6 * 0.4 / 200) / 9 + (1 / 3) * (2 / 3) / 3000 * 0.3 ** 2
+    _, low, high = attrition.weighted_share(patients, resamples=1500)
+    on_the_logit = np.log(high / (1 - high)) - np.log(low / (1 - low))
+    assert on_the_logit == pytest.approx(2 * 1.96 * np.sqrt(variance) / (share * (1 - share)), rel=0.05)
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_seed_another():
+    assert attrition.weighted_share(GROUPS, 20) == attrition.weighted_share(GROUPS, 20)
+    assert attrition.weighted_share(GROUPS, 20) != attrition.weighted_share(GROUPS, 20, seed=1)
+
+
+def test_weights_have_mean_1_and_those_above_ten_times_that_are_trimmed_and_counted():
+    weights, trimmed = attrition.weights_of(np.array([0.5, 0.25, 0.25]))  # 2, 4, 4: mean 10 / 3
+    assert weights == pytest.approx([0.6, 1.2, 1.2]) and trimmed == 0
+    # 20 ones and a 1000: mean 1020 / 21, and the last is 20.6 times that
+    weights, trimmed = attrition.weights_of(np.array([1.0] * 20 + [0.001]))
+    assert (weights.max(), trimmed) == (10, 1)
+
+
+def test_effective_sample_size_by_hand():
+    assert attrition.effective_sample_size(np.array([1.0, 1.0, 2.0])) == pytest.approx(16 / 6)
+    assert attrition.effective_sample_size(np.ones(7)) == 7
+
+
+def test_standardised_mean_differences_by_hand():
+    table = pd.DataFrame({"age": [20.0, 30.0, 40.0, 50.0]})
+    found = attrition.balance(table, np.array([True, True, False, False]), np.array([1.0, 3.0]))
+    sd = np.sqrt((15 ** 2 + 5 ** 2 + 5 ** 2 + 15 ** 2) / 3)  # around a mean of 35
+    assert found.to_dict("list") == {"variable": ["age"], "before": [pytest.approx(-10 / sd)],
+                                     "after": [pytest.approx((27.5 - 35) / sd)]}

@@ -1,0 +1,78 @@
+"""The pictures of notebook 09. Oracle: the numbers handed in, read back from the drawing."""
+
+from io import BytesIO
+
+import pandas as pd
+import pytest
+from matplotlib.patches import Rectangle
+
+from durability_utils.analyses import definition_figures as figures
+from durability_utils.outcomes.proportions import with_proportions
+from durability_utils.outcomes.rules import IMPROVEMENT
+
+DEFINITIONS = ("reliable_improvement_kept", "recovery_kept_gad7")
+
+
+def texts(axes) -> list[str]:
+    return [text.get_text() for text in axes.texts]
+
+
+def test_shares_are_drawn_where_the_table_has_them():
+    rows = [(name, time, population, n, 10) for name in DEFINITIONS for time in ("6m", "12m")
+            for population, n in (("own", 8), ("common", 4))]
+    table = with_proportions(pd.DataFrame(rows, columns=["definition", "time", "population", "n", "of"]), "n", "of")
+    figure = figures.shares_kept(table, "title", "Synthetic. n = 10; none missing.")
+    assert [axes.get_title() for axes in figure.axes] == ["6 months", "12 months"]
+    assert figure.get_supxlabel() == "Synthetic. n = 10; none missing."
+    for axes in figure.axes:
+        assert [line.get_xdata().tolist() for line in axes.lines] == [[80, 80], [40, 40]]
+        assert texts(axes) == ["8/10", "8/10", "4/10", "4/10"]
+    words = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert words == ["recovery kept, no return to caseness\n(PHQ-9 and GAD-7)", "reliable improvement kept"]
+
+
+def test_patterns_have_a_bar_and_a_mark_for_each_combination():
+    table = pd.DataFrame({"time": "6m", DEFINITIONS[0]: ["kept", "lost"], DEFINITIONS[1]: ["kept", "not_counted"],
+                          "n": [7, 2]})
+    bars, marks = figures.patterns(table, "t", "c").axes
+    assert [bar.get_height() for bar in bars.patches] == [7, 2]
+    drawn = {line.get_label(): sorted(map(tuple, line.get_xydata())) for line in marks.lines}
+    assert drawn == {"kept": [(0, 0), (0, 1)], "lost": [(1, 1)], "not counted": [(1, 0)]}
+
+
+def test_patterns_of_nobody_say_so():
+    empty = pd.DataFrame({"time": [], DEFINITIONS[0]: [], "n": []})
+    assert "no patients" in texts(figures.patterns(empty, "t", "c").axes[0])
+
+
+def test_classes_are_as_long_as_the_patients_are_many():
+    rows = [("jacobson_truax", code, n, 9) for code, n in zip(IMPROVEMENT, (1, 3, 5), strict=True)]
+    rows += [("hageman_arrindell", code, 0, 0) for code in IMPROVEMENT]
+    table = pd.DataFrame(rows, columns=["method", "class", "n", "of"])
+    axes, = figures.classes_by_method(table, "t", "c").axes
+    assert [bar.get_width() for bar in axes.patches if isinstance(bar, Rectangle) and bar.get_width()] == [5, 3, 1]
+    assert "cannot tell" in texts(axes)
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["Hageman-Arrindell", "Jacobson-Truax"]
+
+
+def test_methods_that_class_nobody_are_drawn_without_a_warning(recwarn):
+    rows = [(method, code, 0, 0) for method in ("fixed_threshold", "hageman_arrindell") for code in IMPROVEMENT]
+    figure = figures.classes_by_method(pd.DataFrame(rows, columns=["method", "class", "n", "of"]), "t", "c")
+    figure.savefig(BytesIO())
+    assert texts(figure.axes[0]) == ["cannot tell"] * 2 and not recwarn.list
+
+
+def test_effect_sizes_are_drawn_with_their_n():
+    table = pd.DataFrame({"measure": ["PHQ-9", "GAD-7"], "times": "baseline_6m", "step": "step2", "n": [30, 29],
+                          "d": [1.5, 1.25], "low": [1.0, 0.75], "high": [2.0, 1.75]})
+    figure = figures.effect_sizes(table, "t", "c")
+    assert [axes.get_title() for axes in figure.axes] == ["PHQ-9", "GAD-7"]
+    assert [axes.lines[1].get_xdata().tolist() for axes in figure.axes] == [[1.5], [1.25]]
+    assert [texts(axes) for axes in figure.axes] == [["n = 30"], ["n = 29"]]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["baseline to 6 months, step 2"]
+
+
+@pytest.mark.parametrize(("code", "words"), [
+    ("no_relapse_gad7", "no relapse\n(PHQ-9 and GAD-7)"), ("reliable_recovery_kept", "reliable recovery kept")])
+def test_definitions_as_words(code, words):
+    assert figures.definition_words(code) == words

@@ -1,0 +1,97 @@
+"""Partial pooling. Oracles: the rat tumours of Bayesian Data Analysis, numerical integration, exact beta posteriors."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import integrate, stats
+
+from durability_utils.analyses.pooling import beta_binomial_grid, draw_rates, pooled_rates, ranks, told_apart
+
+# Tarone 1982 in Gelman et al., Bayesian Data Analysis (3rd edition), table 5.1: rats with a tumour, and rats, in 70
+# earlier experiments; the last one is the current experiment
+TUMOURS = [*[0] * 14, *[1] * 8, *[2] * 9, 1, 5, 2, 5, 3, 2, 7, 7, 3, 3, 2, 9, 10, *[4] * 7, 10, 4, 4, 4, 5, 11, 12, 5,
+           5, 6, 5, *[6] * 4, 16, 15, 15, 9, 4]
+RATS = [*[20] * 7, *[19] * 4, 18, 18, 17, *[20] * 4, 19, 19, 18, 18, 25, 24, 23, *[20] * 6, 10, 49, 19, 46, 27, 17, 49,
+        47, 20, 20, 13, 48, 50, *[20] * 7, 48, 19, 19, 19, 22, 46, 49, 20, 20, 23, 19, 22, 20, 20, 20, 52, 46, 47, 24,
+        14]
+
+
+def table(*services):
+    rows = [(name, "recovery", "nhs", n, of, n / of if of else None, None, None) for name, n, of in services]
+    return pd.DataFrame(rows, columns=["service", "rate", "denominator", "n", "of", "share", "low", "high"])
+
+
+def test_the_rat_tumours_of_bayesian_data_analysis():
+    # section 5.3: posterior means of a and b are 2.4 and 14.3
+    grid = beta_binomial_grid(TUMOURS, RATS)
+    a = (grid["mean"] * grid["size"] * grid["weight"]).sum()
+    b = ((1 - grid["mean"]) * grid["size"] * grid["weight"]).sum()
+    assert (round(a, 1), round(b, 1)) == (2.4, 14.3)
+    assert grid["weight"].sum() == pytest.approx(1)
+
+
+def test_the_posterior_by_numerical_integration():
+    # two services; the prior is flat on the mean and on r = size^(-1/2); scipy.stats.betabinom.pmf, dblquad
+    n, of = (2, 7), (5, 8)
+
+    def density(root, mean, of_what):
+        size = root**-2
+        chance = np.prod([stats.betabinom.pmf(x, total, mean * size, (1 - mean) * size)
+                          for x, total in zip(n, of, strict=True)])
+        return chance * of_what(mean, size)
+
+    def integral(of_what):
+        return integrate.dblquad(density, 0, 1, 0.01, 1, args=(of_what,), epsabs=1e-6)[0]
+
+    whole = integral(lambda mean, size: 1)
+    grid = beta_binomial_grid(n, of)
+    grid = grid[grid["size"] <= 1e4]  # as far as the integral goes
+    weight = grid["weight"] / grid["weight"].sum()
+    assert (grid["mean"] * weight).sum() == pytest.approx(integral(lambda mean, size: mean) / whole, abs=2e-3)
+    spread = (grid["mean"] * (1 - grid["mean"]) / (grid["size"] + 1) * weight).sum()
+    expected = integral(lambda mean, size: mean * (1 - mean) / (size + 1)) / whole
+    assert spread == pytest.approx(expected, abs=1e-3)
+
+
+def test_where_services_differ_a_lot_and_are_large_they_keep_their_rates():
+    draws = draw_rates([20_000, 80_000], [100_000, 100_000])
+    assert draws.mean(axis=0) == pytest.approx([0.2, 0.8], abs=0.002)
+
+
+def test_small_services_are_drawn_to_the_rest_and_large_ones_hardly():
+    found = pooled_rates(table(("A", 430, 860), ("B", 3, 3), ("C", 500, 1000))).set_index("service")
+    assert found.at["A", "pooled"] == pytest.approx(0.5, abs=0.01)
+    assert 0.5 < found.at["B", "pooled"] < 0.7  # 3 of 3, hardly more than the others
+    assert (found["pooled_low"] < found["pooled"]).all() and (found["pooled"] < found["pooled_high"]).all()
+
+
+def test_the_boundaries_have_a_posterior():
+    # all of every service, or nobody: the most likely spread is none, and no rate is known to be 100 per cent
+    for n, of in (([3, 2], [3, 2]), ([0, 0], [4, 1])):
+        low, high = np.quantile(draw_rates(n, of), [0.025, 0.975], axis=0)
+        assert (high - low > 0.2).all()
+
+
+def test_the_draws_are_the_same_on_each_call():
+    assert (draw_rates([3, 5], [9, 9]) == draw_rates([3, 5], [9, 9])).all()
+
+
+def test_ranks_by_hand():
+    # three draws of three services, the highest rate is 1: (1, 2, 3), (1, 2, 3), (2, 1, 3)
+    draws = np.array([[0.9, 0.8, 0.1], [0.7, 0.6, 0.5], [0.4, 0.5, 0.2]])
+    found = ranks(draws)
+    assert found["rank"].tolist() == pytest.approx([4 / 3, 5 / 3, 3])
+    assert found["rank_low"].tolist() == [1, 1, 3] and found["rank_high"].tolist() == [2, 2, 3]
+
+
+def test_only_what_the_numbers_bear_out_is_told_apart():
+    n, of = pd.Series([900, 100], ["A", "B"]), pd.Series([1000, 1000], ["A", "B"])
+    assert told_apart(n, of) == [("A", "B")]
+    assert told_apart(pd.Series([3, 2], ["A", "B"]), pd.Series([4, 4], ["A", "B"])) == []
+
+
+def test_a_rate_of_fewer_than_two_services_with_patients_is_not_pooled():
+    found = pooled_rates(table(("A", 3, 9), ("B", 0, 0)))
+    assert found.empty and "rank_high" in found
+    both = pooled_rates(table(("A", 3, 9), ("B", 0, 0), ("C", 4, 9)))
+    assert list(both["service"]) == ["A", "C"]

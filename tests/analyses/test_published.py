@@ -1,0 +1,62 @@
+"""The published figures: how they are read and compared. That ours agree is tests/test_study_end_to_end.py."""
+
+import pandas as pd
+import pytest
+
+from durability_utils.analyses.published import compare, flatten, p_class, read_published, sections_of
+from durability_utils.study.parameters import PROJECT
+from durability_utils.study.study_file import read_study
+
+STUDY_FILE = PROJECT / "parameters" / "durability_2016.yaml"
+
+
+def test_a_figure_is_named_by_its_path_with_list_elements_numbered():
+    assert flatten({"a": {"b": [[0, 1], [2, 3]], "c": "x"}, "d": 5}) == {
+        "a.b.1.1": 0, "a.b.1.2": 1, "a.b.2.1": 2, "a.b.2.2": 3, "a.c": "x", "d": 5}
+
+
+@pytest.mark.parametrize(("ours", "verdict"), [(85, "agrees"), (86, "differs"), (None, "differs")])
+def test_verdicts(ours, verdict):
+    found = compare({"response.first_follow_up.n": 85}, {"response.first_follow_up.n": ours})
+    assert found.loc[0, "verdict"] == verdict
+
+
+def test_a_figure_that_we_do_not_have_differs():
+    assert compare({"response.first_follow_up.n": 85}, {})["verdict"].tolist() == ["differs"]
+
+
+@pytest.mark.parametrize(("ours", "verdict"), [
+    (108, "agrees"),  # as printed
+    (106, "paper_contradicts_itself"),  # what the paper's own counts give
+    (53, "differs"),  # neither: no excuse
+])
+def test_a_contradicted_figure_is_excused_only_for_the_papers_own_counts(ours, verdict):
+    printed = {"sample.printed_n": 108, "contradicted.sample.printed_n.by_counts": 106,
+               "contradicted.sample.printed_n.because": "85 + 21"}
+    assert compare(printed, {"sample.printed_n": ours})["verdict"].tolist() == [verdict]
+
+
+def test_every_figure_of_the_file_is_compared_but_other_studies_orders_and_notes():
+    printed = read_published(read_study(STUDY_FILE).published)
+    left_out = set(printed) - set(compare(printed, {})["figure"])
+    ours = {name for name in left_out if not name.startswith(("compared_studies.", "contradicted."))}
+    assert {name.rpartition(".")[0] for name in ours} == {"reliable_improvement.order", "reliable_recovery.order"}
+    notes = [name.removeprefix("contradicted.") for name in left_out if name.startswith("contradicted.")]
+    noted = {name.rpartition(".")[0] for name in notes}
+    assert len(noted) == 4 and noted <= set(printed)
+
+
+@pytest.mark.parametrize(("p", "printed"), [
+    (0.0009, "< .001"), (0.001, "< .005"), (0.0049, "< .005"), (0.005, "< .05"), (0.0499, "< .05"), (0.05, "> .05")])
+def test_p_classes(p, printed):
+    assert p_class(p) == printed
+
+
+def test_sections_of_a_table():
+    assert sections_of("recovery", "step3") == ["reliable_recovery.table7_step3",
+                                                "reliable_recovery.text_percent.table7"]
+
+
+def test_an_empty_comparison_has_its_columns():
+    assert list(compare({}, {}).columns) == ["figure", "published", "ours", "verdict", "note"]
+    assert isinstance(compare({}, {}), pd.DataFrame)

@@ -1,0 +1,185 @@
+"""NHS rates from counts. Oracles: the rates that NHS England printed, worked examples of NHS Digital, hand counts."""
+
+import os
+
+import pandas as pd
+import pytest
+
+from durability_utils.analyses.rates import (
+    COMPARED,
+    end_counts,
+    kept_counts,
+    nearest_year,
+    of_compared,
+    rates_from_counts,
+    read_england,
+    targets,
+    with_all,
+)
+from durability_utils.outcomes.proportions import rounded_percent
+from durability_utils.study.columns import dictionary
+from durability_utils.study.errors import InputError
+from durability_utils.study.measures import read_measures
+from durability_utils.study.parameters import PROJECT
+
+RULES = {"measures": read_measures("study_2016"), "rule": "adsm_else_gad7"}
+ANNUAL = PROJECT.parent / "shared" / "real" / "nhs_england_annual.csv"
+# our names of the columns of the annual reports
+COUNTS = {"count_finished_course_treatment": "finished", "count_at_caseness": "at_caseness",
+          "count_not_at_caseness": "not_at_caseness", "count_improvement": "reliable_improvement",
+          "count_no_reliable_change": "no_reliable_change", "count_deterioration": "reliable_deterioration",
+          "count_recovery": "recovery", "count_reliable_recovery": "reliable_recovery"}
+PERCENT = {"percentage_improvement": "reliable_improvement", "percentage_no_reliable_change": "no_reliable_change",
+           "percentage_deterioration": "reliable_deterioration", "percentage_recovery": "recovery",
+           "percentage_reliable_recovery": "reliable_recovery"}
+
+# PHQ-9 and GAD-7 at baseline and end; the outcomes in words are those of the rules, counted by hand below
+PEOPLE = [
+    ("A", 20, 15, 5, 3, None),  # at caseness; reliably improved, recovered
+    ("A", 20, 15, 11, 3, None),  # at caseness; reliably improved, PHQ-9 still a case
+    ("A", 11, 5, 9, 5, None),  # at caseness; recovered by two points, which is no reliable change
+    ("A", 20, 5, 10, 12, None),  # at caseness; better on PHQ-9, worse on GAD-7: mixed
+    ("A", 9, 7, 2, 1, None),  # not at caseness; reliably improved
+    ("A", 15, 10, 25, 10, None),  # at caseness; reliably deteriorated
+    ("A", 20, 15, None, None, None),  # at caseness; no scores at end
+    ("A", 5, 5, None, None, None),  # not at caseness; no scores at end
+    ("A", 5, None, None, None, None),  # GAD-7 missing: nobody knows whether at caseness
+    ("A", None, None, None, None, "no"),  # no consent to up-flow: nothing is known
+    ("B", 20, 15, 5, 3, "yes"),  # at caseness; reliably improved, recovered
+]
+
+
+@pytest.fixture
+def cohort():
+    names = ["service", "phq9_baseline", "gad7_baseline", "phq9_end", "gad7_end", "consent_upflow"]
+    table = pd.DataFrame(PEOPLE, columns=names).reindex(columns=["service", *dictionary().index])
+    scores = [column for column in table if column.startswith(("phq9", "gad7", "adsm_"))]
+    # a third service has nobody in its cohort
+    return table.astype(dict.fromkeys(scores, "Float64") | {"service": pd.CategoricalDtype(["A", "B", "C"])})
+
+
+# -- the published rates ---------------------------------------------------------------------------
+
+def test_every_rate_that_nhs_england_printed_comes_out_of_its_counts():
+    if not ANNUAL.is_file():
+        pytest.skip(f"{os.path.relpath(ANNUAL, PROJECT)} is not there: NHS England's annual figures by group are not "
+                    "part of this project")
+    published = pd.read_csv(ANNUAL, keep_default_na=False).rename(columns=COUNTS | {
+        column: f"printed_{rate}" for column, rate in PERCENT.items()})
+    assert len(published) == 454
+    ours = rates_from_counts(published[list(COUNTS.values())].rename_axis("row"))
+    printed = [published.at[row, f"printed_{rate}"] for row, rate in zip(ours["row"], ours["rate"], strict=True)]
+    found = [rounded_percent(*pair, 1) for pair in zip(ours["n"], ours["of"], strict=True)]
+    assert len(found) == 454 * 5 and set(ours["denominator"]) == {"nhs"}
+    differing = ours.assign(printed=printed, found=found)[[a != b for a, b in zip(found, printed, strict=True)]]
+    assert differing.empty, differing.to_string()
+
+
+def test_england_is_what_the_annual_reports_hold_under_total():
+    if not ANNUAL.is_file():
+        pytest.skip(f"{os.path.relpath(ANNUAL, PROJECT)} is not there: NHS England's annual figures by group are not "
+                    "part of this project")
+    published = pd.read_csv(ANNUAL, keep_default_na=False)
+    total = published[published["variable_type"] == "Total"].set_index("reporting_period")
+    england = read_england()
+    for table, names in ((england.counts, COUNTS), (england.percent, PERCENT)):
+        expected = total.rename(columns=names)[list(names.values())]
+        assert list(table.index) == list(expected.index) == ["2017-18", "2018-19", "2019-20", "2020-21", "2021-22"]
+        assert (table[expected.columns].to_numpy() == expected.to_numpy()).all()
+
+
+@pytest.mark.parametrize(("rate", "n", "finished", "not_at_caseness", "percent"), [
+    # NHS Digital, Psychological Therapies: reports on the use of IAPT services, June 2020 final, page Outcomes
+    ("recovery", 27884, 57060, 3200, 51.8),
+    ("reliable_improvement", 39417, 57060, 3200, 69.1),
+    ("recovery", 23291, 48111, 2957, 51.6),  # the same of December 2020
+])
+def test_worked_examples_of_nhs_digital(rate, n, finished, not_at_caseness, percent):
+    counts = pd.DataFrame({"finished": [finished], "not_at_caseness": not_at_caseness, rate: n})
+    found = rates_from_counts(counts.rename_axis("month"))
+    assert rounded_percent(found["n"][0], found["of"][0], 1) == percent
+
+
+def test_a_suppressed_count_leaves_out_its_rates_only():
+    counts = pd.DataFrame({"finished": [100, 50], "not_at_caseness": [10, None], "recovery": [40, 20],
+                           "reliable_improvement": [60, 30]}, index=pd.Index(["x", "y"], name="group"))
+    found = rates_from_counts(counts).set_index(["group", "rate"])
+    assert found["of"].to_dict() == {("x", "reliable_improvement"): 100, ("y", "reliable_improvement"): 50,
+                                     ("x", "recovery"): 90}
+    assert found.at[("x", "recovery"), "share"] == 40 / 90
+
+
+@pytest.mark.parametrize(("n", "of", "percent"), [(1, 16, 6.3), (1, 80, 1.3), (3, 16, 18.8), (0, 0, None)])
+def test_one_decimal_rounds_halves_up(n, of, percent):
+    # 6.25, 1.25 and 18.75: half way, where Python's round() goes to the even digit
+    assert rounded_percent(n, of, 1) == percent
+
+
+# -- counts of a cohort ----------------------------------------------------------------------------
+
+def test_counts_at_end_of_a_cohort_counted_by_hand(cohort):
+    found = end_counts(cohort, **RULES)
+    assert found.loc["A"].to_dict() == {
+        "discharged": 10, "withheld": 1, "finished": 9, "at_caseness": 6, "not_at_caseness": 2,
+        "paired": 6, "paired_at_caseness": 5, "reliable_improvement": 3, "no_reliable_change": 1, "mixed": 1,
+        "reliable_deterioration": 1, "recovery": 2, "reliable_recovery": 1}
+    assert found.loc["B", ["discharged", "finished", "paired", "reliable_recovery"]].tolist() == [1, 1, 1, 1]
+    assert (found.loc["C"] == 0).all()
+    assert list(found.index) == ["A", "B", "C"] and found.index.name == "service"
+
+
+def test_rates_of_both_denominators_by_hand(cohort):
+    found = rates_from_counts(end_counts(cohort, **RULES)).set_index(["service", "denominator", "rate"])
+    of = found["of"].loc["A"]
+    assert of["nhs", "reliable_improvement"] == 9  # finished, three without scores among them
+    assert of["nhs", "reliable_recovery"] == 7  # finished less two not at caseness; who is not known stays
+    assert of["paired", "reliable_improvement"] == 6
+    assert of["paired", "reliable_recovery"] == 5
+    assert found.loc[("A", "nhs", "recovery"), ["n", "of", "share"]].tolist() == [2, 7, 2 / 7]
+    assert found.loc[("C", "nhs", "recovery"), ["share", "low", "high"]].isna().all()
+
+
+def test_all_is_the_sum_and_stands_last_where_there_are_several(cohort):
+    counts = end_counts(cohort, **RULES)
+    assert with_all(counts).loc["all"].tolist() == counts.sum().tolist()
+    assert list(with_all(counts).index) == ["A", "B", "C", "all"]
+    assert list(with_all(counts.loc[["A"]]).index) == ["A"]
+
+
+@pytest.mark.parametrize(("carried_back", "followed_up", "kept"), [(True, 3, 2), (False, 2, 1)])
+def test_gains_kept_by_hand(cohort, carried_back, followed_up, kept):
+    # improved at end: kept at 6 months; lost at 6 months; kept at 12 months only; no answer
+    rows = pd.DataFrame({"phq9_6m": [5, 20, None, None], "gad7_6m": [3, 15, None, None],
+                         "phq9_12m": [None, None, 5, None], "gad7_12m": [None, None, 3, None]})
+    answered = pd.concat([cohort.iloc[[0]]] * 4, ignore_index=True)
+    answered[list(rows)] = rows.astype("Float64")
+    found = kept_counts(answered, carried_back=carried_back, **RULES).loc["A"]
+    assert found.to_dict() == {"improved_and_followed_up": followed_up, "improvement_kept": kept,
+                               "recovered_and_followed_up": followed_up, "recovery_kept": kept}
+
+
+def test_compared_rates_come_in_their_order_and_targets_leave_nobody_out():
+    rates = pd.DataFrame({"rate": ["recovery", "recovery_kept", "reliable_improvement"],
+                          "denominator": ["nhs", "followed_up", "nhs"], "of": [5, 0, 4], "share": [0.4, None, 0.5]})
+    found = of_compared(rates)
+    assert list(zip(found["rate"], found["denominator"], strict=True)) == [COMPARED[0], COMPARED[-1]]
+    assert targets(found).to_numpy().tolist() == [["reliable_improvement", "nhs", 0.5]]
+
+
+# -- England ---------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize(("day", "year"), [
+    ("2016-06-15", "2017-18"),  # before the first
+    ("2018-03-31", "2017-18"), ("2018-04-01", "2018-19"),  # the NHS's year begins in April
+    ("2026-01-01", "2019-20"), (None, "2019-20"), (pd.NaT, "2019-20"),
+])
+def test_the_nearest_published_year(day, year):
+    years = ["2018-19", "2017-18", "2019-20"]
+    assert nearest_year(years, day if day is None or day is pd.NaT else pd.Timestamp(day)) == year
+
+
+@pytest.mark.parametrize("text", ["years: {2017-18: {counts: {finished: 1}}}", "source: x", "years: 3"])
+def test_a_file_without_its_keys_is_refused_by_name(tmp_path, text):
+    (tmp_path / "england.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"^england\.yaml: expected source, licence, and by year under years"):
+        read_england(tmp_path / "england.yaml")

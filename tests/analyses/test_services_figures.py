@@ -1,0 +1,78 @@
+"""The pictures of services: what is drawn is what the tables say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from durability_utils.analyses import services_figures
+from durability_utils.analyses.funnel import dispersions, positions
+from durability_utils.analyses.pooling import pooled_rates
+from durability_utils.analyses.rates import rates_from_counts, read_england
+from durability_utils.outcomes.proportions import with_proportions
+
+NATIONAL = rates_from_counts(read_england().counts.loc[["2017-18"]])
+TARGET = pd.DataFrame({"rate": ["recovery"], "denominator": "nhs", "target": 0.5})
+
+
+def rates(n, of):
+    names = [f"S{place}" for place in range(len(n))]
+    return with_proportions(pd.DataFrame({"service": names, "rate": "recovery", "denominator": "nhs", "n": n,
+                                          "of": of}), "n", "of")
+
+
+def every_rate(*services):
+    counts = pd.DataFrame({"finished": services, "not_at_caseness": 2, "paired": services, "paired_at_caseness":
+                           services, "reliable_improvement": services, "reliable_deterioration": 1, "recovery": 1,
+                           "reliable_recovery": 1}, index=pd.Index(range(len(services)), name="service").astype("str"))
+    return rates_from_counts(counts)
+
+
+def test_rates_stand_beside_england():
+    figure = services_figures.outcome_rates(every_rate(10, 20), NATIONAL, "Title", "n = 30, none missing")
+    assert [panel.get_title() for panel in figure.axes] == [
+        "recovery", "reliable\nrecovery", "reliable\nimprovement", "reliable\ndeterioration"]
+    assert figure.axes[0].lines[0].get_xdata()[0] == pytest.approx(100 * 263295 / (554709 - 36767))
+    assert figure.axes[2].lines[1].get_xdata().tolist() == [100, 100]  # all of the finished improved
+    assert "none missing" in figure.get_supxlabel() and figure.get_suptitle() == "Title"
+
+
+def test_rates_of_nobody_are_drawn_empty():
+    figure = services_figures.outcome_rates(every_rate(0), NATIONAL, "Title", "n = 0")
+    assert np.isnan(figure.axes[2].lines[1].get_xdata()).all()
+
+
+def drawn(n, of):
+    table = rates(n, of)
+    return services_figures.funnels(positions(table, TARGET), dispersions(table, TARGET), "Title", "n, missing.")
+
+
+def test_a_funnel_has_services_target_and_limits():
+    figure = drawn([50, 30], [100, 60])
+    points = figure.axes[0].lines[-1]
+    assert points.get_xdata().tolist() == [100, 60] and points.get_ydata().tolist() == [50, 50]
+    assert len(figure.axes[0].lines) == 6  # four limits, target, points: nothing shows over-dispersion
+    assert {text.get_text() for text in figure.axes[0].texts} == {"S0", "S1"}
+    assert "95 % (dashed)" in figure.get_supxlabel()
+
+
+def test_wider_limits_are_drawn_where_services_differ_by_more_than_chance():
+    assert len(drawn([10, 90, 50], [100, 100, 100]).axes[0].lines) == 8
+
+
+def test_of_many_services_only_those_beyond_the_limits_are_named():
+    figure = drawn([50] * 30 + [100], [100] * 30 + [101])
+    assert [text.get_text() for text in figure.axes[0].texts] == ["S30"]
+
+
+def test_services_at_one_point_share_a_label():
+    assert [text.get_text() for text in drawn([2, 2, 30], [2, 2, 60]).axes[0].texts] == ["S0, S1", "S2"]
+
+
+def test_shrinkage_and_ranks_hold_each_service():
+    pooled = pooled_rates(rates([50, 3], [100, 3]))
+    figure = services_figures.shrinkage(pooled, "Title", "n, missing")
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["S0 (50/100)", "S1 (3/3)"]
+    assert figure.axes[0].lines[0].get_xdata().tolist() == [50, 100]  # raw
+    assert figure.axes[0].lines[1].get_xdata() == pytest.approx(100 * pooled["pooled"])
+    ranked = services_figures.rank_intervals(pooled, "Title", "n, missing")
+    assert ranked.axes[0].lines[0].get_xdata() == pytest.approx(pooled["rank"])

@@ -1,0 +1,515 @@
+"""Long exports: which contact gives which score.
+
+Oracle: docs/reference.md, section 2, each expectation counted by hand; a plain row-by-row reading of the same rules
+(`one_by_one`); and for a whole service the cohort of its wide export, from which the contacts were written.
+"""
+
+import pandas as pd
+import pytest
+from conftest import study_text, write_csv
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from durability_utils.cohort import cleaning
+from durability_utils.cohort.cleaning import clean_service, write_cleaned
+from durability_utils.cohort.contacts import CONTACT_RULES, SCORES
+from durability_utils.runs.plan import input_hashes, plan
+from durability_utils.study.column_maps import code_lists
+from durability_utils.study.columns import FOLLOW_UPS, FROM_CONTACTS
+from durability_utils.study.errors import InputError
+from durability_utils.study.measures import read_measures
+from durability_utils.study.parameters import PROJECT
+from durability_utils.study.study_file import read_study
+
+WINDOWS = {"6m": [91, 273], "12m": [274, 456]}
+PATIENTS_MAP = """
+columns:
+  patient_id: id
+  discharge_date: discharged
+  consent_contact: consent
+  consent_upflow: upflow
+"""
+CONTACTS_MAP = """
+contacts:
+  columns:
+    patient_id: id
+    date: day
+    measure: {column: tool, codes: nhs_assessment_tool}
+    score: score
+"""
+ATTENDED = "    attended: {column: seen, codes: nhs_attendance}\n"
+P = {"id": "p", "discharged": "2016-06-15", "consent": "yes"}
+# days after 15 June 2016 by hand: 14 September is 91, 15 March 2017 is 273, 16 March 274, 14 September 2017 456
+DISCHARGED = pd.Timestamp(2016, 6, 15)
+
+
+def contact(day, score, tool="PHQ-9", **cells):
+    return {"id": "p", "day": day, "tool": tool, "score": score, **cells}
+
+
+@pytest.fixture
+def long(tmp_path):
+    """long(contacts, patients=[P], ...): what cleaning gives for a long export in two files, or in one."""
+    def make(contacts, patients=(P,), columns=PATIENTS_MAP + CONTACTS_MAP, one_file=False, **keys):
+        keys = {"follow_up_windows": WINDOWS, "minimum_sessions": 0, "discharged": None, **keys}
+        service = {"file": "a.csv", "columns": "a.yaml"} | ({} if one_file else {"contacts": "contacts.csv"})
+        (tmp_path / "a.yaml").write_text(columns, encoding="utf-8")
+        (tmp_path / "study.yaml").write_text(study_text(services={"A": service}, **keys), encoding="utf-8")
+        by_id = {patient["id"]: patient for patient in patients}
+        write_csv(tmp_path / "a.csv", [by_id[row["id"]] | row for row in contacts] if one_file else list(patients))
+        write_csv(tmp_path / "contacts.csv", contacts)
+        return clean_service(read_study(tmp_path / "study.yaml"), "A")
+    return make
+
+
+def scores(cleaned, row=0) -> dict:
+    """The scores of a patient that are there."""
+    return cleaned.cohort[SCORES].iloc[row].dropna().astype(float).to_dict()
+
+
+def after_discharge(cleaned) -> list[tuple]:
+    """(patient_id, date, days, measure, score) of each score after discharge."""
+    rows = cleaned.after_discharge.assign(date=cleaned.after_discharge["date"].dt.strftime("%Y-%m-%d"))
+    return list(rows.itertuples(index=False, name=None))
+
+
+def refused(cleaned) -> list[tuple]:
+    """(line, column, value, reason) of each refused contact."""
+    listed = cleaned.rejected[cleaned.rejected["refused"] == "contact"]
+    return list(listed[["row", "column", "value", "reason"]].itertuples(index=False, name=None))
+
+
+def test_baseline_end_and_follow_ups(long):
+    cleaned = long([
+        contact("2016-06-01", "9"), contact("2016-03-01", "20"), contact("2016-06-15", "8"),  # not in order of date
+        contact("2016-06-16", "7"),                                # the day after discharge
+        contact("2016-09-13", "6"), contact("2016-09-14", "5"), contact("2017-03-15", "4"),    # days 90, 91, 273
+        contact("2017-03-16", "3"), contact("2017-09-14", "2"), contact("2017-09-15", "1"),    # days 274, 456, 457
+    ])
+    assert scores(cleaned) == {"phq9_baseline": 20, "phq9_end": 8, "phq9_6m": 5, "phq9_12m": 3}
+    assert refused(cleaned) == [(2, "score", "9", "between_baseline_and_end")]
+    assert after_discharge(cleaned) == [
+        ("p", "2016-06-16", 1, "PHQ-9", 7), ("p", "2016-09-13", 90, "PHQ-9", 6), ("p", "2016-09-14", 91, "PHQ-9", 5),
+        ("p", "2017-03-15", 273, "PHQ-9", 4), ("p", "2017-03-16", 274, "PHQ-9", 3),
+        ("p", "2017-09-14", 456, "PHQ-9", 2), ("p", "2017-09-15", 457, "PHQ-9", 1)]
+    assert cleaned.cohort.loc[0, ["followup_6m_date", "followup_12m_date"]].astype(str).tolist() == [
+        "2016-09-14", "2017-03-16"]
+    log = dict(zip(cleaned.log["rule"], cleaned.log["rows"], strict=True))
+    assert (log["contacts_read"], log["contacts_used"], log["contact_between_baseline_and_end"]) == (10, 9, 1)
+
+
+def test_of_the_scores_after_discharge_only_those_agreed_to_and_readable_are_kept(long, tmp_path):
+    rows = [contact("2016-07-15", "5", id=name) for name in "pqrs"] + [contact("2016-10-15", "6", id="q"),
+            contact("2016-07-16", "28"), contact("2016-07-17", "7"), contact("2016-07-17", "8"),
+            contact("2016-07-18", "9", "GAD-7"), contact("2016-07-18", "30", "OCI"), contact("2016-07-19", "1", "HAI")]
+    cleaned = long(rows, [P, {**P, "id": "q", "consent": "no"}, {**P, "id": "r", "discharged": ""},
+                          {**P, "id": "s", "consent": "", "upflow": "no"}])
+    assert after_discharge(cleaned) == [("p", "2016-07-15", 30, "PHQ-9", 5), ("p", "2016-07-18", 33, "GAD-7", 9),
+                                        ("p", "2016-07-18", 33, "OCI", 30)]
+    assert refused(cleaned) == [
+        (3, "score", "", "no_contact_consent"), (5, "score", "", "no_contact_consent"),
+        (7, "score", "28", "out_of_range"), (8, "score", "7", "conflicting_scores"),
+        (9, "score", "8", "conflicting_scores"), (12, "measure", "HAI", "other_adsm")]
+    # what q answered within a window is a value refused, and r's only score is a baseline
+    assert [scores(cleaned, row) for row in range(4)] == [{}, {}, {"phq9_baseline": 5}, {}]
+    write_cleaned(cleaned, tmp_path)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "after_discharge.parquet"), cleaned.after_discharge)
+    write_cleaned(cleaned._replace(after_discharge=None), tmp_path)  # as the export of one row a patient that it is now
+    assert not (tmp_path / "after_discharge.parquet").exists()
+
+
+def test_one_score_is_the_baseline_and_a_score_after_discharge_is_none(long):
+    assert scores(long([contact("2016-06-15", "8")])) == {"phq9_baseline": 8}
+    assert scores(long([contact("2016-10-15", "8")])) == {"phq9_6m": 8}
+
+
+def test_each_measure_has_its_own_first_and_last(long):
+    cleaned = long([contact("2016-03-01", "20"), contact("2016-04-01", "15", "GAD-7"), contact("2016-05-01", "10"),
+                    contact("2016-05-02", "4", "GAD-7"), contact("2016-10-02", "3", "GAD-7"),
+                    contact("2016-10-01", "2")])
+    assert scores(cleaned) == {"phq9_baseline": 20, "phq9_end": 10, "gad7_baseline": 15, "gad7_end": 4, "phq9_6m": 2,
+                               "gad7_6m": 3}
+    assert str(cleaned.cohort["followup_6m_date"].iloc[0].date()) == "2016-10-01"  # the earliest of the two
+    assert refused(cleaned) == []
+
+
+@pytest.mark.parametrize("tool", ["PHQ-9", "phq9", "PHQ 9", "Phq-9", " phq_9 ", "720433000", "720433000.0"])
+def test_a_measure_however_it_is_written(long, tool):
+    assert scores(long([contact("2016-03-01", " 12.0", tool)])) == {"phq9_baseline": 12}
+
+
+def test_every_tool_of_the_national_list(long):
+    # PDSS and PCL-5 are in the version for current data only
+    for code, name in code_lists()["nhs_assessment_tool"].items():
+        cleaned = long([contact("2016-03-01", "12", code)], measures="nhs_talking_therapies")
+        total = {"PHQ-9": "phq9", "GAD-7": "gad7"}.get(name, "adsm")
+        assert scores(cleaned) == {f"{total}_baseline": 12}
+        assert total != "adsm" or list(cleaned.cohort["adsm"]) == [name]
+    assert refused(long([contact("2016-03-01", "12", "450326007")])) == [(2, "measure", "450326007", "unknown_code")]
+
+
+def test_what_cannot_be_read_is_listed_with_its_cell(long):
+    cleaned = long([
+        contact("2016-03-01", "28"), contact("2016-03-01", "1e1"), contact("2016-03-01", ""), contact("", "5"),
+        contact("2016-02-30", "5"), contact("2016-03-01", "5", "WSAS"), contact("2016-03-01", "5", ""),
+        contact("2016-03-01", "5", id=""), contact("2016-03-01", "5", id="q"), contact("2016-03-02", "5")])
+    assert refused(cleaned) == [
+        (2, "score", "28", "out_of_range"), (3, "score", "1e1", "not_a_whole_number"), (4, "score", "", "no_score"),
+        (5, "date", "", "no_date"), (6, "date", "2016-02-30", "impossible_date"),
+        (7, "measure", "WSAS", "unknown_code"), (8, "measure", "", "no_measure"),
+        (9, "patient_id", "", "no_patient_id"), (10, "patient_id", "q", "no_such_patient")]
+    assert scores(cleaned) == {"phq9_baseline": 5}
+    assert list(CONTACT_RULES) == [rule.removeprefix("contact_") for rule in cleaned.log["rule"]
+                                   if rule.startswith("contact_")]
+
+
+def test_two_scores_on_one_day_are_out_and_a_copy_counts_once(long):
+    cleaned = long([contact("2016-03-01", "20"), contact("2016-03-01", "21"), contact("2016-03-01", "20"),
+                    contact("2016-04-01", "18"), contact("2016-04-01", "18.0"), contact("2016-05-01", "9")])
+    assert refused(cleaned) == [
+        (2, "score", "20", "conflicting_scores"), (3, "score", "21", "conflicting_scores"),
+        (4, "score", "20", "conflicting_scores"), (6, "score", "18.0", "copy_of_contact")]
+    assert scores(cleaned) == {"phq9_baseline": 18, "phq9_end": 9}
+
+
+def test_only_booked_and_not_attended_refuses_a_score(long):
+    days = [f"2016-03-{day:02}" for day in range(1, 10)]
+    seen = ["3", "5", "", "6", "2", "4", "7", "05", "9"]
+    cleaned = long([contact(day, str(n), seen=code) for n, (day, code) in enumerate(zip(days, seen, strict=True))],
+                   columns=PATIENTS_MAP + CONTACTS_MAP + ATTENDED)
+    assert [(line, reason) for line, _, _, reason in refused(cleaned)] == [
+        (2, "not_attended"), (4, "between_baseline_and_end"), (5, "between_baseline_and_end"), (6, "not_attended"),
+        (7, "not_attended"), (8, "not_attended"), (10, "unknown_code")]
+    assert scores(cleaned) == {"phq9_baseline": 1, "phq9_end": 7}
+    assert list(cleaned.cohort["sessions"]) == [3]  # 2, 4 and 8 March
+
+
+def test_sessions_are_attended_days_up_to_discharge(long):
+    rows = [contact("2016-03-01", "20", seen="5"), contact("2016-03-01", "15", "GAD-7", seen="5"),
+            contact("2016-06-15", "", seen="6"), contact("2016-06-16", "3", seen="5")]
+    columns = PATIENTS_MAP + CONTACTS_MAP + ATTENDED
+    assert list(long(rows, columns=columns).cohort["sessions"]) == [2]
+    assert list(long(rows, columns=columns, minimum_sessions=3).rejected["reason"]) == [
+        "too_few_sessions", *["patient_refused"] * 4]
+    # where the patients' own column tells the number, nobody counts
+    own = columns.replace("columns:", "columns:\n  sessions: n", 1)
+    assert list(long(rows, [{**P, "n": "7"}], columns=own).cohort["sessions"]) == [7]
+    # without an attendance anywhere the number is not known
+    assert long([contact("2016-03-01", "20", seen="")], columns=columns).cohort["sessions"].isna().all()
+
+
+def test_the_relevant_adsm_is_that_of_the_earliest_score(long):
+    rows = [contact("2016-04-01", "30", "SPIN"), contact("2016-03-01", "40", "OCI"), contact("2016-05-01", "20", "OCI"),
+            contact("2016-03-01", "20", "HAI")]
+    cleaned = long(rows)
+    assert list(cleaned.cohort["adsm"]) == ["OCI"]  # of OCI and HAI, on one day, the first in measures.yaml
+    assert scores(cleaned) == {"adsm_baseline": 40, "adsm_end": 20}
+    assert refused(cleaned) == [(2, "measure", "SPIN", "other_adsm"), (5, "measure", "HAI", "other_adsm")]
+    told = PATIENTS_MAP + "  adsm: disorder\n" + CONTACTS_MAP
+    cleaned = long(rows, [{**P, "disorder": "spin"}], columns=told)
+    assert (list(cleaned.cohort["adsm"]), scores(cleaned)) == (["SPIN"], {"adsm_baseline": 30})
+    assert scores(long(rows, [{**P, "disorder": ""}], columns=told)) == {}
+
+
+def test_without_a_discharge_date_only_the_baseline_can_be_told(long):
+    rows = [contact("2016-03-01", "20"), contact("2016-05-01", "9")]
+    for date in ("", "soon"):
+        cleaned = long(rows, [{**P, "discharged": date}])
+        assert scores(cleaned) == {"phq9_baseline": 20}
+        assert refused(cleaned) == [(3, "date", "2016-05-01", "no_discharge_date")]
+
+
+def test_contacts_of_a_refused_patient_are_listed_without_a_score(long):
+    cleaned = long([contact("2016-03-01", "20"), contact("2016-03-02", "99")],
+                   [{**P, "discharged": "2016-07-01"}], discharged={"from": pd.Timestamp(2016, 6, 1).date(),
+                                                                    "to": pd.Timestamp(2016, 6, 30).date()})
+    assert len(cleaned.cohort) == 0
+    assert refused(cleaned) == [(2, "patient_id", "p", "patient_refused"), (3, "patient_id", "p", "patient_refused")]
+
+
+def test_nothing_shows_what_a_patient_did_not_agree_to(long):
+    rows = [contact("2016-03-01", "11"), contact("2016-04-01", "12"), contact("2016-05-01", "13"),
+            contact("2016-10-01", "14"), contact("2016-11-01", "15"), contact("someday", "16"),
+            contact("2016-05-09", "99"), contact("2016-10-09", "98")]
+    treatment, follow_up = {"11", "12", "13", "99"}, {"14", "15", "98"}
+    unclear = {"someday"}
+    for answers, hidden in (({}, set()), ({"upflow": "no"}, treatment | unclear),
+                            ({"consent": "no"}, follow_up | unclear),
+                            ({"consent": "no", "upflow": "no"}, treatment | follow_up | unclear)):
+        cleaned = long(rows, [{**P, "upflow": "yes", **answers}])
+        shown = set(cleaned.rejected["value"]) | {f"{score:.0f}" for score in scores(cleaned).values()}
+        shown |= {f"{score:.0f}" for *_, score in after_discharge(cleaned)}
+        assert shown - {""} == (treatment | follow_up | unclear) - hidden, answers
+        assert len(refused(cleaned)) == 4 + (answers.get("consent") == "no")  # 15 is no follow-up: a refused contact
+    withheld = cleaned.rejected[cleaned.rejected["refused"] == "value"]
+    assert set(withheld["column"]) == {"phq9_baseline", "phq9_end", "phq9_6m", "followup_6m_date"}
+    assert set(withheld["value"]) == {""}
+
+
+def test_one_file_holds_the_patients_columns_in_each_row(long):
+    rows = [contact("2016-03-01", "20"), contact("2016-05-01", "9"), contact("2016-03-01", "7", id="q"),
+            contact("2016-06-01", "9", id="r"), contact("2016-06-02", "8", id="r", discharged="2016-06-16")]
+    patients = [P, {**P, "id": "q"}, {**P, "id": "r"}]
+    cleaned = long(rows, patients, one_file=True)
+    assert list(cleaned.cohort["patient_id"]) == ["p", "q"]
+    assert [scores(cleaned, row) for row in (0, 1)] == [{"phq9_baseline": 20, "phq9_end": 9}, {"phq9_baseline": 7}]
+    # two discharge dates of one patient: which is right, the file does not say
+    assert list(cleaned.rejected[["row", "reason", "refused"]].itertuples(index=False, name=None)) == [
+        (5, "conflicting_rows", "row"), (6, "conflicting_rows", "row"),
+        (5, "patient_refused", "contact"), (6, "patient_refused", "contact")]
+    assert (cleaned.unused, cleaned.unmatched) == ([], ["upflow"])
+
+
+def test_copies_of_a_patients_row_take_nothing_from_them(long):
+    cleaned = long([contact("2016-03-01", "20")], [P, P])
+    assert scores(cleaned) == {"phq9_baseline": 20}
+    assert list(cleaned.rejected["reason"]) == ["copy"]
+
+
+def test_where_nothing_can_be_used_everything_is_listed(long):
+    nobody = [{**P, "id": "", "discharged": ""}]
+    assert [reason for *_, reason in refused(long([contact("2016-03-01", "20", id="")], nobody))] == ["no_patient_id"]
+    assert [reason for *_, reason in refused(long([contact("2016-03-01", "20")], nobody))] == ["no_such_patient"]
+    cleaned = long([contact("x", "20"), contact("", "20")], columns=PATIENTS_MAP + CONTACTS_MAP + ATTENDED)
+    assert [reason for *_, reason in refused(cleaned)] == ["impossible_date", "no_date"]
+    assert scores(cleaned) == {}
+    assert len(cleaned.cohort) == 1
+
+
+def test_item_means_keep_their_decimals(long):
+    cleaned = long([contact("2016-03-01", "2.3", "MI"), contact("2016-05-01", "0.73", "MI")],
+                   measures="nhs_talking_therapies")
+    assert scores(cleaned) == {"adsm_baseline": 2.3, "adsm_end": 0.73}
+
+
+def test_missing_codes_and_date_styles_of_the_contacts_are_their_own(long):
+    columns = (PATIENTS_MAP + CONTACTS_MAP).replace("contacts:\n", "contacts:\n  missing: [99]\n  dates: day_first\n")
+    cleaned = long([contact("01/03/2016", "99"), contact("02/03/2016", "20")], columns="missing: [p]" + columns.replace(
+        "patient_id: id\n  discharge", "patient_id: {column: id}\n  discharge"), patients=[{**P, "id": "q"}])
+    assert [reason for *_, reason in refused(cleaned)] == ["no_such_patient"] * 2  # p is missing in the patients' file
+    cleaned = long([contact("01/03/2016", "99"), contact("02/03/2016", "20")], columns=columns)
+    assert scores(cleaned) == {"phq9_baseline": 20}
+    assert refused(cleaned) == [(2, "score", "", "no_score")]
+
+
+def test_a_contact_neither_used_nor_listed_stops_the_service(long, monkeypatch):
+    listed = cleaning._contact_list
+    monkeypatch.setattr(cleaning, "_contact_list", lambda *arguments: listed(*arguments).iloc[1:])
+    with pytest.raises(AssertionError, match="2 contacts read, but 1 used and 0 listed"):
+        long([contact("2016-03-01", "20"), contact("2016-03-01", "28")])
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (("    score: score\n", ""), "a.yaml: contacts: columns: the key 'score' is missing"),
+    (("    score: score", "    points: score"), "a.yaml: contacts: columns: unknown key 'points'; known keys: "),
+    (("    score: score", "    score: day"), "a.yaml: contacts: columns: date and score both read 'day'"),
+    (("contacts:\n", "contacts:\n  codes: x\n"), "a.yaml: contacts: unknown key 'codes'"),
+    (("contacts:\n", "contacts:\n  dates: american\n"), "contacts: columns: patient_id: dates: expected iso or"),
+    (("contacts:\n", "contacts:\n  file: {separator: ';;'}\n"), "a.yaml: contacts: file: separator: expected one"),
+    (("nhs_assessment_tool", "nhs_tools"), "a.yaml: contacts: columns: measure: no code list 'nhs_tools'"),
+    (("  consent_upflow: upflow", "  phq9_end: last"), "a.yaml: columns: phq9_end: the contacts give it"),
+    (("  consent_upflow: upflow", "  followup_6m_date: last"), "columns: followup_6m_date: the contacts give it"),
+    (("  discharge_date: discharged\n", ""), "a.csv: the column map does not say where 'discharge_date' stands"),
+    (("    score: score", "    score: points"), "contacts.csv: line 1: the required column 'points' is absent"),
+    ((CONTACTS_MAP, ""), "a.yaml: the key 'contacts' is missing; expected how contacts.csv, which study.yaml names"),
+])
+def test_a_map_that_is_wrong_is_refused(long, change, message):
+    with pytest.raises(InputError) as error:
+        long([contact("2016-03-01", "20")], columns=(PATIENTS_MAP + CONTACTS_MAP).replace(*change))
+    assert message in str(error.value)
+
+
+def test_what_else_a_long_export_needs(long):
+    rows = [contact("2016-03-01", "20")]
+    with pytest.raises(InputError, match=r"^study.yaml: the key 'follow_up_windows' is missing; expected .6m: "):
+        long(rows, follow_up_windows=None)
+    with pytest.raises(InputError, match=r"^a.yaml: contacts: file: expected only where study.yaml names a second"):
+        long(rows, one_file=True, columns=PATIENTS_MAP + CONTACTS_MAP.replace(
+            "  columns:", "  file: {separator: ';'}\n  columns:"))
+    with pytest.raises(InputError, match=r"^contacts.csv: line 2: column 'note' holds an e-mail address"):
+        long([{**rows[0], "note": "a.b@example.org"}])
+
+
+def test_a_changed_contacts_file_is_another_input(long, tmp_path):
+    long([contact("2016-03-01", "20")])
+    study = read_study(tmp_path / "study.yaml")
+    run = plan(study, tmp_path / "results", names=["01"])[0]
+    before = input_hashes(run)
+    (tmp_path / "contacts.csv").write_text("changed")
+    assert {name for name, digest in input_hashes(run).items() if before[name] != digest} == {"contacts.csv"}
+
+
+# -- a whole service -------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("one_file", [False, True])
+def test_a_long_export_gives_the_cohort_of_the_wide_one(tmp_path, one_file):
+    """Service A of the synthetic study, its cohort written as contacts as a service's system would write them."""
+    wide = clean_service(read_study(PROJECT / "parameters" / "durability_2016.yaml"), "A").cohort
+    wide = wide.drop(columns=[name for name in wide if "_item" in name or name.endswith("_mode")])
+    # what a long export cannot tell: an end without a baseline, a follow-up without a score; dates stand on each score
+    for total in ("phq9", "gad7", "adsm"):
+        wide[f"{total}_end"] = wide[f"{total}_end"].mask(wide[f"{total}_baseline"].isna())
+    for time, days in (("6m", 180), ("12m", 365)):
+        answered = wide[[f"{total}_{time}" for total in ("phq9", "gad7", "adsm")]].notna().any(axis=1)
+        some_day = wide["discharge_date"] + pd.Timedelta(days=days)
+        date = wide[f"followup_{time}_date"].fillna(some_day).where(answered)
+        wide[f"followup_{time}_date"] = date.astype("datetime64[us]")
+    codes = {name: code for code, name in code_lists()["nhs_assessment_tool"].items()}
+    patients, contacts = [], []
+    for row in wide.to_dict("records"):
+        about = {name: "" if pd.isna(value) else str(value) for name, value in row.items()
+                 if not FROM_CONTACTS.fullmatch(name) and name != "sessions"}
+        about["discharge_date"] = f"{row['discharge_date']:%d/%m/%Y}"
+        patients.append(about)
+        first = row["discharge_date"] - pd.Timedelta(days=700)
+        dates = {"baseline": first, "end": row["discharge_date"]}
+        dates |= {time: row[f"followup_{time}_date"] for time in FOLLOW_UPS}
+        told = [(dates[time], row["adsm"] if total == "adsm" else {"phq9": "PHQ-9", "gad7": "GAD-7"}[total],
+                 row[f"{total}_{time}"], "6" if time in ("baseline", "end") else "")
+                for time in ("baseline", "end", *FOLLOW_UPS) for total in ("phq9", "gad7", "adsm")
+                if not pd.isna(row[f"{total}_{time}"])]
+        # the sessions between the first and the last, and one that the patient missed
+        seen = {day for day, *_, code in told if code}
+        n = 0 if pd.isna(row["sessions"]) else row["sessions"] - len(seen)
+        whole = not pd.isna(row["phq9_baseline"]) and not pd.isna(row["phq9_end"])  # else it would be the first or last
+        told += [(first + pd.Timedelta(days=7 * week), "PHQ-9", 27 if whole else None, "5") for week in range(1, n + 1)]
+        told.append((first - pd.Timedelta(days=2), "PHQ-9", 26, "3"))
+        contacts += [{"patient_id": row["patient_id"], "ContactDate": f"{day:%d/%m/%Y}", "Tool": codes.get(tool, tool),
+                      "Score": "" if score is None else f" {score:.0f}.0", "Attendance": code}
+                     for day, tool, score, code in told]
+    contacts = contacts[::-1]  # no order may be relied on
+    by_id = {patient["patient_id"]: patient for patient in patients}
+    write_csv(tmp_path / "a.csv", [by_id[row["patient_id"]] | row for row in contacts] if one_file else patients)
+    write_csv(tmp_path / "contacts.csv", contacts, separator=";")
+    names = "\n".join(f"  {name}: {name}" for name in patients[0])
+    file = "" if one_file else "  file: {separator: ';'}\n"
+    (tmp_path / "a.yaml").write_text(f"""
+dates: day_first
+columns:
+{names}
+contacts:
+{file}  columns:
+    patient_id: patient_id
+    date: ContactDate
+    measure: {{column: Tool, codes: nhs_assessment_tool}}
+    score: Score
+    attended: {{column: Attendance, codes: nhs_attendance}}
+""", encoding="utf-8")
+    service = {"file": "a.csv", "columns": "a.yaml"} | ({} if one_file else {"contacts": "contacts.csv"})
+    (tmp_path / "study.yaml").write_text(study_text(services={"A": service}, follow_up_windows=WINDOWS,
+                                                    minimum_sessions=0), encoding="utf-8")
+    cleaned = clean_service(read_study(tmp_path / "study.yaml"), "A")
+    found = cleaned.cohort[wide.columns].sort_values("patient_id", ignore_index=True)
+    expected = wide.sort_values("patient_id", ignore_index=True)
+    known = expected["sessions"].notna()  # of the others the long export counts what is there
+    assert known.mean() > 0.9
+    pd.testing.assert_frame_equal(found[known], expected[known])
+    columns = list(expected.columns.drop("sessions"))
+    pd.testing.assert_frame_equal(found[columns], expected[columns])
+    assert set(cleaned.rejected["reason"]) == {"between_baseline_and_end", "no_score", "not_attended"}
+
+
+# -- any contacts at all ---------------------------------------------------------------------------
+
+MEASURES = read_measures("study_2016")
+TOTALS = {"PHQ-9": "phq9", "GAD-7": "gad7"} | {name: "adsm" for name in MEASURES if name not in ("PHQ-9", "GAD-7")}
+
+
+def one_by_one(contacts, patients, silent):
+    """Patient -> scores, line -> reason, and the scores after discharge, by the rules read one after another.
+
+    A contact at a time; `silent`: the patients who did not agree to be contacted.
+    """
+    reasons, readable, after = {}, [], []
+    for line, row in enumerate(contacts, start=2):
+        name = row["tool"].upper()
+        if not row["id"]:
+            reasons[line] = "no_patient_id"
+        elif row["id"] not in patients:
+            reasons[line] = "no_such_patient"
+        elif row["seen"] == "no":
+            reasons[line] = "not_attended"
+        elif not name or name not in MEASURES:
+            reasons[line] = "unknown_code" if name else "no_measure"
+        elif not row["score"]:
+            reasons[line] = "no_score"
+        elif row["day"] in ("", "x"):
+            reasons[line] = "impossible_date" if row["day"] else "no_date"
+        elif not row["score"].isdigit():
+            reasons[line] = "not_a_whole_number"
+        elif not MEASURES[name].minimum <= int(row["score"]) <= MEASURES[name].maximum:
+            reasons[line] = "out_of_range"
+        else:
+            readable.append((row["id"], name, pd.Timestamp(row["day"]), int(row["score"]), line))
+    given = {}
+    for patient, discharged in patients.items():
+        discharged = pd.Timestamp(discharged) if discharged else None
+        mine = []
+        for _, name, day, score, line in [entry for entry in readable if entry[0] == patient]:
+            that_day = [(other[3], other[4]) for other in readable if other[:3] == (patient, name, day)]
+            if len({other for other, _ in that_day}) > 1:
+                reasons[line] = "conflicting_scores"
+            elif min(other for _, other in that_day) < line:
+                reasons[line] = "copy_of_contact"
+            else:
+                mine.append((name, day, score, line))
+        adsms = [entry for entry in mine if TOTALS[entry[0]] == "adsm"]
+        relevant = min(adsms, key=lambda entry: (entry[1], list(MEASURES).index(entry[0])))[0] if adsms else None
+        given[patient] = {}
+        for total in ("phq9", "gad7", "adsm"):
+            own = sorted((entry for entry in mine if TOTALS[entry[0]] == total), key=lambda entry: entry[1])
+            for name, day, score, line in own:
+                days = (day - discharged).days if discharged else None
+                earlier = [other for other in own if other[1] < day and other[0] == name]
+                later = [other for other in own if other[1] > day and other[0] == name]
+                window = next((time for time, (a, b) in WINDOWS.items() if days is not None and a <= days <= b), None)
+                if total == "adsm" and name != relevant:
+                    reasons[line] = "other_adsm"
+                elif days is None or days <= 0:
+                    if not earlier:
+                        given[patient][f"{total}_baseline"] = score
+                    elif days is None:
+                        reasons[line] = "no_discharge_date"
+                    elif any(other[1] <= discharged for other in later):
+                        reasons[line] = "between_baseline_and_end"
+                    else:
+                        given[patient][f"{total}_end"] = score
+                else:
+                    first = window and all((other[1] - discharged).days < WINDOWS[window][0] for other in earlier)
+                    if patient not in silent:
+                        after.append((patient, f"{day:%Y-%m-%d}", days, name, score))
+                    elif not first:
+                        reasons[line] = "no_contact_consent"
+                    if first:
+                        given[patient][f"{total}_{window}"] = score
+    return given, reasons, after
+
+
+DAYS = ["2016-05-01", "2016-06-14", "2016-06-15", "2016-06-16", "2016-09-13", "2016-09-14", "2017-03-15", "2017-03-16",
+        "2017-09-14", "2017-09-15", "2016-12-01", "2017-06-01", "", "x"]
+ROWS = st.lists(st.fixed_dictionaries({
+    "id": st.sampled_from(["a", "b", "b", "c", "d", "e", ""]), "day": st.sampled_from(DAYS),
+    "tool": st.sampled_from(["PHQ-9", "phq-9", "PHQ-9", "GAD-7", "OCI", "SPIN", "WSAS", ""]),
+    "score": st.sampled_from(["3", "4", "21", "22", "28", "x", ""]),
+    "seen": st.sampled_from(["yes", "", "", "no"])}), min_size=1, max_size=40)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
+          suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(rows=ROWS)
+def test_of_any_contacts_each_is_used_or_listed_as_the_rules_say(long, rows):
+    patients, silent = {"a": "2016-06-15", "b": "2016-06-15", "c": "", "e": "2016-06-15"}, ["e"]
+    columns = PATIENTS_MAP + CONTACTS_MAP + "    attended: seen\n"
+    cleaned = long(rows, [{**P, "id": name, "discharged": day, "consent": "no" if name in silent else "yes"}
+                          for name, day in patients.items()], columns=columns)
+    given_scores, reasons, after = one_by_one(rows, patients, silent)
+    assert {line: reason for line, _, _, reason in refused(cleaned)} == reasons
+    assert sorted(after) == sorted(after_discharge(cleaned))
+    withheld = {f"{name}/{column}": score for name in silent for column, score in given_scores[name].items()
+                if column.endswith(FOLLOW_UPS)}
+    treatment = {f"{name}/{column}": score for name, found in given_scores.items() for column, score in found.items()
+                 if not column.endswith(FOLLOW_UPS)}
+    given_scores["e"] = {column: score for column, score in given_scores["e"].items()
+                         if not column.endswith(FOLLOW_UPS)}
+    assert {name: scores(cleaned, row) for row, name in enumerate(patients)} == given_scores
+    assert len(rows) == len(refused(cleaned)) + len(treatment) + len(after) + len(withheld)

@@ -1,0 +1,342 @@
+"""Reading exports as text, and the files that cannot be used. Oracle: docs/reference.md, sections 2 and 3."""
+
+import datetime as dt
+import os
+import random
+import re
+import zipfile
+from decimal import Decimal
+
+import openpyxl
+import pandas as pd
+import pyreadstat
+import pytest
+from conftest import canonical_rows, write_csv
+
+from durability_utils.cohort import exports
+from durability_utils.cohort.cleaning import clean_service
+from durability_utils.cohort.exports import read_export
+from durability_utils.study.column_maps import Column, ColumnMap, canonical_columns
+from durability_utils.study.errors import InputError
+
+REQUIRED = ["patient_id", "consent_contact"]
+HEADER = "patient_id,consent_contact,sessions"
+VALID_NHS_NUMBER = "9990000085"
+NEWLINES = "p1,yes,3\n" * 9000
+
+
+@pytest.fixture
+def read(tmp_path):
+    """read(content, name="a.csv", **what a column map says of the file)"""
+    def of(content: str | bytes, name: str = "a.csv", **file):
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return read_export(path, ColumnMap(canonical_columns().columns, **file), REQUIRED)
+    return of
+
+
+def rows_of(table: pd.DataFrame) -> list[tuple]:
+    return list(table.itertuples(name=None))
+
+
+class TestText:
+    def test_cells_stay_as_written_without_outer_blanks(self, read):
+        table = read(f"{HEADER}\n007, yes ,12.0\n7,,\n")
+        assert list(table.columns) == HEADER.split(",")
+        assert rows_of(table) == [(2, "007", "yes", "12.0"), (3, "7", "", "")]
+
+    def test_the_header_is_trimmed_too(self, read):
+        assert list(read(" patient_id , consent_contact\np,yes").columns) == ["patient_id", "consent_contact"]
+
+    def test_a_short_row_is_blank_at_its_end(self, read):
+        assert rows_of(read(f"{HEADER}\np1,yes")) == [(2, "p1", "yes", "")]
+
+    @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+    def test_line_ends_of_every_system(self, read, end):
+        assert rows_of(read(end.join([HEADER, "p1,yes,3", "p2,no,4", ""]))) == [
+            (2, "p1", "yes", "3"), (3, "p2", "no", "4")]
+
+    def test_lines_are_counted_as_an_editor_does(self, read):
+        # line 3 is empty; the row of p2 begins on line 4 and ends on 5, so p3 stands on line 6
+        assert rows_of(read(f'{HEADER}\np1,yes,3\n\np2,yes,"a\nb"\np3,no,4\n')) == [
+            (2, "p1", "yes", "3"), (4, "p2", "yes", "a\nb"), (6, "p3", "no", "4")]
+
+    def test_quoted_separators_and_quotes(self, read):
+        assert rows_of(read(f'{HEADER}\n"p,1",yes,"he said ""no"""')) == [(2, "p,1", "yes", 'he said "no"')]
+
+    @pytest.mark.parametrize("separator", [";", "\t", "|"])
+    def test_other_separators(self, read, separator):
+        table = read(f"{HEADER}\np1,yes,3".replace(",", separator), separator=separator)
+        assert rows_of(table) == [(2, "p1", "yes", "3")]
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "UTF8", "windows-1252", "utf-16"])
+    def test_other_encodings(self, read, encoding):
+        # to UTF-8 a byte order mark belongs or not; é is one byte in Windows-1252 and two in UTF-8
+        table = read(f"{HEADER}\nRené,yes,3".encode(encoding), encoding=encoding)
+        assert rows_of(table) == [(2, "René", "yes", "3")]
+
+    def test_utf_16_without_a_byte_order_mark_needs_its_full_name(self, read):
+        content = f"{HEADER}\np1,yes,3".encode("utf-16-le")
+        with pytest.raises(InputError, match=r"line 1: cannot be read as utf-16 .*in file: \{encoding: utf-16-le\}$"):
+            read(content, encoding="utf-16")
+        assert rows_of(read(content, encoding="utf-16-le")) == [(2, "p1", "yes", "3")]
+
+    def test_a_byte_order_mark_needs_no_map(self, read):
+        assert read(f"{HEADER}\np1,yes,3".encode("utf-8-sig")).columns[0] == "patient_id"
+
+    @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.txt", "A.CSV"])
+    def test_names_of_text_files(self, read, name):
+        assert len(read(f"{HEADER}\np1,yes,3", name)) == 1
+
+    def test_an_unmapped_column_may_be_there_twice(self, read):
+        assert rows_of(read("patient_id,consent_contact,x,x\np1,yes,1,2")) == [(2, "p1", "yes", "1", "2")]
+
+
+    @pytest.mark.parametrize("block", [1, 2, 3, 4, 100])
+    def test_blocks_of_any_size_give_one_table(self, read, monkeypatch, block):
+        monkeypatch.setattr(exports, "BLOCK_ROWS", block)
+        table = read(f'{HEADER}\np1,yes,3\n\np2, yes ,"a\nb"\np3\np4,no,4\n')
+        assert rows_of(table) == [(2, "p1", "yes", "3"), (4, "p2", "yes", "a\nb"), (6, "p3", "", ""),
+                                  (7, "p4", "no", "4")]
+        assert [str(dtype) for dtype in table.dtypes] == ["str"] * 3
+        with pytest.raises(InputError, match=r"^a.csv: line 5: 4 cells, but the header has 3 columns$"):
+            read(f"{HEADER}\np1,yes,3\np2,yes,3\np3,yes,3\np4,yes,3,\n")
+
+
+class TestUnusable:
+    """Each gives one message with the file's name and what is wrong where, and no table."""
+
+    @pytest.mark.parametrize(("content", "message"), [
+        ("", "a.csv: the file is empty; expected a header"),
+        ("\n\n", "a.csv: the file is empty"),
+        (HEADER, "a.csv: no data row below the header"),
+        (f"{HEADER}\n\n\n", "a.csv: no data row below the header"),
+        (f"{HEADER}\np1,yes,3\np2,yes,3,4", "a.csv: line 3: 4 cells, but the header has 3 columns"),
+        # the surplus cell is blank, but what stands before it may have shifted
+        (f"{HEADER}\np1,yes,,3", "a.csv: line 2: 4 cells, but the header has 3 columns"),
+        (f'{HEADER}\np1,yes,3\np2,yes,"3\np3,yes,4\n', "a.csv: line 3: a quote is opened and never closed"),
+        (f'{HEADER}\np1,yes,"3"4', "a.csv: line 2: not a table"),
+        (f"{HEADER}\nRené,yes,3".encode("cp1252"), "a.csv: line 2: cannot be read as utf-8-sig"),
+        (f"{HEADER}\np1,yes,3".encode("utf-16"),
+         "a.csv: line 1: cannot be read as utf-8-sig (invalid start byte); name its encoding in the column map, as "
+         "in file: {encoding: utf-16}"),
+        # far enough into the file that it is read in blocks
+        (f"{HEADER}\n{NEWLINES}René,yes,3".encode("cp1252"), "a.csv: line 9002: cannot be read as utf-8-sig"),
+        (random.Random(1).randbytes(5000), "a.csv: "),
+        (bytes(range(128)) * 9, "a.csv: line "),
+        (b"\0" * 999, "a.csv: line 1: the required column 'patient_id' is absent"),
+        ("patient_id,sessions\np1,3",
+         "a.csv: line 1: the required column 'consent_contact' is absent; found patient_id, sessions"),
+        ("patient_id,consent_contact,Patient_ID\np1,yes,p2", "a.csv: line 1: the column 'patient_id' is there twice"),
+        # no required column, but which of the two would be read?
+        ("patient_id,consent_contact,age,age\np1,yes,1,2", "a.csv: line 1: the column 'age' is there twice"),
+        (f"{HEADER}\np1,yes,3".replace(",", ";"),
+         "a.csv: line 1: the required column 'patient_id' is absent; nor is any other"),
+        (f"{HEADER}\np1,yes,3\n{VALID_NHS_NUMBER},yes,3", "a.csv: line 3: column 'patient_id' holds an NHS number"),
+        ("patient_id,consent_contact,free text\np1,yes,\np2,yes,9999999999",
+         "a.csv: line 3: column 'free text' holds an NHS number"),
+        ("patient_id,consent_contact,x\np1,yes,ann@example.org", "a.csv: line 2: column 'x' holds an e-mail address"),
+    ])
+    def test_text_files(self, read, content, message):
+        with pytest.raises(InputError, match=f"^{re.escape(message)}") as caught:
+            read(content)
+        assert VALID_NHS_NUMBER not in str(caught.value)
+
+    def test_without_a_header_no_message_shows_the_first_patient(self, read):
+        number = VALID_NHS_NUMBER
+        for first in ("Ann Bee,yes,3", f"{number},yes,3", f"{number};yes;3", "ann@example.org,yes,3"):
+            with pytest.raises(InputError, match=r"^a.csv: line [12]: ") as caught:
+                read(f"{first}\np2,yes,3")
+            assert not re.search("Ann|ann@|999", str(caught.value)), first
+
+    def test_no_such_file_a_folder_and_another_kind_of_file(self, tmp_path):
+        (tmp_path / "folder.csv").mkdir()
+        (tmp_path / "a.pdf").write_text("x")
+        for name, message in (("absent.csv", "absent.csv: no such file"), ("folder.csv", "folder.csv: no such file"),
+                              ("a.pdf", "a.pdf: not a table that can be read; expected one of .csv, .tsv, .txt, .xlsx"),
+                              ("none", "none: not a table")):
+            with pytest.raises(InputError, match=f"^{re.escape(message)}"):
+                read_export(tmp_path / name, canonical_columns(), REQUIRED)
+
+    def test_where_a_file_is_absent_the_map_says_where_it_comes_from(self, tmp_path):
+        columns = ColumnMap(canonical_columns().columns, source="ask the data team")
+        with pytest.raises(InputError, match=r"no such file. ask the data team"):
+            read_export(tmp_path / "absent.csv", columns, REQUIRED)
+
+    @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read every file")
+    def test_a_file_that_may_not_be_read(self, read, tmp_path):
+        (tmp_path / "a.csv").touch(mode=0o000)
+        with pytest.raises(InputError, match=r"^a.csv: cannot be read: Permission denied"):
+            read_export(tmp_path / "a.csv", canonical_columns(), REQUIRED)
+
+    @pytest.mark.parametrize("encoding", ["utf-9", "rot13", "base64"])
+    def test_an_encoding_that_is_none(self, read, encoding):
+        with pytest.raises(InputError, match=f"^a.csv: '{encoding}' in the column map is no known encoding"):
+            read(f"{HEADER}\np1,yes,3", encoding=encoding)
+
+    def test_a_required_column_that_the_map_does_not_name(self, tmp_path):
+        (tmp_path / "a.csv").write_text(f"{HEADER}\np1,yes,3")
+        with pytest.raises(InputError, match=r"^a.csv: the column map does not say where 'consent_contact' stands"):
+            read_export(tmp_path / "a.csv", ColumnMap({"patient_id": Column("patient_id")}), REQUIRED)
+
+    @pytest.mark.parametrize("junk", [
+        b"", b"\0" * 500, b"PK\x03\x04 and nothing more", random.Random(2).randbytes(5000), b"patient_id\np1"])
+    @pytest.mark.parametrize("name", ["a.xlsx", "a.sav", "a.dta", "a.parquet"])
+    def test_junk_under_the_name_of_a_workbook_or_spss_file(self, read, name, junk):
+        with pytest.raises(InputError, match=f"^{name}: not a table: no "):
+            read(junk, name)
+
+
+class TestExcel:
+    @pytest.fixture
+    def book(self, tmp_path):
+        """book(row, row, ..., sheet=None): a workbook with these rows in its first sheet, as read_export gives it."""
+        def of(*rows, **file):
+            book = openpyxl.Workbook()
+            for row in rows:
+                book.active.append(row)
+            book.create_sheet("second").append(["other"])
+            book.save(tmp_path / "a.xlsx")
+            return read_export(tmp_path / "a.xlsx", ColumnMap(canonical_columns().columns, **file), REQUIRED)
+        return of
+
+    def test_typed_cells_become_the_text_a_csv_would_hold(self, book):
+        table = book([*HEADER.split(","), "discharge_date", "adsm_baseline"],
+                     ["007", "yes", 12, dt.datetime(2016, 6, 1), 2.3],
+                     [7, "no", 12.0, dt.datetime(2016, 6, 1, 10, 30), None])
+        assert rows_of(table) == [(2, "007", "yes", "12", "2016-06-01", "2.3"),
+                                  (3, "7", "no", "12", "2016-06-01 10:30:00", "")]
+
+    def test_empty_lines_count_and_blank_cells_at_the_right_do_not(self, book):
+        assert rows_of(book([*HEADER.split(","), None], ["p1", "yes", 1, " "], [], ["p2", "no"])) == [
+            (2, "p1", "yes", "1"), (4, "p2", "no", "")]
+
+    def test_a_row_longer_than_the_header(self, book):
+        with pytest.raises(InputError, match=r"^a.xlsx: line 3: 4 cells, but the header has 3 columns"):
+            book(HEADER.split(","), ["p1", "yes", 1], ["p1", "yes", 1, 2])
+
+    def test_a_formula_without_a_saved_result_is_not_read_as_a_blank(self, book):
+        # openpyxl writes formulas and never computes them: as a report program does that nobody opened in Excel
+        with pytest.raises(InputError, match=r"^a.xlsx: line 3: a formula whose result was never saved"):
+            book(HEADER.split(","), ["p1", "yes", 1], ["p2", "yes", "=1+1"])
+
+    def test_the_sheet_is_the_first_or_the_named_one(self, book):
+        rows = (HEADER.split(","), ["p1", "yes", 1])
+        assert len(book(*rows)) == len(book(*rows, sheet="Sheet")) == 1
+        with pytest.raises(InputError, match=r"^a.xlsx: line 1: the required column 'patient_id' is absent"):
+            book(*rows, sheet="second")
+        with pytest.raises(InputError, match=r"^a.xlsx: no sheet 'third'; there are Sheet, second"):
+            book(*rows, sheet="third")
+
+    def test_an_nhs_number_held_as_a_number(self, book):
+        with pytest.raises(InputError, match=r"^a.xlsx: line 2: column 'sessions' holds an NHS number"):
+            book(HEADER.split(","), ["p1", "yes", int(VALID_NHS_NUMBER)])
+
+    @pytest.mark.parametrize("rows", [[], [HEADER.split(",")]])
+    def test_an_empty_sheet_and_a_header_alone(self, book, rows):
+        with pytest.raises(InputError, match=r"^a.xlsx: (the file is empty|no data row below the header)"):
+            book(*rows)
+
+    def rewrite(self, path, part: str, change) -> None:
+        """Change one XML part of a workbook; what is no longer a workbook is then on disk."""
+        with zipfile.ZipFile(path) as old:
+            parts = {name: old.read(name) for name in old.namelist()}
+        parts[part] = change(parts[part])
+        with zipfile.ZipFile(path, "w") as new:
+            for name, content in parts.items():
+                new.writestr(name, content)
+
+    def test_rows_beyond_the_size_that_the_workbook_claims_are_read(self, book, tmp_path):
+        # report writers are known to leave <dimension ref="A1"/>; read by that, two rows of three would be lost unseen
+        table = book(HEADER.split(","), ["p1", "yes", 1], ["p2", "yes", 1], ["p3", "yes", 1])
+        self.rewrite(tmp_path / "a.xlsx", "xl/worksheets/sheet1.xml",
+                     lambda xml: xml.replace(b'ref="A1:C4"', b'ref="A1:B2"'))
+        again = read_export(tmp_path / "a.xlsx", canonical_columns(), REQUIRED)
+        pd.testing.assert_frame_equal(again, table)
+
+    @pytest.mark.filterwarnings("ignore:Workbook contains no stylesheet")
+    @pytest.mark.parametrize("part", ["xl/worksheets/sheet1.xml", "xl/workbook.xml", "xl/styles.xml",
+                                      "[Content_Types].xml", "xl/_rels/workbook.xml.rels"])
+    @pytest.mark.parametrize("change", [lambda xml: xml[:len(xml) // 2], lambda xml: b"", lambda xml: b"<a/>"])
+    def test_a_workbook_with_a_broken_part_is_refused_or_read(self, book, tmp_path, part, change):
+        # some parts can be done without (styles); what counts is that nothing but InputError comes out
+        whole = book(HEADER.split(","), ["p1", "yes", 1], ["p2", "no", 1])
+        self.rewrite(tmp_path / "a.xlsx", part, change)
+        try:
+            read = read_export(tmp_path / "a.xlsx", canonical_columns(), REQUIRED)
+        except InputError as error:
+            assert str(error).startswith("a.xlsx: ")
+        else:
+            pd.testing.assert_frame_equal(read, whole)
+
+
+def test_spss_cells_become_the_text_a_csv_would_hold(tmp_path):
+    pyreadstat.write_sav(pd.DataFrame({
+        "patient_id": ["007", "7"], "consent_contact": ["yes", "no"], "sessions": [12.0, float("nan")],
+        "discharge_date": [dt.date(2016, 6, 1), None], "adsm_baseline": [2.3, 4.0],
+    }), tmp_path / "a.sav")
+    table = read_export(tmp_path / "a.sav", canonical_columns(), REQUIRED)
+    assert rows_of(table) == [(2, "007", "yes", "12", "2016-06-01", "2.3"), (3, "7", "no", "", "", "4")]
+
+
+def test_parquet_cells_become_the_text_a_csv_would_hold(tmp_path):
+    pd.DataFrame({
+        "patient_id": pd.array([9_007_199_254_740_993, 7], "Int64"), "consent_contact": ["yes", None],
+        "sessions": [12.0, float("nan")], "discharge_date": [dt.datetime(2016, 6, 1), None],
+        "gender": pd.Categorical(["male", "female"]), "adsm_baseline": [Decimal("2.30"), None],
+    }).to_parquet(tmp_path / "a.parquet")
+    table = read_export(tmp_path / "a.parquet", canonical_columns(), REQUIRED)
+    assert rows_of(table) == [(2, "9007199254740993", "yes", "12", "2016-06-01", "male", "2.30"),
+                              (3, "7", "", "", "", "female", "")]
+
+
+class TestRoundTrip:
+    """One cohort, written in every form an export may have, is read as the same cohort."""
+
+    ROWS = canonical_rows([
+        {"patient_id": "007", "primary_problem": "Pánico with agoraphobia", "age": "41", "adsm": "IES-R",
+         "adsm_baseline": "50", "followup_6m_date": "2016-12-20", "phq9_6m": "9", "gad7_6m": "5"},
+        {"patient_id": "7", "consent_contact": "no", "sessions": "", "step": "step2+3"},
+        {"gender": "female", "phq9_end": "28"},  # refused: 27 is the largest score
+    ])
+
+    def save(self, path, kind: str, separator: str, encoding: str) -> None:
+        if kind == "text":
+            write_csv(path, self.ROWS, separator, encoding)
+            return
+        numbers = {"age", "sessions", "adsm_baseline", *(f"{m}_{t}" for m in ("phq9", "gad7")
+                                                         for t in ("baseline", "end", "6m"))}
+        frame = pd.DataFrame(self.ROWS).fillna("")
+        for column in frame:
+            if column in numbers:
+                frame[column] = pd.to_numeric(frame[column])
+            if column.endswith("date"):
+                frame[column] = pd.to_datetime(frame[column])
+        if kind == "excel":
+            frame.to_excel(path, index=False)
+        elif kind == "parquet":
+            frame.convert_dtypes().set_index("patient_id").to_parquet(path)  # with an index: it is a column, too
+        elif kind == "stata":
+            frame.to_stata(path, write_index=False, version=118)
+        else:
+            dates = [column for column in frame if column.endswith("date")]
+            frame[dates] = frame[dates].apply(lambda days: days.dt.date.astype("object").where(days.notna(), None))
+            pyreadstat.write_sav(frame, path)
+
+    @pytest.mark.parametrize(("name", "kind", "separator", "encoding"), [
+        ("a.csv", "text", ",", "utf-8"), ("a.csv", "text", ",", "utf-8-sig"), ("a.csv", "text", ";", "windows-1252"),
+        ("a.txt", "text", "|", "utf-8"), ("a.tsv", "text", "\t", "utf-16"), ("a.xlsx", "excel", ",", "utf-8"),
+        ("a.sav", "spss", ",", "utf-8"), ("a.dta", "stata", ",", "utf-8"), ("a.parquet", "parquet", ",", "utf-8")])
+    def test_the_same_cohort_comes_out(self, make_study, tmp_path, name, kind, separator, encoding):
+        write_csv(tmp_path / "a.csv", self.ROWS)
+        expected = clean_service(make_study(), "A")
+        assert list(expected.cohort["patient_id"]) == ["007", "7", "p4"]
+        assert expected.cohort["primary_problem"][0] == "Pánico with agoraphobia"
+        self.save(tmp_path / name, kind, separator, encoding)
+        names = "\n".join(f"  {column}: {column}" for column in dict.fromkeys(key for row in self.ROWS for key in row))
+        study = make_study(f"file: {{separator: {separator!r}, encoding: {encoding}}}\ncolumns:\n{names}".replace(
+            r"'\t'", r'"\t"'), file=name)
+        found = clean_service(study, "A")
+        pd.testing.assert_frame_equal(found.cohort, expected.cohort)
+        pd.testing.assert_frame_equal(found.rejected, expected.rejected)
+        pd.testing.assert_frame_equal(found.log, expected.log)

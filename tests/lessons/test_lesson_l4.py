@@ -1,0 +1,66 @@
+"""Lesson 4. Oracle: the counts of the study's tables, and hand counts."""
+
+import pytest
+from lesson_checks import asked, assert_judges_rightly
+from test_outcomes import MEASURES, cohort, patient
+
+from durability_utils.lessons.checking import check
+from durability_utils.lessons.l4_denominators import (
+    EXERCISES,
+    counted_at_six_months,
+    missing_scores_figure,
+    rates_of,
+)
+from durability_utils.outcomes.rules import in_step
+from durability_utils.outcomes.transitions import six_month_table
+from durability_utils.study.parameters import PROJECT
+from durability_utils.study.study_file import read_study
+from durability_utils.synthetic.cohort import study_cohort
+
+RULES = {"measures": MEASURES, "rule": "adsm_else_gad7"}
+
+
+def data_of(everybody, one_service) -> dict[str, list]:
+    """What each exercise of the notebook computes from."""
+    table = six_month_table(in_step(everybody, "step2"), "recovery", carried_back=True, **RULES)
+    rates, everyone = (rates_of(patients, **RULES) for patients in (one_service, everybody))
+    counted = counted_at_six_months(everybody, **RULES)
+    return {"not_recovered": [table], "kept": [table], "nhs": [rates], "direction": [rates],
+            "known_to_keep": [everyone], "carried": [everybody, counted]}
+
+
+@pytest.fixture(scope="module")
+def study_data():
+    everybody = study_cohort()
+    assert read_study(PROJECT / "parameters/durability_2016.yaml").anxiety_measure == RULES["rule"]
+    return data_of(everybody, everybody[everybody["service"] == "C"])
+
+
+def test_every_exercise_accepts_its_solution_and_names_typical_mistakes(study_data):
+    assert_judges_rightly(EXERCISES, "l4_denominators", study_data)
+
+
+def test_the_notebook_asks_every_exercise():
+    assert asked("L4_denominators") == list(EXERCISES)
+
+
+def test_on_another_cohort_other_answers_are_right():
+    """By hand: of four in step 2 one had no recovery at end; two of three kept it; a fifth lacks his end scores."""
+    ours = cohort(
+        patient((20, 15), (4, 3), step="step2", phq9_6m=4, gad7_6m=3),
+        patient((20, 15), (4, 3), step="step2", phq9_12m=4, gad7_12m=3),
+        patient((20, 15), (4, 3), step="step2", phq9_6m=20, gad7_6m=15),
+        patient((20, 15), (20, 15), step="step2", phq9_6m=4, gad7_6m=3),
+        patient((20, 15), (None, None), step="step2"),
+    )
+    answers = {"not_recovered": 1 / 4, "kept": 2 / 3, "nhs": 3 / 5, "direction": "lower", "known_to_keep": 2 / 3,
+               "carried": 1}
+    for name, data in data_of(ours, ours).items():
+        assert check(EXERCISES[name], answers[name], *data).data.startswith("**Right.**"), name
+
+
+def test_the_picture_counts_what_it_shows():
+    """By hand: of 400 with a fifth missing 320 are known, half of them 160."""
+    panels = missing_scores_figure([(0.5, 0), (0.5, 0.2)]).axes
+    assert [text.get_text().split("\n")[0] for text in panels[1].texts] == ["160/320", "160/400"]
+    assert [text.get_text().split("\n")[0] for text in panels[0].texts] == ["200/400", "200/400"]

@@ -1,0 +1,72 @@
+"""The files of a new study as texts; from them to cohorts: test_new_study_end_to_end.
+
+Oracle: the readers of study files and column maps, and `docs/reference.md`, section 2: each line says what speaks for
+it, and no value of a single patient is shown.
+"""
+
+import re
+
+import pytest
+from conftest import canonical_rows, write_csv
+
+from durability_utils.new_study.draft import column_map, new_files, study_path, summary
+from durability_utils.new_study.services import new_services
+from durability_utils.study.column_maps import read_column_map
+from durability_utils.study.errors import InputError
+
+ROWS = canonical_rows([{"phq9_end": str(score)} for score in (4, 5, 6, 7) for _ in range(5)])
+
+
+@pytest.fixture
+def service_of(tmp_path):
+    """service_of(rows): the service whose export holds them."""
+    def look(rows):
+        write_csv(tmp_path / "north.csv", rows)
+        (service,) = new_services([tmp_path / "north.csv"])
+        return service
+    return look
+
+
+def test_each_line_of_a_map_says_why(service_of):
+    text = column_map(service_of([row | {"Team": "X"} for row in ROWS]))
+    lines = text.partition("columns:\n")[2].splitlines()
+    assert lines and all("# " in line for line in lines)
+    assert re.search(r"phq9_end: phq9_end +# phq 9, end; whole numbers, most from 4 to 7\n", text)
+    assert "#   Team\n" in text
+
+
+@pytest.mark.parametrize("name", [
+    'phq9 "last"', "phq9 last: #1", "- phq9 last", "{phq9: last}", "phq9\nlast", "phq9 last\x1b[2J", "*phq9 last",
+    "=phq9 last", "phq9 last " + "x" * 100_000, "phq9 last\u2028", "phq9 last ✓", "'phq9' last", "phq9 last *",
+    "!phq9 last", "phq9 last \\"])
+def test_any_name_of_a_column_can_be_written_down(service_of, tmp_path, name):
+    service = service_of([{name if key == "phq9_end" else key: value for key, value in row.items()} for row in ROWS])
+    (tmp_path / "map.yaml").write_text(column_map(service), encoding="utf-8")
+    assert read_column_map(tmp_path / "map.yaml").columns["phq9_end"].source == name.strip()
+
+
+def test_a_name_without_a_place_moves_no_cursor_and_fills_no_screen(service_of):
+    lines = summary(service_of([row | {"\x1b[2J" + "Notes " * 20_000: "x"} for row in ROWS]))
+    assert any("Notes" in line for line in lines)
+    assert all(line.isprintable() and len(line) < 400 for line in lines)
+
+
+def test_neither_file_nor_screen_shows_a_value_of_one_patient(service_of):
+    rows = [row | {"patient_id": f"secret{n}", "age": str(20 + n), "sessions": str(40 + n), "phq9_6m": str(n),
+                   "gender": "Ann" if n == 3 else "female", "primary_problem": f"quarrel {n} with Ann",
+                   "Notes": "saw Ann"} for n, row in enumerate(ROWS)]
+    service = service_of(rows)
+    for text in (column_map(service), "\n".join(summary(service))):
+        assert "Notes" in text
+        assert not re.search(r"secret|Ann|quarrel|2016-06-15|most from (?!4 to 7)", text)
+
+
+@pytest.mark.parametrize("name", ["", "my study", "../mine", "mine.yaml", "a/b", "é"])
+def test_a_study_has_a_plain_name(tmp_path, name):
+    with pytest.raises(InputError, match="expected a plain name"):
+        study_path(name, tmp_path)
+
+
+def test_the_study_file_is_written_last(service_of, tmp_path):
+    texts = new_files("mine", [service_of(ROWS)], tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in texts] == ["mine_columns/north.yaml", "mine.yaml"]

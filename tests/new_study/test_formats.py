@@ -1,0 +1,83 @@
+"""The format of an export, told from the file.
+
+Oracle: what wrote the file, and the hand-written column maps of the committed exports.
+"""
+
+import codecs
+
+import openpyxl
+import pandas as pd
+import pyreadstat
+import pytest
+
+from durability_utils.new_study.formats import file_format, read_labels
+from durability_utils.study.column_maps import read_column_map
+from durability_utils.study.parameters import PROJECT
+from durability_utils.study.study_file import read_study
+
+STUDY = read_study(PROJECT / "parameters" / "durability_2016.yaml")
+TEXT = "id;name, of problem;phq\n1;\"a; b, c, d\";12\n2;Sorge, Kummer, é;7\n"
+
+
+@pytest.mark.parametrize("service", ["A", "B", "C", "F"])
+def test_the_committed_exports(service):
+    form = file_format(STUDY.services[service].file)
+    written = read_column_map(STUDY.services[service].columns)
+    assert form.get("separator", ",") == written.separator
+    assert form.get("encoding", "utf-8") == written.encoding.removesuffix("-sig")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "windows-1252"])
+def test_separator_and_encoding(tmp_path, separator, encoding):
+    path = tmp_path / "a.csv"
+    path.write_text(TEXT.replace(", ", " ").replace(";", separator), encoding=encoding)
+    expected = {} if separator == "," else {"separator": separator}
+    if encoding in ("utf-16", "windows-1252"):
+        expected["encoding"] = encoding
+    assert file_format(path) == expected
+
+
+def test_commas_within_cells_do_not_separate(tmp_path):
+    (tmp_path / "a.txt").write_text(TEXT, encoding="utf-8")
+    assert file_format(tmp_path / "a.txt") == {"separator": ";"}
+
+
+def test_a_late_letter_tells_the_encoding(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"id,team\n" + b"1,North\n" * 300_000 + "2,Café\n".encode("windows-1252"))
+    assert file_format(path) == {"encoding": "windows-1252"}
+
+
+@pytest.mark.parametrize("content", [codecs.BOM_UTF8, b"", b"\x81\x8d", b'"', b"\0" * 50, b"one column\n1\n"])
+def test_any_bytes_have_a_format(tmp_path, content):
+    (tmp_path / "a.csv").write_bytes(content)
+    assert file_format(tmp_path / "a.csv").keys() <= {"separator", "encoding"}
+
+
+@pytest.mark.parametrize("name", ["none.csv", "none.xlsx", "none.sav", "none.pdf"])
+def test_a_file_that_is_not_there_has_none(tmp_path, name):
+    assert file_format(tmp_path / name) == {}
+
+
+def test_of_several_sheets_the_widest_first_row(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(["Extract of June"])
+    book.create_sheet("Data").append(["id", "phq", "gad"])
+    book.save(tmp_path / "a.xlsx")
+    assert file_format(tmp_path / "a.xlsx") == {"sheet": "Data"}
+    del book["Sheet"]
+    book.save(tmp_path / "b.xlsx")
+    assert file_format(tmp_path / "b.xlsx") == {}
+    (tmp_path / "c.xlsx").write_bytes(b"no workbook")
+    assert file_format(tmp_path / "c.xlsx") == {}
+
+
+@pytest.mark.parametrize(("ending", "write"), [(".sav", pyreadstat.write_sav), (".dta", pyreadstat.write_dta)])
+def test_labels_of_a_statistics_package(tmp_path, ending, write):
+    path = tmp_path / f"a{ending}"
+    write(pd.DataFrame({"v1": [1, 2], "v2": [3, 4]}), path, column_labels=["Consent to contact", ""],
+          variable_value_labels={"v1": {1: "Yes", 2: "No"}})
+    labels = read_labels(path)
+    assert labels.names == {"v1": "Consent to contact"}
+    assert labels.codes == {"v1": {"1": "Yes", "2": "No"}}

@@ -1,0 +1,96 @@
+"""Which services a new study has.
+
+Oracle: `docs/reference.md`, sections 1 and 2: plain service ids, one export a service, a second file of contacts.
+"""
+
+import openpyxl
+import pytest
+from conftest import canonical_rows, write_csv
+
+from durability_utils.new_study.services import new_services
+from durability_utils.study.errors import InputError
+
+ROWS = canonical_rows([{}] * 8)
+CONTACTS = [{"Client": row["patient_id"], "Date": f"2016-0{month}-01", "Tool": tool, "Score": "12"}
+            for row in ROWS for month in (1, 5) for tool in ("PHQ9", "GAD7")]
+
+
+@pytest.fixture
+def exports(tmp_path):
+    """exports(name=rows, ...): the files that were written, in a folder."""
+    def write(**files):
+        paths = []
+        for name, rows in files.items():
+            paths.append(tmp_path / f"{name}.csv")
+            write_csv(paths[-1], rows)
+        return paths
+    return write
+
+
+def test_each_export_is_a_service(exports):
+    north, south = new_services(exports(north=ROWS, south=ROWS))
+    assert (north.id, south.id) == ("north", "south")
+    assert north.proposal.rows == 8 and north.contacts is None
+    assert "consent_contact" in north.proposal.placed
+
+
+def test_ids_are_plain_and_different(tmp_path):
+    names = ["North & East.csv", "Zürich.csv", "all.csv", "CON.csv", "été/north_east.csv", "北.csv", "x/North_East.csv"]
+    paths = [tmp_path / name for name in names]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        write_csv(path, ROWS)
+    assert [service.id for service in new_services(paths)] == [
+        "North_East", "Zurich", "service_all", "service_CON", "north_east_2", "service", "North_East_3"]
+
+
+def test_a_file_of_contacts_goes_with_its_patients(exports):
+    patients = [{key: row[key] for key in ("patient_id", "discharge_date", "consent_contact")} for row in ROWS]
+    strangers = [row | {"patient_id": f"other {row['patient_id']}"} for row in patients]
+    paths = exports(south=strangers, scores=CONTACTS, north=patients)
+    south, north = new_services(paths)
+    assert (south.id, south.contacts, south.proposal.contacts) == ("south", None, None)
+    assert (north.id, north.contacts.name) == ("north", "scores.csv")
+    assert north.proposal.contacts.rows == len(CONTACTS)
+
+
+def test_contacts_of_nobody_are_a_service_of_their_own(exports):
+    (alone,) = new_services(exports(scores=CONTACTS))
+    assert alone.contacts is None and "consent_contact" in alone.proposal.absent
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    ("id,phq\n", "bad.csv: no data row"), ("", "bad.csv: the file is empty"),
+    ("id,phq\n1,2,3\n", "bad.csv: line 2: 3 cells"), ('id,phq\n1,"2\n', "bad.csv: line 2: a quote"),
+    ("id,contact\n1,a@b.org\n", "bad.csv: line 2: column 'contact' holds an e-mail address"),
+    ("P4711,Ann,17\nP4712,Bob,3\n", "bad.csv: line 1: no name of a column is understood; is line 1 the header?"),
+])
+def test_an_export_that_cannot_be_used_is_named(exports, tmp_path, content, message):
+    (tmp_path / "bad.csv").write_text(content, encoding="utf-8")
+    with pytest.raises(InputError) as error:
+        new_services([*exports(north=ROWS), tmp_path / "bad.csv"])
+    assert str(error.value).startswith(message)
+    assert not any(text in str(error.value) for text in ("Ann", "a@b.org", str(tmp_path)))
+
+
+@pytest.mark.parametrize("name", ["none.csv", "none.pdf", "none.xlsx", ""])
+def test_what_is_no_export_is_refused(tmp_path, name):
+    with pytest.raises(InputError):
+        new_services([tmp_path / name])
+
+
+def test_the_same_export_twice_is_refused(exports):
+    (north,) = exports(north=ROWS)
+    with pytest.raises(InputError, match="named twice"):
+        new_services([north, north.parent / "." / "north.csv"])
+
+
+def test_the_sheet_of_a_workbook_is_found(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(["Extract of June"])
+    data = book.create_sheet("Data")
+    for row in [list(ROWS[0]), *(list(row.values()) for row in ROWS)]:
+        data.append(row)
+    book.save(tmp_path / "north.xlsx")
+    (north,) = new_services([tmp_path / "north.xlsx"])
+    assert north.form == {"sheet": "Data"} and north.proposal.rows == 8

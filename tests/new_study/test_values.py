@@ -1,0 +1,78 @@
+"""What the values of a column are.
+
+Oracle: the data dictionary and `docs/reference.md`, section 2, for what a value of each column may be.
+"""
+
+import pandas as pd
+import pytest
+
+from durability_utils.new_study.formats import Labels
+from durability_utils.new_study.values import Contradiction, Export, read_contact_values, read_values
+from durability_utils.study.measures import read_measures
+
+MEASURES = read_measures("nhs_talking_therapies")
+
+
+def read(column, cells, reader=read_values):
+    return reader(Export(pd.DataFrame({"x": list(cells)}, dtype="str"), Labels(), MEASURES), column, "x")
+
+
+@pytest.mark.parametrize(("column", "cells"), [
+    ("phq9_end", ["3", "28", "35", "40"]), ("gad7_end", ["27"] * 9 + ["3"]), ("phq9_end", ["-4", "2", "-3", "0"]),
+    ("phq9_end", ["3.5", "2.25", "7.1"]), ("phq9_end", ["mild", "severe", "mild"]), ("phq9_end", ["1", "0"] * 15),
+    ("age", ["18-25", "26-35"]), ("gender", ["yes", "no"]), ("consent_contact", ["01/06/2016", "02/06/2016"]),
+    ("discharge_date", ["dropped out", "completed"]), ("discharge_date", ["06/30/2016", "06/28/2016"]),
+    ("discharge_date", ["30/06/16", "28/06/16"]), ("discharge_date", ["20160630"]), ("patient_id", ["a", "a", "b"]),
+    ("primary_problem", [f"told me about {n}" for n in range(30)]), ("adsm", ["PHQ-9", "GAD-7"])])
+def test_values_that_contradict_the_name(column, cells):
+    with pytest.raises(Contradiction):
+        read(column, cells)
+
+
+@pytest.mark.parametrize(("column", "cells", "why"), [
+    # 27 and 84 are one patient's: only numbers of five patients or more are shown
+    ("phq9_end", [" 3", "3.0", "3", "3", "3", *["12"] * 5, "27"], "whole numbers, most from 3 to 12"),
+    ("phq9_end", [], "no values"), ("phq9_6m", ["3", "27"], "whole numbers"),
+    ("age", [*["30"] * 5, *["45"] * 6, "84"], "whole numbers, most from 30 to 45"),
+    ("adsm_end", [*["1.5"] * 5, *["4"] * 5], "numbers, most from 1.5 to 4"),
+    ("discharge_date", ["2016-06-30", "2016-06-01 10:30"], "ISO dates"),
+    ("discharge_date", ["30/06/2016", "1.6.2016"], "day first"), ("discharge_date", ["14-Jun-2016"], "day first"),
+    ("discharge_date", ["42551", "42522.0"], "day numbers"), ("patient_id", ["007", "7", "x1"], "nearly every row"),
+    ("gender", ["F"] * 6 + ["M"] * 5 + ["O"], "codes F, M")])
+def test_what_values_look_like(column, cells, why):
+    reading = read(column, [cell.strip() for cell in cells])
+    assert reading.why.endswith(why) and reading.doubt == "" and not reading.missing
+
+
+def test_missing_codes_are_what_is_no_value():
+    assert read("phq9_end", ["3"] * 9 + ["-99"] * 3 + ["NULL", "n/a"]).missing == {"-99", "null", "n/a"}
+    assert read("phq9_end", ["3"] * 9 + ["88"]).missing == frozenset()  # one is a slip
+    assert read("age", ["30"] * 9 + ["99"] * 3).missing == frozenset()  # 99 is an age
+    assert read("phq9_end", ["."] * 4).why == "no values"
+
+
+def test_days_and_months_that_cannot_be_told_apart_are_doubted():
+    assert read("discharge_date", ["01/06/2016", "02/06/2016"]).doubt
+    assert not read("discharge_date", ["01/06/2016", "13/06/2016"]).doubt
+
+
+def test_codes_in_many_rows_are_shown_and_no_others():
+    reading = read("consent_contact", ["yes"] * 60 + ["no"] * 9 + ["77"] * 5 + ["maybe, said Ann"])
+    assert "77" in reading.doubt and "Ann" not in reading.doubt + reading.why
+    with pytest.raises(Contradiction, match=r"not understood: 77$"):
+        read("consent_contact", ["77"] * 9 + ["said Ann"])
+
+
+@pytest.mark.parametrize(("column", "cells"), [
+    ("patient_id", ["a", "b", "c"]), ("measure", ["OCI", "SPIN"]), ("measure", ["yes", "no"]), ("date", ["1", "2"]),
+    ("score", ["250"]), ("attended", ["5", "30"])])
+def test_values_that_contradict_a_contact(column, cells):
+    with pytest.raises(Contradiction):
+        read(column, cells, read_contact_values)
+
+
+@pytest.mark.parametrize(("column", "cells"), [
+    ("patient_id", ["a", "a", "b", "b"]), ("measure", ["PHQ9", "GAD7", "WSAS", "WSAS"]), ("date", ["2016-06-30"]),
+    ("score", ["12", "80"]), ("attended", ["5", "6", "3"]), ("measure", ["720433000", "445455005"])])
+def test_values_of_contacts(column, cells):
+    assert read(column, cells, read_contact_values).why

@@ -1,0 +1,268 @@
+"""The outcome rules, patient by patient. Oracle throughout: the study's definitions, worked by hand.
+
+Two measures decide. Unless said otherwise the second is GAD-7 (reliable change 4, cut-off 8); PHQ-9's reliable
+change is 6 and its cut-off 10.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from durability_utils.outcomes import rules as outcomes
+from durability_utils.outcomes.rules import IMPROVEMENT, RECOVERY
+from durability_utils.study.columns import dictionary
+from durability_utils.study.measures import read_measures
+
+MEASURES = read_measures("study_2016")
+MODERN = read_measures("nhs_talking_therapies")
+
+
+def cohort(*patients: dict) -> pd.DataFrame:
+    """A cohort of canonical columns; what a patient does not say is missing."""
+    rows = pd.DataFrame(list(patients)).reindex(columns=dictionary().index)
+    numbers = [name for name, entry in dictionary().iterrows() if entry["type"] in ("whole_number", "score")]
+    return rows.astype(dict.fromkeys(numbers, "Float64"))
+
+
+def patient(baseline=(20, 15), end=(20, 15), **more) -> dict:
+    """PHQ-9 and GAD-7 at baseline and end."""
+    return {"phq9_baseline": baseline[0], "gad7_baseline": baseline[1],
+            "phq9_end": end[0], "gad7_end": end[1], **more}
+
+
+def at_end(*patients, measures=MEASURES, rule="adsm_else_gad7") -> pd.DataFrame:
+    return outcomes.classify(cohort(*patients), "end", measures, rule)
+
+
+# -- reliable improvement and deterioration ---------------------------------------------------------
+
+@pytest.mark.parametrize(("phq9_fall", "gad7_fall", "expected"), [
+    (0, 0, "no_reliable_improvement"),  # nothing changed
+    (5, 0, "no_reliable_improvement"),  # PHQ-9 one point short
+    (6, 0, "reliable_improvement"),  # PHQ-9 at its reliable change: enough, the other unchanged
+    (7, 0, "reliable_improvement"),
+    (0, 3, "no_reliable_improvement"),  # GAD-7 one point short
+    (0, 4, "reliable_improvement"),  # GAD-7 at its reliable change
+    (0, 5, "reliable_improvement"),
+    (5, 3, "no_reliable_improvement"),  # both a point short: two near misses do not add up
+    (6, 4, "reliable_improvement"),  # both
+    (6, -3, "reliable_improvement"),  # worse on the other, but within its error
+    (6, -4, "no_reliable_improvement"),  # mixed: better on one, reliably worse on the other
+    (-6, 4, "no_reliable_improvement"),  # mixed the other way
+    (-5, 0, "no_reliable_improvement"),  # worse by one point less than reliable
+    (-6, 0, "reliable_deterioration"),
+    (0, -3, "no_reliable_improvement"),
+    (0, -4, "reliable_deterioration"),
+    (-6, -4, "reliable_deterioration"),
+    (-6, 3, "reliable_deterioration"),  # better on the other, but within its error
+])
+def test_improvement_below_at_and_above_each_threshold(phq9_fall, gad7_fall, expected):
+    found = at_end(patient(baseline=(12, 10), end=(12 - phq9_fall, 10 - gad7_fall)))
+    assert found["improvement"][0] == expected
+    mixed = (phq9_fall >= 6 and gad7_fall <= -4) or (phq9_fall <= -6 and gad7_fall >= 4)
+    assert found["mixed"][0] == mixed
+
+
+@pytest.mark.parametrize("name", [name for name in MEASURES if name not in ("PHQ-9", "GAD-7")])
+@pytest.mark.parametrize(("short_by", "expected"), [
+    (1, "no_reliable_improvement"), (0, "reliable_improvement"), (-1, "reliable_improvement")])
+def test_each_adsm_below_at_and_above_its_reliable_change(name, short_by, expected):
+    measure = MEASURES[name]
+    later = measure.maximum - measure.reliable_change + short_by
+    found = at_end(patient(adsm=name, adsm_baseline=measure.maximum, adsm_end=later))
+    assert found["improvement"][0] == expected
+
+
+@pytest.mark.parametrize(("later", "expected"), [
+    (2.28, "no_reliable_improvement"),  # 0.72
+    (2.27, "reliable_improvement"),  # 0.73; to a computer 3.00 - 2.27 is 0.7299999999999999...
+    (2.26, "reliable_improvement"),
+])
+def test_mobility_inventory_as_an_item_mean_is_exact_at_its_threshold(later, expected):
+    found = at_end(patient(adsm="MI", adsm_baseline=3.0, adsm_end=later), measures=MODERN)
+    assert found["improvement"][0] == expected
+
+
+# -- which anxiety measure --------------------------------------------------------------------------
+
+def test_adsm_counts_in_place_of_gad7_where_it_has_both_scores():
+    found = at_end(patient(end=(20, 5), adsm="OCI", adsm_baseline=60, adsm_end=60))  # GAD-7 fell by 10, OCI did not
+    assert list(found.loc[0, ["anxiety_measure", "improvement"]]) == ["OCI", "no_reliable_improvement"]
+
+
+@pytest.mark.parametrize("lacking", [{"adsm_baseline": None}, {"adsm_end": None}, {"adsm": None}])
+def test_gad7_counts_where_the_adsm_lacks_its_name_or_a_score(lacking):
+    found = at_end(patient(end=(20, 5), **{"adsm": "OCI", "adsm_baseline": 60, "adsm_end": 60} | lacking))
+    assert list(found.loc[0, ["anxiety_measure", "improvement"]]) == ["GAD-7", "reliable_improvement"]
+
+
+def test_gad7_for_all_where_the_study_file_says_so():
+    # PDSS is not among the study's measures, which does not matter then
+    found = at_end(patient(end=(20, 5), adsm="OCI", adsm_baseline=60, adsm_end=60),
+                   patient(end=(20, 5), adsm="PDSS", adsm_baseline=20, adsm_end=20), rule="gad7")
+    assert list(found["anxiety_measure"]) == ["GAD-7", "GAD-7"]
+    assert list(found["improvement"]) == ["reliable_improvement", "reliable_improvement"]
+
+
+def test_a_measure_that_is_no_adsm_never_decides():
+    # by WSAS, were it asked, this patient improved reliably; PHQ-9 and GAD-7 have not changed
+    wsas = replace(MEASURES["OCI"], name="WSAS", role="functioning", columns="wsas", reliable_change=8, caseness=10)
+    told = patient(adsm="WSAS", adsm_baseline=30, adsm_end=5)
+    found = at_end(told, measures=MEASURES | {"WSAS": wsas}).iloc[0]
+    assert (found["improvement"], found["anxiety_measure"]) == ("no_reliable_improvement", "GAD-7")
+
+
+def test_relevant_measure_is_chosen_anew_for_each_time():
+    person = cohort(patient(adsm="OCI", adsm_baseline=60, adsm_end=20, phq9_6m=20, gad7_6m=15))  # no OCI at 6 months
+    assert outcomes.classify(person, "end", MEASURES, "adsm_else_gad7")["anxiety_measure"][0] == "OCI"
+    assert outcomes.classify(person, "6m", MEASURES, "adsm_else_gad7")["anxiety_measure"][0] == "GAD-7"
+
+
+def test_an_adsm_makes_up_for_a_missing_gad7():
+    found = at_end(patient(end=(20, None), adsm="OCI", adsm_baseline=60, adsm_end=28))
+    assert found["improvement"][0] == "reliable_improvement"
+
+
+@pytest.mark.parametrize("lacking", ["phq9_baseline", "phq9_end", "gad7_baseline", "gad7_end"])
+def test_a_patient_without_one_of_the_four_scores_does_not_count(lacking):
+    found = at_end(patient(end=(0, 0)) | {lacking: None})
+    assert found[["improvement", "recovery"]].isna().all(axis=None)
+
+
+# -- caseness and reliable recovery -----------------------------------------------------------------
+
+@pytest.mark.parametrize(("baseline", "case"), [
+    ((9, 7), False),  # both a point below
+    ((10, 7), True),  # PHQ-9 at its cut-off
+    ((9, 8), True),  # GAD-7 at its cut-off
+    ((10, 8), True),
+])
+def test_caseness_at_baseline_needs_one_measure_at_its_cut_off(baseline, case):
+    found = at_end(patient(baseline=baseline, end=(0, 0)))
+    assert found["case_baseline"][0] == case
+    assert found["recovery"].notna()[0] == case  # those below are left out of recovery, improved or not
+    assert found["improvement"][0] == "reliable_improvement"
+
+
+@pytest.mark.parametrize(("end", "expected"), [
+    ((9, 7), "reliable_recovery"),  # both a point below: not at caseness
+    ((10, 7), "no_reliable_recovery"),  # PHQ-9 still at its cut-off
+    ((9, 8), "no_reliable_recovery"),  # GAD-7 still at its cut-off
+])
+def test_recovery_needs_both_measures_below_their_cut_offs(end, expected):
+    assert at_end(patient(baseline=(20, 15), end=end))["recovery"][0] == expected
+
+
+def test_below_the_cut_offs_without_reliable_improvement_is_no_recovery():
+    assert at_end(patient(baseline=(11, 7), end=(9, 7)))["recovery"][0] == "no_reliable_recovery"
+
+
+@pytest.mark.parametrize("name", [name for name in MEASURES if name not in ("PHQ-9", "GAD-7")])
+@pytest.mark.parametrize(("above", "case"), [(-1, False), (0, True), (1, True)])
+def test_each_adsm_below_at_and_above_its_cut_off(name, above, case):
+    score = MEASURES[name].caseness + above
+    assert at_end(patient((0, 0), (0, 0), adsm=name, adsm_baseline=score, adsm_end=score))["case_baseline"][0] == case
+
+
+# -- relapse -----------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize(("end", "later", "expected"), [
+    (4, 10, True),  # six more, and at the cut-off
+    (4, 9, False),  # below the cut-off, and five more
+    (3, 9, False),  # six more, and still below the cut-off
+    (9, 14, False),  # over the cut-off, but by five points only
+    (9, 15, True),
+    (np.nan, 15, False),
+    (4, np.nan, False),
+])
+def test_relapse_needs_a_reliable_increase_and_caseness_on_the_same_measure(end, later, expected):
+    phq9 = MEASURES["PHQ-9"]
+    assert outcomes.relapsed_on(end, later, phq9.reliable_change, phq9.caseness) == expected
+
+
+def test_an_item_mean_that_rose_by_the_reliable_change_is_a_relapse():
+    """2.27 to 3.00 is 0.73, though a computer makes it 0.7299999."""
+    assert outcomes.relapsed_on(2.27, 3.00, 0.73, 2.3)
+
+
+# -- completion, carry back, steps ------------------------------------------------------------------
+
+@pytest.mark.parametrize(("answer", "came_back"), [
+    ({}, False),
+    ({"followup_6m_mode": "post"}, False),  # a mode alone is no answer
+    ({"followup_6m_date": pd.Timestamp("2016-12-01")}, True),
+    ({"phq9_6m": 0}, True),  # a score of zero is a score
+    ({"adsm_6m": 12}, True),
+    ({"gad7_6m_item7": 0}, True),  # a single item too
+    ({"phq9_12m": 3}, False),  # that is the other follow-up
+])
+def test_a_follow_up_was_completed_when_its_date_or_any_score_is_there(answer, came_back):
+    assert outcomes.completed(cohort(patient(**answer)), "6m")[0] == came_back
+
+
+def test_carry_back_takes_the_12_month_answer_only_where_nothing_came_at_6_months():
+    people = cohort(
+        {"phq9_12m": 3, "gad7_12m": 2, "adsm_12m": 7, "followup_12m_mode": "post"},  # only late: carried
+        {"phq9_6m": 9, "phq9_12m": 3, "gad7_12m": 2},  # partly answered at 6 months: stays, incomplete
+        {"followup_6m_date": pd.Timestamp("2016-12-01"), "phq9_12m": 3},  # came back blank: stays
+    )
+    carried = outcomes.carry_back(people)
+    assert list(carried.loc[0, ["phq9_6m", "gad7_6m", "adsm_6m", "followup_6m_mode"]]) == [3, 2, 7, "post"]
+    assert carried.loc[1, "phq9_6m"] == 9
+    assert carried.loc[1, ["gad7_6m"]].isna().all()
+    assert carried.loc[2, ["phq9_6m"]].isna().all()
+    pd.testing.assert_frame_equal(carried.filter(like="_12m"), people.filter(like="_12m"))
+
+
+def test_steps_two_and_three_together_are_step_3_and_a_blank_step_counts_in_all_only():
+    people = cohort(*({"step": step} for step in ("step2", "step3", "step2+3", None)))
+    members = {step: list(outcomes.in_step(people, step).index) for step in ("all", "step2", "step3")}
+    assert members == {"all": [0, 1, 2, 3], "step2": [0], "step3": [1, 2]}
+
+
+# -- properties -------------------------------------------------------------------------------------
+
+change = st.integers(-27, 27) | st.just(np.nan)
+criterion = st.integers(1, 32)
+
+
+@given(change, change, criterion, criterion)
+def test_swapping_the_two_measures_never_changes_the_class(a, b, criterion_a, criterion_b):
+    def one(*arguments):
+        return outcomes.reliable_improvement(*(np.array([value], float) for value in arguments))[0]
+    first, second = one(a, b, criterion_a, criterion_b), one(b, a, criterion_b, criterion_a)
+    assert first == second or (pd.isna(first) and pd.isna(second))
+
+
+@given(st.lists(st.tuples(change, change), min_size=1), criterion, criterion)
+def test_classes_are_exclusive_and_exhaustive_over_those_with_both_changes(pairs, criterion_a, criterion_b):
+    a, b = np.array(pairs, float).T
+    found = outcomes.reliable_improvement(a, b, criterion_a, criterion_b)
+    both = ~np.isnan(a) & ~np.isnan(b)
+    assert list(found.notna()) == list(both)
+    assert sum((found == code).sum() for code in IMPROVEMENT) == both.sum()
+
+
+@given(st.lists(st.tuples(change, change), min_size=1), criterion, criterion)
+def test_a_change_of_sign_turns_improvement_into_deterioration(pairs, criterion_a, criterion_b):
+    a, b = np.array(pairs, float).T
+    there = outcomes.reliable_improvement(a, b, criterion_a, criterion_b)
+    back = outcomes.reliable_improvement(-a, -b, criterion_a, criterion_b)
+    assert list(there == "reliable_improvement") == list(back == "reliable_deterioration")
+    assert list(there == "no_reliable_improvement") == list(back == "no_reliable_improvement")
+
+
+scores = st.tuples(st.integers(0, 27), st.integers(0, 21))
+
+
+@given(st.lists(st.tuples(scores, scores), min_size=1, max_size=30))
+def test_recovery_implies_improvement_and_caseness_and_is_decided_for_every_case(people):
+    found = at_end(*(patient(baseline=before, end=after) for before, after in people))
+    assert list(found["recovery"].notna()) == list(found["case_baseline"])
+    recovered = found[found["recovery"] == RECOVERY[1]]
+    assert (recovered["improvement"] == "reliable_improvement").all()
+    assert not recovered["case_later"].any()

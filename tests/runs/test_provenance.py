@@ -1,0 +1,79 @@
+"""What a result says of its making, and what it does not say of the machine."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from durability_utils.runs import provenance
+
+
+def test_names_stand_below_the_first_folder_that_holds_the_file(tmp_path):
+    inner = tmp_path / "results"
+    file = inner / "A" / "cohort.parquet"
+    assert provenance.name_below(file, [inner, tmp_path]) == "A/cohort.parquet"
+    assert provenance.name_below(file, [tmp_path]) == "results/A/cohort.parquet"
+    assert provenance.name_below(file, [tmp_path / "other"]) == "cohort.parquet"
+
+
+def test_hashes_are_sha256_and_leave_out_what_is_not_there(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"abc")
+    # FIPS 180-2, appendix B.1
+    assert provenance.hashes([tmp_path / "a.csv", tmp_path / "b.csv"], [tmp_path]) == {
+        "a.csv": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}
+
+
+def test_versions_are_those_of_python_and_the_declared_packages():
+    versions = provenance.versions()
+    assert versions["python"] == sys.version.split()[0]
+    assert {"pandas", "papermill", "statsmodels"} <= set(versions)
+    assert "ruff" not in versions
+
+
+def test_a_commit_is_named_with_whether_files_differ_from_it(tmp_path):
+    provenance.commit.cache_clear()
+    if not provenance.shutil.which("git"):
+        pytest.skip("no git here")
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false"]
+    assert provenance.commit(tmp_path) is None
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "--no-verify", "-m", "first"], check=True)
+    provenance.commit.cache_clear()
+    found = provenance.commit(tmp_path)
+    assert len(found["commit"]) == 40
+    assert not found["dirty"]
+    (tmp_path / "new").touch()
+    provenance.commit.cache_clear()
+    assert provenance.commit(tmp_path)["dirty"]
+
+
+def test_without_git_no_commit_is_named(tmp_path, monkeypatch):
+    provenance.commit.cache_clear()
+    monkeypatch.setattr(provenance.shutil, "which", lambda name: None)
+    assert provenance.commit(tmp_path) is None
+    provenance.commit.cache_clear()
+
+
+PROJECT = provenance.PROJECT
+
+
+@pytest.mark.parametrize("text, expected", [
+    (f"see {PROJECT / 'data' / 'a.csv'}:3", f"see {Path('data', 'a.csv')}:3"),
+    (f"\x1b[32m{PROJECT / 'a.py'}\x1b[39m", "\x1b[32ma.py\x1b[39m"),
+    (f"in '{PROJECT}'", "in '.'"),
+    (f"kept{PROJECT.as_posix()}/a.csv", f"kept{PROJECT.as_posix()}/a.csv"),
+    ("no path, 3/4", "no path, 3/4"),
+])
+def test_paths_of_this_machine_are_cut(text, expected):
+    assert provenance.without_machine_paths(text) == expected
+
+
+def test_a_folder_that_only_begins_like_a_known_one_is_another():
+    assert provenance.without_machine_paths("/far/study-old/a.csv", (Path("/far/study"),)) == "/far/study-old/a.csv"
+
+
+def test_texts_of_an_output_are_cut_and_images_are_not(tmp_path):
+    output = {"data": {"text/plain": [f"{tmp_path}/x"], "image/png": f"{tmp_path}/x"}, "execution_count": 1}
+    assert provenance.without_machine_paths(output, (tmp_path,)) == {
+        "data": {"text/plain": ["x"], "image/png": f"{tmp_path}/x"}, "execution_count": 1}

@@ -1,0 +1,183 @@
+"""The bundle of the study, made by the command from a real run, and looked at as somebody outside would."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import docx
+import openpyxl
+import pandas as pd
+import pytest
+from attack import Attack
+
+from durability_utils.sharing import bundle as sharing
+from durability_utils.sharing.audit import control_safely
+from durability_utils.sharing.bundle import patient_ids, read_tables, share, withheld_groups
+from durability_utils.study.errors import InputError
+from durability_utils.study.parameters import PROJECT
+from durability_utils.study.study_file import read_study
+
+STUDY_FILE = PROJECT / "parameters" / "durability_2016.yaml"
+
+
+def durability(*arguments) -> subprocess.CompletedProcess:
+    command = shutil.which("durability", path=Path(sys.executable).parent)
+    return subprocess.run([command, *map(str, arguments)], capture_output=True, text=True, encoding="utf-8",
+                          cwd=PROJECT, check=False)
+
+
+@pytest.fixture(scope="module")
+def study():
+    return read_study(STUDY_FILE)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("private") / "results"
+    assert durability("run", STUDY_FILE, "--output", folder).returncode == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bundle(results, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shared") / "bundle"
+    done = durability("share", STUDY_FILE, "--results", results, "--output", folder)
+    assert done.returncode == 0, done.stderr
+    assert "disclosure control: nhs" in done.stdout
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tables(bundle):
+    return {(file.parts[-3], file.parts[-2], file.stem): pd.read_csv(file, dtype=str, keep_default_na=False)
+            for file in (bundle / "tables").rglob("*.csv")}
+
+
+def test_the_attack_finds_nothing_in_the_bundle(tables, bundle, study):
+    withheld = json.loads((bundle / "provenance.json").read_text(encoding="utf-8"))["withheld"]
+    attack = Attack(tables, "nhs", list(study.table1_services), withheld)
+    assert len(attack.hidden) > 200
+    assert attack.found_out() == []
+
+
+def test_the_attack_finds_nothing_by_the_other_rule(results, study):
+    controlled = control_safely(read_tables(study, results), "opensafely", study.table1_services)
+    attack = Attack(controlled.tables, "opensafely", list(study.table1_services), withheld_groups(controlled))
+    assert attack.found_out() == []
+
+
+def test_every_count_is_a_multiple_of_five_or_hidden(tables):
+    """Oracle: the rule. Counts stand in columns that private tables have as whole numbers."""
+    counts = ["n", "of", "n_against", "discharged", "consented", "either_follow_up"]
+    shown = {text for table in tables.values() for column in table.columns.intersection(counts)
+             for text in table[column]}
+    numbers = {int(text) for text in shown - {"*", "withheld"}}
+    assert len(numbers) > 10
+    assert all(number % 5 == 0 and number >= 5 for number in numbers)
+
+
+def test_published_counts_come_out_rounded(tables):
+    """Hand count from the paper: 3027 discharged, 323 consented, 106 answered; of 71 improved 61 kept it (86 %)."""
+    rates = tables["all", "all", "response_rates"].iloc[-1]
+    assert rates[["discharged", "consented", "either_follow_up"]].tolist() == ["3025", "325", "105"]
+    kept = tables["all", "all", "reliable_improvement_rates"].set_index(["end", "follow_up"]).loc[
+        ("reliable_improvement", "reliable_improvement")]
+    assert kept[["n", "of", "percent"]].tolist() == ["60", "70", "86"]
+
+
+def test_pages_hold_no_code_and_ask_for_nothing(bundle):
+    for page in bundle.glob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        assert not re.search(r"<script|import pandas|https?://(?!www\.w3)", text), page.name
+        assert "Synthetic data" in text
+        assert "Counts below 5 are shown as *" in text
+        links = set(re.findall(r'href="([^"]+)"', text))
+        assert all((bundle / link).is_file() for link in links)
+
+
+def test_figures_stand_there_twice(bundle):
+    drawn = {file.with_suffix("") for file in (bundle / "figures").rglob("*.png")}
+    assert drawn == {file.with_suffix("") for file in (bundle / "figures").rglob("*.svg")}
+    assert len(drawn) > 20
+
+
+def test_workbook_and_document_hold_the_tables(bundle, tables):
+    book = openpyxl.load_workbook(bundle / "tables.xlsx")
+    rates = list(book["response_rates"].iter_rows(values_only=True))
+    assert rates[0][:4] == ("patients_of", "at_step", "service", "discharged")
+    assert ("all", "all", "all", 3025) in {row[:4] for row in rates}
+    document = docx.Document(bundle / "tables.docx")
+    cells = [cell.text for table in document.tables[:3] for row in table.rows for cell in row.cells]
+    assert "60 (86 %, 76 to 92)" in " ".join(cells)
+
+
+def test_the_checklist_has_the_items_of_the_statement(bundle):
+    """Oracle: STROBE has 22 items. The pages that it names are there."""
+    text = (bundle / "strobe.html").read_text(encoding="utf-8")
+    assert len(re.findall(r"<tr><td", text)) == 22
+    named = set(re.findall(r"\b(\w+\.html)", re.sub(r"href=\"[^\"]+\"", "", text)))
+    assert named and all((bundle / name).is_file() for name in named)
+
+
+def test_provenance_says_what_was_done(bundle, study):
+    record = json.loads((bundle / "provenance.json").read_text(encoding="utf-8"))
+    assert record["study"] == study.id and record["disclosure"] == "nhs"
+    assert set(record["exports"]) == set(study.services)
+
+
+def test_nobodys_id_is_in_it(bundle, results, study):
+    """Apart from the scan: the ids of services B and C are no words of a report."""
+    ids = [text for text in patient_ids(study, results) if re.match(r"TT-|c0", text)]
+    assert len(ids) > 1500
+    texts = "".join(file.read_text(encoding="utf-8") for file in bundle.rglob("*") if file.suffix in (".csv", ".json"))
+    assert not any(text in texts for text in ids)
+
+
+def test_a_leak_stops_the_bundle_and_the_earlier_one_stays(bundle, results, study, monkeypatch):
+    earlier = (bundle / "index.html").read_bytes()
+    real = sharing.write_bundle
+
+    def leaking(study, controlled, folder, lacking):
+        real(study, controlled, folder, lacking)
+        (folder / "tables" / "all" / "all" / "note.csv").write_text("note\nask TT-02197\n", encoding="utf-8")
+
+    monkeypatch.setattr(sharing, "write_bundle", leaking)
+    with pytest.raises(InputError, match=r"nothing was shared: tables/all/all/note\.csv: a patient's id"):
+        share(study, results, bundle, "none")
+    assert (bundle / "index.html").read_bytes() == earlier
+    assert [path.name for path in bundle.parent.iterdir()] == ["bundle"]
+
+
+def test_another_folder_is_left_alone(results, study, tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match="holds something else"):
+        share(study, results, tmp_path, "nhs")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_results_that_are_not_there_are_asked_for(tmp_path):
+    done = durability("share", STUDY_FILE, "--results", tmp_path, "--output", tmp_path / "bundle")
+    assert done.returncode == 2
+    assert "`durability run`" in done.stderr
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_rule_has_to_be_chosen(tmp_path):
+    text = STUDY_FILE.read_text(encoding="utf-8").replace("disclosure: nhs", "# no rule:")
+    file = STUDY_FILE.with_name("without_rule_test.yaml")
+    file.write_text(text, encoding="utf-8")
+    try:
+        done = durability("share", file, "--output", tmp_path / "bundle")
+    finally:
+        file.unlink()
+    assert done.returncode == 2
+    assert "expected none or nhs or opensafely, found nothing" in done.stderr
+
+
+def test_no_picture_is_drawn_of_outcomes_whose_rounded_parts_do_not_add_up(bundle):
+    """Bars of 10 + 10 in 15 and flows that leave out hidden numbers said something else than their tables."""
+    drawn = {file.stem for file in (bundle / "figures").rglob("*.png")}
+    assert drawn <= {"response_flow", "response_rates", "response_by_mode", "representativeness"}

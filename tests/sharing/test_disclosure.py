@@ -1,0 +1,214 @@
+"""Disclosure control, judged by the rules as the reference states them, by hand counts, and by attack.
+
+The attack (`attack.py`) is written apart from the package's audit and sees nothing but the tables.
+"""
+
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+import pandas as pd
+import pytest
+from attack import Attack
+
+from durability_utils.outcomes.representativeness import (
+    GROUPS,
+    VARIABLES,
+    compared_variables,
+    participation,
+    sample_characteristics,
+)
+from durability_utils.outcomes.response import STAGES, answers_by_mode, response_rates, who_answered
+from durability_utils.outcomes.rules import STEP_GROUPS, in_step
+from durability_utils.outcomes.transitions import by_status_at_end, path_table, six_month_table
+from durability_utils.sharing.audit import control_safely, hidden_counts, knowledge
+from durability_utils.sharing.bundle import withheld_groups
+from durability_utils.sharing.disclosure import Controlled, exact_counts, group_of, shown_count, tells_exactly
+from durability_utils.study.columns import FOLLOW_UP_DATA, dictionary
+from durability_utils.study.measures import read_measures
+
+TYPES = {"text": "str", "code": "str", "measure": "str", "date": "datetime64[us]", "whole_number": "Int64",
+         "score": "Float64"}
+RULES = {"measures": read_measures("study_2016"), "rule": "gad7"}
+
+
+def random_cohorts(seed: int) -> dict[str, pd.DataFrame]:
+    """Two or three services of random size, consent, answers and outcomes; every column of the dictionary is there."""
+    random = np.random.default_rng(seed)
+    cohorts = {}
+    for service in "ABC"[:random.integers(2, 4)]:
+        n = int(random.choice([20, 60, 150, 400]))
+        consent, answers = random.uniform(0.1, 0.9), random.uniform(0.1, 0.9)
+        gain = random.uniform(0, 10)
+        cohort = pd.DataFrame({column: pd.Series(None, range(n), dtype="object") for column in dictionary().index})
+        cohort["patient_id"] = [f"{service}{i}" for i in range(n)]
+        cohort["consent_contact"] = random.choice(["yes", "no"], n, p=[consent, 1 - consent])
+        cohort["gender"] = random.choice(["female", "male", "other"], n, p=[0.6, 0.37, 0.03])
+        cohort["ethnicity"] = random.choice(["white_british", "asian_indian", "black_african", None], n,
+                                            p=[0.8, 0.1, 0.05, 0.05])
+        cohort["primary_problem"] = random.choice(["Depression", "GAD", "OCD"], n, p=[0.5, 0.4, 0.1])
+        cohort["step"] = random.choice(["step2", "step3", "step2+3", None], n, p=[0.45, 0.4, 0.1, 0.05])
+        numbers = {"age": random.integers(16, 80, n), "sessions": random.integers(2, 20, n)}
+        for measure, most in (("phq9", 27), ("gad7", 21)):
+            base = random.integers(3, most + 1, n)
+            numbers[f"{measure}_baseline"] = base
+            for time in ("end", "6m", "12m"):
+                numbers[f"{measure}_{time}"] = np.clip(base - random.normal(gain, 5, n).round(), 0, most)
+        for column, values in numbers.items():
+            cohort[column] = pd.array(values.astype(int), dtype="Int64")
+        for time in ("6m", "12m"):
+            cohort[f"followup_{time}_mode"] = random.choice(["post", "online", "phone"], n, p=[0.5, 0.4, 0.1])
+            silent = (random.random(n) > answers) | (cohort["consent_contact"] == "no")
+            columns = [column for column in FOLLOW_UP_DATA if f"_{time}" in column]
+            cohort.loc[silent, columns] = None
+        cohorts[service] = cohort.astype({name: TYPES[kind] for name, kind in dictionary()["type"].items()})
+    return cohorts
+
+
+def tables_of(cohorts: dict[str, pd.DataFrame]) -> dict[tuple[str, str, str], pd.DataFrame]:
+    """The tables of the notebooks 02 to 05 that hold counts, by the package's functions; `all` pools the services."""
+    found = {}
+    pooled = pd.concat([cohort.assign(service=service) for service, cohort in cohorts.items()], ignore_index=True)
+    for service in [*cohorts, "all"]:
+        cohort = pooled if service == "all" else pooled[pooled["service"] == service]
+        found[service, "all", "response_rates"] = response_rates(cohort)
+        found[service, "all", "response_by_mode"] = answers_by_mode(cohort)
+        found[service, "all", "sample_characteristics"] = sample_characteristics(cohort)
+        found[service, "all", "representativeness"] = _comparison(cohort)
+        answered = who_answered(cohort)
+        for step in ("all", *STEP_GROUPS):
+            members = in_step(answered, step)
+            for outcome in ("improvement", "recovery"):
+                six = six_month_table(members, outcome, carried_back=True, **RULES)
+                found[service, step, f"reliable_{outcome}_6m"] = six
+                found[service, step, f"reliable_{outcome}_rates"] = by_status_at_end(six)
+                found[service, step, f"reliable_{outcome}_path"] = path_table(members, outcome, **RULES)
+    return found
+
+
+def _comparison(cohort: pd.DataFrame) -> pd.DataFrame:
+    """Table 1 without its tests, which are slow and hold no count."""
+    values, group = compared_variables(cohort), participation(cohort)
+    rows = [(variable, name, of.count(), of.mean(), of.std(), "a", 0.5)
+            for variable in VARIABLES for name in GROUPS for of in [values.loc[group == name, variable]]]
+    return pd.DataFrame(rows, columns=["variable", "group", "n", "mean", "sd", "letters", "p"])
+
+
+# -- the rules -------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize(("rule", "expected"), [
+    ("nhs", {0: "*", 4: "*", 5: 5, 7: 5, 8: 10, 12: 10, 13: 15, 132: 130}),
+    ("opensafely", {0: "[REDACTED]", 7: "[REDACTED]", 8: 10, 12: 10, 13: 15}),
+    ("none", {0: 0, 4: 4, 13: 13}),
+])
+def test_one_count(rule, expected):
+    """Oracle: the two rules as the reference states them."""
+    assert {n: shown_count(n, rule) for n in expected} == expected
+
+
+def table(**columns):
+    return pd.DataFrame(columns)
+
+
+def six_months(*n):
+    codes = ["no_reliable_recovery", "reliable_recovery"]
+    pairs = [(end, later) for end in codes for later in codes]
+    return by_status_at_end(table(end=[end for end, _ in pairs], follow_up=[later for _, later in pairs], n=list(n)))
+
+
+def test_nhs_percentages_are_of_unrounded_counts_and_missing_with_small_parts():
+    """Hand count: 61 of 71 is 86 %, though 60 of 70 stands beside it. 12 of 14 would show the 2 that are hidden, and
+    14 % of 68 to 72 can be 10 alone."""
+    shown = Controlled({("A", "all", "reliable_recovery_rates"): six_months(2, 12, 10, 61)}, "nhs")
+    rates = shown.tables["A", "all", "reliable_recovery_rates"]
+    assert rates["n"].tolist() == ["*", "10", "10", "60"]
+    assert rates["of"].tolist() == ["15", "15", "70", "70"]
+    assert rates["percent"].tolist() == ["*", "*", "*", "86"]
+
+
+def test_opensafely_totals_are_sums_of_rounded_counts():
+    """Hand count: 8 and 12 are 10 and 10, so 20 together; the redacted 7 adds nothing to its total."""
+    shown = Controlled({("A", "all", "reliable_recovery_rates"): six_months(8, 12, 7, 61)}, "opensafely")
+    rates = shown.tables["A", "all", "reliable_recovery_rates"]
+    assert rates["n"].tolist() == ["10", "10", "[REDACTED]", "60"]
+    assert rates["of"].tolist() == ["20", "20", "60", "60"]
+    assert rates["percent"].tolist() == ["50", "50", "[REDACTED]", "100"]
+
+
+def test_a_rare_level_is_left_out_with_its_name():
+    sample = table(variable=["primary_problem"] * 2 + ["age"] * 4,
+                   level=["gad", "rare_disease", "mean", "sd", "min", "max"],
+                   n=[30, 1, 31, 31, 31, 31], of=[31] * 6, value=[30 / 31, 1 / 31, 40.26, 9.97, 18.0, 77.0])
+    shown = Controlled({("A", "all", "sample_characteristics"): sample,
+                        ("A", "all", "response_rates"): response_table(31)}, "nhs")
+    text = shown.tables["A", "all", "sample_characteristics"].to_csv()
+    assert "rare" not in text
+    assert "40.3" in text and "10.0" in text
+    assert "18" not in text and "77" not in text  # a range is two patients
+
+
+def response_table(answered: int) -> pd.DataFrame:
+    counts = {"discharged": 200, "consented": 100, "first_follow_up": answered, "second_follow_up": answered,
+              "both_follow_ups": answered, "either_follow_up": answered}
+    rates = {f"{stage}_{end}": [0.5] for stage in STAGES for end in ("share", "low", "high")}
+    return pd.DataFrame({"service": ["A"], **{key: [n] for key, n in counts.items()}, **rates})
+
+
+def test_a_percentage_may_tell_the_exact_counts():
+    """Hand count: of 13 to 17 and 5 to 7, 41 % is 7 of 17 alone; 86 % of 68 to 72 has several."""
+    assert tells_exactly(41, 5, 15)
+    assert not tells_exactly(86, 60, 70)
+
+
+def test_a_table_without_any_number_is_left_out():
+    tables = {("A", "all", "reliable_recovery_6m"): six_months(1, 2, 3, 4)[["end", "follow_up", "n"]]}
+    assert Controlled(tables, "nhs").tables == {}
+
+
+def test_tables_of_different_runs_are_not_put_together():
+    rates = six_months(2, 12, 10, 61)
+    other = rates[["end", "follow_up"]].assign(n=[2, 12, 10, 60])
+    with pytest.raises(ValueError, match="reliable_recovery"):
+        exact_counts({("A", "all", "reliable_recovery_rates"): rates, ("A", "all", "reliable_recovery_6m"): other})
+
+
+# -- the attack ------------------------------------------------------------------------------------
+
+def test_the_attack_finds_a_count_that_is_not_protected():
+    """Hand count: 10 stands for 8 to 12, so two hidden counts that make it up are 4 each: the attack must see it."""
+    codes = ["reliable_deterioration", "no_reliable_improvement", "reliable_improvement"]
+    improvement = table(end=[end for end in codes for _ in codes], follow_up=codes * 3,
+                        n=[10, 10, 10, 10, 50, 20, 10, 30, 80])
+    tables = {("A", "all", "reliable_recovery_rates"): six_months(4, 4, 20, 61),
+              ("A", "all", "reliable_recovery_6m"): six_months(4, 4, 20, 61)[["end", "follow_up", "n"]],
+              ("A", "all", "reliable_improvement_6m"): improvement}
+    found = Attack(Controlled(tables, "nhs").tables, "nhs", ["A"]).found_out()
+    assert {name[-2:] for name in found} >= {("no_reliable_recovery", "no_reliable_recovery"),
+                                             ("no_reliable_recovery", "reliable_recovery")}
+    safe = control_safely(tables, "nhs", ["A"])
+    assert Attack(safe.tables, "nhs", ["A"], withheld_groups(safe)).found_out() == []
+
+
+def test_the_attack_finds_nothing_in_100_random_cohorts():
+    with ProcessPoolExecutor() as pool:
+        attacks = list(pool.map(attacked, range(100)))
+    assert sum(hidden for hidden, _ in attacks) > 10_000
+    assert {seed: found for seed, (_, found) in enumerate(attacks) if found} == {}
+
+
+def attacked(seed: int) -> tuple[int, list]:
+    """How many counts are hidden in a random cohort's shared tables, and which of them the attack finds out."""
+    tables, rule = tables_of(random_cohorts(seed)), ("nhs", "opensafely")[seed % 2]
+    services = list(dict.fromkeys(service for service, *_ in tables if service != "all"))
+    controlled = control_safely(tables, rule, services)
+    attack = Attack(controlled.tables, rule, services, withheld_groups(controlled))
+    return len(attack.hidden), attack.found_out()
+
+
+def test_the_true_counts_are_a_solution_of_what_is_taken_for_granted():
+    """The audit starts from the truth; a relation that real tables break would stop it."""
+    for seed in range(200, 205):
+        tables = tables_of(random_cohorts(seed))
+        controlled = Controlled(tables, "nhs")
+        services = [service for service in "ABC" if (service, "all", "response_rates") in tables]
+        one = hidden_counts(controlled)[:1]
+        assert knowledge(controlled, services).pinned(one, group_of)[0] in ([], one)

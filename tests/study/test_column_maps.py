@@ -1,0 +1,214 @@
+"""The data dictionary and column maps.
+
+Oracle: docs/reference.md, section 2, and the columns it lists, typed here once more.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from durability_utils.study.column_maps import CODES_PATH, canonical_columns, normalise, read_column_map
+from durability_utils.study.columns import dictionary
+from durability_utils.study.errors import InputError
+from durability_utils.study.parameters import read_yaml
+
+MAPS = Path(__file__).parents[2] / "parameters" / "columns"
+
+
+@pytest.fixture
+def read(tmp_path):
+    def of(text: str):
+        path = tmp_path / "map.yaml"
+        path.write_text(text, encoding="utf-8")
+        return read_column_map(path)
+    return of
+
+
+class TestDictionary:
+    def test_it_lists_the_columns_of_the_design_and_no_other(self):
+        expected = {"patient_id", "discharge_date", "consent_contact", "consent_upflow", "gender", "age", "ethnicity",
+                    "primary_problem", "employment_baseline", "employment_end", "step", "sessions", "adsm",
+                    "end_reason"}
+        for time in ("baseline", "end", "6m", "12m"):
+            expected |= {f"{name}_{time}" for name in ("phq9", "gad7", "adsm")}
+        for time in ("6m", "12m"):
+            expected |= {f"followup_{time}_date", f"followup_{time}_mode"}
+            expected |= {f"phq9_{time}_item{i}" for i in range(1, 10)} | {f"gad7_{time}_item{i}" for i in range(1, 8)}
+        assert set(dictionary().index) == expected
+        assert dictionary().index.is_unique
+
+    def test_what_is_required(self):
+        required = dictionary()["required"]
+        assert set(required.index[required == "yes"]) == {
+            "patient_id", "consent_contact", "phq9_baseline", "phq9_end", "gad7_baseline", "gad7_end"}
+        assert list(required.index[required == "window"]) == ["discharge_date"]
+        assert set(required) == {"yes", "no", "window"}
+
+    @pytest.mark.parametrize(("column", "allowed"), [
+        ("consent_contact", "yes|no"), ("consent_upflow", "yes|no"), ("step", "step2|step3|step2+3"),
+        ("followup_6m_mode", "post|online|phone"), ("followup_12m_mode", "post|online|phone")])
+    def test_codes_that_the_design_fixes(self, column, allowed):
+        assert dictionary().at[column, "allowed"] == allowed
+
+
+@pytest.mark.parametrize(("text", "same_as"), [
+    ("YES", "yes"), (" yes ", "yes"), ("Step2+3", "step2+3"), ("White British", "white_british"),
+    ("white-british", "white_british"), ("IES-R", "ies_r"), ("2.0", "2"), ("2", "2"), ("-99.0", "-99"), ("-99", "-99"),
+    # how the national code 02 stands in exports
+    ("02", "2"), (" 2", "2"), ("2 ", "2"), ("02.0", "2"), ("0", "0"), ("00", "0"), ("007a", "007a"), ("20", "20"),
+])
+def test_codes_are_compared_without_letter_case_and_outer_blanks(text, same_as):
+    assert normalise(text) == same_as
+
+
+def test_without_a_map_an_export_has_the_canonical_names():
+    assert read_column_map(None) == canonical_columns()
+    assert {name: column.source for name, column in canonical_columns().columns.items()} == {
+        name: name for name in dictionary().index}
+    assert (canonical_columns().separator, canonical_columns().encoding) == (",", "utf-8-sig")
+
+
+def test_what_a_map_says(read):
+    found = read("""
+source: the record system
+file: {separator: "\\t", encoding: windows-1252, sheet: "2"}
+missing: [NULL, -99]
+dates: day_first
+columns:
+  patient_id: Pat Ref
+  consent_contact: {constant: yes}
+  gender: {column: Sex, codes: {F: female, M: male, U: ""}}
+  sessions: {column: Seen, missing: [999]}
+  discharge_date: {column: Out, dates: iso}
+""")
+    assert (found.source, found.separator, found.encoding, found.sheet) == (
+        "the record system", "\t", "windows-1252", "2")
+    assert set(found.columns) == {"patient_id", "consent_contact", "gender", "sessions", "discharge_date"}
+    assert found.columns["patient_id"].source == "Pat Ref"
+    assert (found.columns["consent_contact"].source, found.columns["consent_contact"].constant) == (None, "yes")
+    assert found.columns["gender"].codes == (("f", "female"), ("m", "male"), ("u", ""))
+    # a column's missing codes add to those of the file; its date style replaces the file's
+    assert found.columns["gender"].missing == {"null", "-99"}
+    assert found.columns["sessions"].missing == {"null", "-99", "999"}
+    assert (found.columns["sessions"].dates, found.columns["discharge_date"].dates) == ("day_first", "iso")
+
+
+def test_a_star_stands_for_each_number_of_a_family(read):
+    found = read("columns:\n  phq9_6m_item*: {column: P*_6, missing: [9]}").columns
+    assert {name: column.source for name, column in found.items()} == {
+        f"phq9_6m_item{i}": f"P{i}_6" for i in range(1, 10)}
+    assert all(column.missing == {"9"} for column in found.values())
+    found = read("columns:\n  gad7_*m: g*").columns
+    assert {name: column.source for name, column in found.items()} == {"gad7_6m": "g6", "gad7_12m": "g12"}
+
+
+def test_two_stars_stand_for_two_numbers(read):
+    found = read("columns:\n  gad7_*m_item*: g_*_*").columns
+    assert len(found) == 14
+    assert found["gad7_12m_item3"].source == "g_12_3"
+
+
+def test_a_shared_code_list_is_named(read):
+    codes = dict(read("columns:\n  employment_end: {column: e, codes: nhs_employment_status}").columns[
+        "employment_end"].codes)
+    assert (codes["1"], codes["zz"]) == ("employed", "not_stated")
+
+
+@pytest.mark.parametrize(("name", "column", "code", "meaning"), [
+    ("nhs_gender", "gender", "2", "female"), ("nhs_gender", "gender", "X", ""),
+    ("nhs_gender_identity", "gender", "3", "other"), ("nhs_gender_identity", "gender", "Z", ""),
+    ("nhs_ethnic_category", "ethnicity", "A", "white_british"), ("nhs_ethnic_category", "ethnicity", "99", ""),
+    ("nhs_employment_status", "employment_end", "02", "unemployed"),
+    ("nhs_employment_status", "employment_baseline", "ZZ", "not_stated"),
+    ("nhs_end_code", "end_reason", "46", "completed"), ("nhs_end_code", "end_reason", "47", "dropped_out"),
+    ("nhs_end_code", "end_reason", "48", "ended_early_by_service"),
+    ("nhs_end_code", "end_reason", "50", "not_assessed"),
+])
+def test_a_national_code_however_it_is_written(read, name, column, code, meaning):
+    # oracle: the lists of the NHS data dictionary; '02', '2', ' 2', 2.0 are one code in practice
+    codes = dict(read(f"columns:\n  {column}: {{column: c, codes: {name}}}").columns[column].codes)
+    bare = code.removeprefix("0")
+    spellings = [code, f" {code}", f"{code} ", code.lower(), bare]
+    spellings += [f"0{bare}", f"{bare}.0", f" {bare}.00 "] if code.isdigit() else []
+    assert {codes.get(normalise(text)) for text in spellings} == {meaning}
+
+
+def test_every_code_list_says_where_it_comes_from():
+    lists = read_yaml(CODES_PATH, text_only=True)
+    assert set(lists) == {"nhs_gender", "nhs_gender_identity", "nhs_ethnic_category", "nhs_employment_status",
+                          "nhs_end_code", "nhs_attendance", "nhs_assessment_tool"}
+    for name, entry in lists.items():
+        assert set(entry) == {"source", "version", "codes"}, name
+        assert entry["source"] and entry["version"]
+        assert len({normalise(code) for code in entry["codes"]}) == len(entry["codes"]), name
+    # the codes of the IAPT Data Set's tables, as the project's issue lists them
+    assert lists["nhs_assessment_tool"]["codes"] == {
+        "720433000": "PHQ-9", "445455005": "GAD-7", "445552006": "SPIN", "450324005": "OCI", "446793008": "HAI",
+        "450326007": "PDSS", "491581000000104": "PCL-5"}
+    attended = {code for code, meaning in lists["nhs_attendance"]["codes"].items() if meaning == "yes"}
+    assert attended == {"5", "6"}
+
+
+@pytest.mark.parametrize("file", sorted(MAPS.glob("*.yaml")), ids=lambda file: file.name)
+def test_every_committed_map_can_be_read(file):
+    columns = read_column_map(file)
+    assert {"patient_id", "consent_contact"} <= set(columns.columns)
+    assert "phq9_baseline" in columns.columns or columns.contacts  # which give the scores of a long export
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("", "expected `key: value` lines"),
+    ("source: x", "columns: expected `key: value` lines, found None"),
+    ("columns: [a]", "columns: expected `key: value` lines"),
+    ("seperator: ';'\ncolumns: {patient_id: id}", "unknown key 'seperator'; known keys: source, file, missing"),
+    ("file: {delimiter: ';'}\ncolumns: {patient_id: id}", "file: unknown key 'delimiter'; known keys: separator"),
+    ("file: a.csv\ncolumns: {patient_id: id}", "file: expected `key: value` lines"),
+    ("file: {separator: '; '}\ncolumns: {patient_id: id}", "file: separator: expected one character"),
+    ("file: {separator: ''}\ncolumns: {patient_id: id}", "file: separator: expected "),
+    ("file: {separator: [;]}\ncolumns: {patient_id: id}", "file: separator: expected "),
+    ("file: {separator: '\"'}\ncolumns: {patient_id: id}", "file: separator: expected one character"),
+    ("file: {separator: \"\\n\"}\ncolumns: {patient_id: id}", "file: separator: expected one character"),
+    ("file: {encoding: [utf-8]}\ncolumns: {patient_id: id}", "file: encoding: expected a text"),
+    ("file: {sheet: {a: b}}\ncolumns: {patient_id: id}", "file: sheet: expected a text"),
+    ("source: [a]\ncolumns: {patient_id: id}", "source: expected a text"),
+    ("missing: NULL\ncolumns: {patient_id: id}", "missing: expected a list of missing codes"),
+    ("missing: [[NULL]]\ncolumns: {patient_id: id}", "missing: expected a list of missing codes"),
+    ("dates: american\ncolumns: {patient_id: id}", "dates: expected iso or day_first or excel_serial, found"),
+    ("columns: {patient: id}", "columns: 'patient' is no canonical column; data/dictionary.csv lists them"),
+    ("columns: {Patient_ID: id}", "columns: 'Patient_ID' is no canonical column"),
+    ("columns: {phq9_6m_thing*: id}", "columns: 'phq9_6m_thing*' is no canonical column"),
+    # copied and not changed: everyone's change would be zero
+    ("columns: {phq9_baseline: PHQ, phq9_end: phq}", "columns: phq9_baseline and phq9_end both read 'phq'"),
+    ("columns: {phq9_6m_item*: p}", "columns: phq9_6m_item1: expected a `*` in 'p'"),
+    ("columns: {'*': id}", "columns: '*' is no canonical column"),
+    ("columns: {patient_id: }", "columns: patient_id: expected a text"),
+    ("columns: {patient_id: [id]}", "columns: patient_id: expected `key: value` lines"),
+    ("columns: {patient_id: {col: id}}", "columns: patient_id: unknown key 'col'; known keys: column, constant"),
+    ("columns: {patient_id: {missing: [0]}}", "columns: patient_id: expected either `column:` or `constant:`"),
+    ("columns: {patient_id: {column: a, constant: b}}", "columns: patient_id: expected either"),
+    ("columns: {patient_id: {column: [a]}}", "columns: patient_id: expected a text"),
+    ("columns: {patient_id: {constant: [a]}}", "columns: patient_id: expected a text"),
+    ("columns: {gender: {column: a, missing: 9}}", "columns: gender: missing: expected a list"),
+    ("columns: {gender: {column: a, dates: [iso]}}", "columns: gender: dates: expected iso or"),
+    ("columns: {gender: {column: a, codes: nhs_sex}}", "columns: gender: no code list 'nhs_sex' in codes.yaml"),
+    ("columns: {gender: {column: a, codes: [F]}}", "columns: gender: codes: expected `key: value` lines"),
+    ("columns: {gender: {column: a, codes: {F: woman}}}",
+     "columns: gender: code 'F': expected one of female|male|other, found 'woman'"),
+    ("columns: {gender: {column: a, codes: {F: Female}}}", "columns: gender: code 'F': expected one of"),
+    ("columns: {gender: {column: a, codes: {F: [female]}}}", "columns: gender: code 'F': expected one code"),
+    ("columns: {gender: {column: a, codes: nhs_employment_status}}", "columns: gender: code '01': expected one of"),
+    # letter case does not count, so one of the two would silently win
+    ("columns: {gender: {column: a, codes: {F: female, f: male}}}", "columns: gender: code 'f': there twice"),
+    ("columns: {gender: {column: a, codes: {02: female, 2: male}}}", "columns: gender: code '2': there twice"),
+    ("columns: {patient_id: a, patient_id: b}", "not valid YAML: the key 'patient_id' stands there twice"),
+])
+def test_a_map_that_is_wrong_is_refused_with_file_and_key(read, text, message):
+    with pytest.raises(InputError, match=rf"^map\.yaml(, line 1)?: .*{re.escape(message)}|^map\.yaml(, line 1)?: "
+                                         rf"{re.escape(message)}"):
+        read(text)
+
+
+def test_no_such_map(tmp_path):
+    with pytest.raises(InputError, match=r"^absent.yaml: no such file"):
+        read_column_map(tmp_path / "absent.yaml")
