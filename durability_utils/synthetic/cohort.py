@@ -287,9 +287,9 @@ def _with_ids(patients: pd.DataFrame, seed: int, scale: int) -> pd.DataFrame:
 def _columns(patients: pd.DataFrame) -> pd.DataFrame:
     columns = {"service": patients["service"].astype("str")}
     for name, kind in dictionary()["type"].items():
-        if name not in patients:  # no service of the study recorded it
-            patients = patients.assign(**{name: ""})
         dtype = {"date": "datetime64[us]", "whole_number": "Int64", "score": "Float64"}.get(kind, "str")
-        values = patients[name].replace("", None) if dtype == "str" else patients[name]
+        # what no service of the study recorded is missing throughout
+        values = patients[name] if name in patients else pd.Series(None, patients.index, dtype="object")
+        values = values.replace("", None) if dtype == "str" else values
         columns[name] = values.astype(dtype)
     return pd.DataFrame(columns)

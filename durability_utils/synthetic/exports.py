@@ -81,8 +81,8 @@ def dirt_inventory(cohort: pd.DataFrame, seed: int = 2016) -> pd.DataFrame:
 def export_cells(cohort: pd.DataFrame, service: str, seed: int) -> tuple[pd.DataFrame, dict[str, int]]:
     """One service's export as text, under the canonical names but in its own words, and the counts of its dirt."""
     rng = random_generator(seed, f"dirt {service}")
-    columns = [name for name in cohort if name in _column_map(service)]
-    truth = cohort.loc[cohort["service"] == service, columns].reset_index(drop=True)
+    recorded = cohort.columns[cohort.notna().any()].drop("service")
+    truth = cohort.loc[cohort["service"] == service, recorded].reset_index(drop=True)
     cells = truth.apply(_texts)
     counts = {dirt: amounts.get(service, 0) for dirt, (_, amounts) in DIRT.items()}
     for dirt, spoil in VALUE_DIRT.items():

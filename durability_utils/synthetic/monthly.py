@@ -13,7 +13,7 @@ from scipy.optimize import fsolve
 
 from durability_utils.analyses.relapse import DAYS_A_MONTH, PUBLISHED, status_at_end, time_to_relapse
 from durability_utils.study.parameters import read_yaml
-from durability_utils.synthetic.scores import RULES, random_generator
+from durability_utils.synthetic.scores import RULES, functioning, random_generator
 
 FILES = {"patients": "monthly_patients.csv", "scores": "monthly_scores.csv"}
 MONTHS = np.arange(1, 13)
@@ -122,6 +122,7 @@ def monthly_cohort(seed: int = 2017) -> tuple[pd.DataFrame, pd.DataFrame]:
     chosen["consent"] = np.where(chosen.index < len(chosen) - NO_CONSENT, "Y", "N")
     chosen = chosen.sample(frac=1, random_state=rng, ignore_index=True).join(_background(len(chosen), rng))
     scores = _dated(chosen, drawn.loc[chosen["candidate"]].to_numpy(), monthly[chosen["candidate"]], rng)
+    scores = _with_wsas(chosen, scores, random_generator(seed, "monthly WSAS"))
     columns = ["patient_id", "discharge_date", "consent", "step", "sessions", "age", "gender", "problem"]
     return chosen[columns], scores
 
@@ -162,6 +163,20 @@ def _dated(chosen: pd.DataFrame, treatment: np.ndarray, monthly: np.ndarray, rng
         "measure": np.tile(["PHQ-9", "GAD-7"], len(chosen) * times), "score": scores.ravel()})
     return table.dropna(subset="score").astype({"score": int}).sort_values(
         ["patient_id", "date", "measure"], ascending=[True, True, False], ignore_index=True)
+
+
+def _with_wsas(chosen: pd.DataFrame, scores: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """The scores with totals of the WSAS at baseline, end, 6 and 12 months, where both other measures are there."""
+    discharge = chosen.set_index("patient_id")["discharge_date"].loc[scores["patient_id"]].to_numpy()
+    month = np.rint((scores["date"] - discharge).dt.days / DAYS_A_MONTH)
+    asked = scores[(month <= 0) | month.isin([6, 12])].pivot(
+        index=["patient_id", "date"], columns="measure", values="score").dropna().reset_index()
+    works = pd.Series(rng.random(len(chosen)) < 0.9, chosen["patient_id"])
+    items = functioning(asked["PHQ-9"].to_numpy(), works.loc[asked["patient_id"]].to_numpy(), rng)
+    total = pd.Series(np.where((items == 9).any(axis=1), np.nan, items.sum(axis=1)))
+    wsas = asked[["patient_id", "date"]].assign(measure="WSAS", score=total).dropna().astype({"score": int})
+    return pd.concat([scores, wsas]).sort_values(
+        ["patient_id", "date", "measure"], ascending=[True, True, False], kind="stable", ignore_index=True)
 
 
 def write_export(folder: str | Path, seed: int = 2017) -> list[Path]:

@@ -90,6 +90,20 @@ def candidates(seed: int, adsm: str, n: int) -> tuple[pd.DataFrame, dict[str, np
     return pool.assign(mixed=outcomes[0]["mixed"] | outcomes[1]["mixed"]), rows
 
 
+def functioning(depression: np.ndarray, works: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Answers to the five WSAS items (0 to 8) of people with these PHQ-9 totals, which their sum follows (about 0.8).
+
+    One row a person. The first, on work, is 9 (not applicable) for who does not `work` (bool); one answer in a hundred
+    is missing, and all of whoever has no PHQ-9 total.
+    """
+    level = 0.08 + 0.8 * np.asarray(depression, float)[:, None] / 27 + rng.normal(0, 0.12, (len(depression), 1))
+    items = np.rint(8 * np.clip(level + rng.normal(0, 0.1, (len(depression), 5)), 0, 1))
+    items[~works, 0] = 9
+    items[rng.random(items.shape) < 0.01] = np.nan
+    items[np.isnan(level[:, 0])] = np.nan
+    return items
+
+
 # -- then select -----------------------------------------------------------------------------------
 
 def table1_values(scores: pd.DataFrame) -> np.ndarray:
