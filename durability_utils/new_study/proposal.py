@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from durability_utils.cohort.cleaning import read_day
+from durability_utils.cohort.cells import read_day
 from durability_utils.new_study.names import (
     Meaning,
     Times,
