@@ -6,7 +6,7 @@ Oracle: docs/reference.md, section 4 and the study's table of measures.
 import pytest
 
 from durability_utils.study.errors import InputError
-from durability_utils.study.measures import disorder_specific, read_measures
+from durability_utils.study.measures import read_measures
 
 # name: items, smallest and largest score, cut-off, smallest reliable change
 STUDY_2016 = {
@@ -59,7 +59,6 @@ def test_one_measure_of_depression_one_of_anxiety_and_the_others_for_one_disorde
     measures = read_measures(version)
     assert {name: (m.role, m.columns) for name, m in measures.items() if m.role != "disorder_specific"} == {
         "PHQ-9": ("depression", "phq9"), "GAD-7": ("anxiety", "gad7")}
-    assert set(disorder_specific(measures)) == set(measures) - {"PHQ-9", "GAD-7"}
 
 
 def test_an_unknown_version_is_refused_and_the_known_ones_are_named():
