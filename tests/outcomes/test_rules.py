@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from durability_utils.outcomes import rules as outcomes
 from durability_utils.outcomes.rules import IMPROVEMENT, RECOVERY
-from durability_utils.study.columns import completed
 from durability_utils.study.measures import read_measures
 
 MODERN = replace(RULES, measures=read_measures("nhs_talking_therapies"))
@@ -97,8 +96,8 @@ def test_gad7_for_all_where_the_study_file_says_so():
 
 def test_a_measure_that_is_no_adsm_never_decides():
     # by WSAS, were it asked, this patient improved reliably; PHQ-9 and GAD-7 have not changed
-    wsas = replace(RULES.measures["OCI"], name="WSAS", role="functioning", columns="wsas", caseness=10)
-    wsas = replace(wsas, reliable_change=8)
+    wsas = replace(RULES.measures["OCI"], name="WSAS", role="functioning", columns="wsas", caseness=10,
+                   reliable_change=8)
     told = patient(adsm="WSAS", adsm_baseline=30, adsm_end=5)
     found = at_end(told, rules=replace(RULES, measures=RULES.measures | {"WSAS": wsas})).iloc[0]
     assert (found["improvement"], found["anxiety_measure"]) == ("no_reliable_improvement", "GAD-7")
@@ -176,20 +175,7 @@ def test_an_item_mean_that_rose_by_the_reliable_change_is_a_relapse():
     assert outcomes.relapsed_on(2.27, 3.00, 0.73, 2.3)
 
 
-# -- completion, carry back, steps ------------------------------------------------------------------
-
-@pytest.mark.parametrize(("answer", "came_back"), [
-    ({}, False),
-    ({"followup_6m_mode": "post"}, False),  # a mode alone is no answer
-    ({"followup_6m_date": pd.Timestamp("2016-12-01")}, True),
-    ({"phq9_6m": 0}, True),  # a score of zero is a score
-    ({"adsm_6m": 12}, True),
-    ({"gad7_6m_item7": 0}, True),  # a single item too
-    ({"phq9_12m": 3}, False),  # that is the other follow-up
-])
-def test_a_follow_up_was_completed_when_its_date_or_any_score_is_there(answer, came_back):
-    assert completed(cohort(patient(**answer)), "6m")[0] == came_back
-
+# -- carry back, steps ------------------------------------------------------------------------------
 
 def test_carry_back_takes_the_12_month_answer_only_where_nothing_came_at_6_months():
     people = cohort(
