@@ -106,6 +106,17 @@ def test_of_two_values_of_which_one_can_be_none_neither_is_taken():
     assert RULES.note == ""
 
 
+def test_thresholds_of_a_study_file_are_such_changes(make_study):
+    study = make_study(thresholds={"PHQ-9": {"reliable_change": 5}, "GAD-7": {"caseness": 10}})
+    assert study.rules == RULES.changed("PHQ-9", reliable_change=5).changed("GAD-7", caseness=10)
+    # what a notebook changes further is told beside the published value, not beside that of the study file
+    assert study.rules.changed("PHQ-9", reliable_change=4).note == (
+        "PHQ-9 reliable change 4, not 6; GAD-7 caseness 10, not 8.")
+    assert make_study().rules == RULES and make_study().rules.note == ""
+    with pytest.raises(InputError, match=r"^study\.yaml: thresholds: found 'PHQ9', expected one of PHQ-9, GAD-7"):
+        make_study(thresholds={"PHQ9": {"reliable_change": 5}})
+
+
 # -- in words --------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("changes", "note"), [
