@@ -9,6 +9,7 @@ import datetime as dt
 import io
 import re
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +82,7 @@ def dirt_inventory(cohort: pd.DataFrame, seed: int = 2016) -> pd.DataFrame:
 def export_cells(cohort: pd.DataFrame, service: str, seed: int) -> tuple[pd.DataFrame, dict[str, int]]:
     """One service's export as text, under the canonical names but in its own words, and the counts of its dirt."""
     rng = random_generator(seed, f"dirt {service}")
-    columns = [name for name in cohort if name in _column_map(service)]
+    columns = [name for name in cohort if name in _exported()]
     truth = cohort.loc[cohort["service"] == service, columns].reset_index(drop=True)
     cells = truth.apply(_texts)
     counts = {dirt: amounts.get(service, 0) for dirt, (_, amounts) in DIRT.items()}
@@ -254,6 +255,12 @@ def _map_path(service: str) -> Path:
 
 def _column_map(service: str):
     return read_column_map(_map_path(service)).columns
+
+
+@cache
+def _exported() -> set[str]:
+    # the columns that any of the services exports: chance is drawn for all of them, whichever the service at hand has
+    return set().union(*map(_column_map, FILES))
 
 
 def _spelling(service: str) -> dict[str, dict[str, str]]:
