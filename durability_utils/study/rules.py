@@ -1,6 +1,6 @@
 """The rules by which a study counts, as one value: handed on as it is, and changed in one place."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from numbers import Real
 
 from durability_utils.study.errors import InputError
@@ -15,14 +15,14 @@ class Rules:
 
     `measures` by name, in the order of `parameters/measures.yaml`. `anxiety_measure`: one of ANXIETY_RULES.
     `carry_back`: whether a 12-month answer takes the place of a missing 6-month one. `origin`: the rules as they were
-    before `changed`.
+    before `changed`; two rules are equal where they count alike, wherever they come from.
     """
 
     measures: dict[str, Measure]
     anxiety_measure: str
     carry_back: bool
     minimum_sessions: int
-    origin: "Rules | None" = None
+    origin: "Rules | None" = field(default=None, compare=False, repr=False)
 
     @property
     def depression(self) -> Measure:
@@ -51,7 +51,7 @@ class Rules:
 
     def on_pair(self) -> "Rules":
         """The same rules with the pair of measures for everybody, whatever ADSM a patient has."""
-        return replace(self, anxiety_measure="gad7")
+        return replace(self, anxiety_measure="gad7", origin=self.origin and self.origin.on_pair())
 
     def changed(self, measure: str | None = None, **values) -> "Rules":
         """The rules with other thresholds of one measure (points; reliability 0 to 1), or without one other settings.

@@ -36,9 +36,17 @@ def test_on_the_pair_nothing_else_changes():
     assert PAIR_RULES.anxiety_measure == "gad7"
     assert replace(PAIR_RULES, anxiety_measure="adsm_else_gad7") == RULES
     assert PAIR_RULES.on_pair() == PAIR_RULES
-    assert RULES.on_pair().note == ""  # a second look by the same rules, not a change of the study's
-    changed = RULES.changed("PHQ-9", reliable_change=5).on_pair()
-    assert changed.depression.reliable_change == 5
+    # a second look, not a change of the study's rules; what has been changed in these stays
+    changed = RULES.changed("PHQ-9", reliable_change=5)
+    assert changed.on_pair().depression.reliable_change == 5
+    assert (PAIR_RULES.note, changed.on_pair().note) == ("", changed.note)
+
+
+def test_rules_are_equal_where_they_count_alike_wherever_they_come_from():
+    changed = RULES.changed("PHQ-9", reliable_change=5)
+    assert changed != RULES
+    assert changed.changed("PHQ-9", reliable_change=6) == RULES
+    assert RULES.changed(anxiety_measure="gad7") == PAIR_RULES
 
 
 # -- another threshold -----------------------------------------------------------------------------
@@ -47,7 +55,7 @@ def test_one_threshold_changes_and_nothing_else():
     changed = RULES.changed("PHQ-9", reliable_change=5)
     assert changed.measures == RULES.measures | {"PHQ-9": replace(RULES.measures["PHQ-9"], reliable_change=5)}
     assert list(changed.measures) == list(RULES.measures)
-    assert replace(changed, measures=RULES.measures, origin=None) == RULES
+    assert replace(changed, measures=RULES.measures) == RULES
     assert RULES.depression.reliable_change == 6  # what it was changed from stays
 
 
@@ -67,7 +75,7 @@ def test_several_at_once_and_numbers_of_numpy():
 @pytest.mark.parametrize("setting", [{"carry_back": False}, {"anxiety_measure": "gad7"}])
 def test_a_setting_changes_without_a_measure(setting):
     changed = RULES.changed(**setting)
-    assert replace(changed, origin=None) == replace(RULES, **setting)
+    assert changed == replace(RULES, **setting)
 
 
 @pytest.mark.parametrize(("measure", "values", "said"), [
