@@ -1,14 +1,25 @@
-"""A one-service study made from a list of rows: what a row says is what its test is about."""
+"""Studies and cohorts of a few patients: what a patient says is what its test is about."""
 
 import csv
 import datetime as dt
 import itertools
 
+import pandas as pd
 import pytest
 import yaml
 
 from durability_utils.cohort.cleaning import clean_service
+from durability_utils.outcomes.rules import carry_back, classify
+from durability_utils.outcomes.transitions import path_table, six_month_table
+from durability_utils.study.columns import LATER_TIMES, completed, dictionary
+from durability_utils.study.measures import read_measures
+from durability_utils.study.rules import Rules
 from durability_utils.study.study_file import read_study
+
+# The rules of the study of 2016, and with PHQ-9 and GAD-7 for everybody.
+RULES = Rules(read_measures("study_2016"), "adsm_else_gad7", carry_back=True, minimum_sessions=2)
+PAIR_RULES = RULES.on_pair()
+PHQ9, GAD7 = RULES.pair
 
 # A patient with nothing wrong: discharged within the window, agreed to be contacted, answered at no follow-up.
 PATIENT = {
@@ -20,6 +31,31 @@ STUDY = {
     "discharged": {"from": dt.date(2016, 6, 1), "to": dt.date(2016, 6, 30)}, "minimum_sessions": 2, "carry_back": True,
     "anxiety_measure": "adsm_else_gad7",
 }
+
+
+def cohort(*patients: dict) -> pd.DataFrame:
+    """A cohort of canonical columns; what a patient does not say is missing."""
+    rows = pd.DataFrame(list(patients)).reindex(columns=dictionary().index)
+    numbers = [name for name, entry in dictionary().iterrows() if entry["type"] in ("whole_number", "score")]
+    return rows.astype(dict.fromkeys(numbers, "Float64"))
+
+
+def patient(baseline=(20, 15), end=(20, 15), **more) -> dict:
+    """PHQ-9 and GAD-7 at baseline and end."""
+    return {"phq9_baseline": baseline[0], "gad7_baseline": baseline[1],
+            "phq9_end": end[0], "gad7_end": end[1], **more}
+
+
+def table_at_6_months(people: pd.DataFrame, outcome: str, rules: Rules = RULES) -> pd.DataFrame:
+    """End against the 6-month follow-up, after carry back where the rules have it."""
+    people = carry_back(people) if rules.carry_back else people
+    return six_month_table(*(classify(people, time, rules)[outcome] for time in ("end", "6m")))
+
+
+def table_of_paths(people: pd.DataFrame, outcome: str, rules: Rules = RULES) -> pd.DataFrame:
+    """End, 6 and 12 months of those who completed both follow-ups."""
+    both = completed(people, "6m") & completed(people, "12m")
+    return path_table(*(classify(people, time, rules)[outcome] for time in LATER_TIMES), both)
 
 
 def study_text(**keys) -> str:

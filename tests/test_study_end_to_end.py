@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from conftest import table_at_6_months, table_of_paths
 from copied_project import copy_with_real_notebooks, finish
 
 from durability_utils.analyses.published import compare, our_figures, read_published
 from durability_utils.cohort.cleaning import clean_service
 from durability_utils.outcomes.response import STAGES, response_rates
 from durability_utils.outcomes.rules import in_step
-from durability_utils.outcomes.transitions import path_table, six_month_table
 from durability_utils.study.parameters import PROJECT
 from durability_utils.study.study_file import read_study
 
@@ -60,7 +60,7 @@ def durability(*arguments) -> subprocess.CompletedProcess:
 
 def test_every_published_figure_comes_out_of_the_exports(study, cohort):
     printed = read_published(study.published)
-    table = compare(printed, our_figures(cohort, study))
+    table = compare(printed, our_figures(cohort, study, study.rules))
     differing = table[table["verdict"] == "differs"]
     assert differing.empty, differing.to_string()
     contradicted = table[table["verdict"] == "paper_contradicts_itself"].set_index("figure")["ours"]
@@ -75,7 +75,7 @@ def test_every_published_figure_comes_out_of_the_exports(study, cohort):
 def test_a_part_of_the_study_is_compared_without_an_error(study, cohort, service):
     # one service alone, and nobody at all: cells are empty, and most figures then differ, which is a result
     part = cohort[cohort["service"] == service] if service else cohort.iloc[:0]
-    table = compare(read_published(study.published), our_figures(part, study))
+    table = compare(read_published(study.published), our_figures(part, study, study.rules))
     assert len(table) > 200
     assert {"agrees", "differs"} <= set(table["verdict"])
 
@@ -90,7 +90,7 @@ def test_each_service_has_its_numbers(cohort):
     # the adopted reading of Figures 1 and 2: 29 of 34, then 24, then 23; and 19 of 33, then 14, then 12
     ("improvement", (29, 24, 23), 34), ("recovery", (19, 14, 12), 33)])
 def test_the_paths_of_those_who_completed_both(study, cohort, outcome, path, n):
-    table = path_table(cohort, outcome, study.measures, study.anxiety_measure)
+    table = table_of_paths(cohort, outcome, study.rules)
     well = table["end"].iloc[-1]
     at_end = table[table["end"] == well]
     kept = [at_end["n"].sum(), *(at_end.loc[at_end[column] == well, "n"].sum() for column in ("at_6m", "at_12m"))]
@@ -98,7 +98,7 @@ def test_the_paths_of_those_who_completed_both(study, cohort, outcome, path, n):
 
 
 def test_the_patient_without_a_step_is_in_all_only(study, cohort):
-    tables = {step: six_month_table(in_step(cohort, step), "improvement", study.measures, study.anxiety_measure, True)
+    tables = {step: table_at_6_months(in_step(cohort, step), "improvement", study.rules)
               for step in ("all", "step2", "step3")}
     assert {step: table["n"].sum() for step, table in tables.items()} == {"all": 88, "step2": 32, "step3": 55}
 
@@ -177,7 +177,7 @@ def test_a_row_that_cleaning_loses_stops_its_service_and_leaves_no_cohort(tmp_pa
     earlier = project / "results/durability_2016/A/cleaning/cohort.parquet"
     earlier.parent.mkdir(parents=True)
     earlier.write_text("old", encoding="utf-8")
-    with (project / "durability_utils" / "cleaning.py").open("a", encoding="utf-8") as module:
+    with (project / "durability_utils" / "cohort" / "cleaning.py").open("a", encoding="utf-8") as module:
         module.write("\nlisted = _row_list\n_row_list = lambda *arguments: listed(*arguments).iloc[1:]\n")
     code, said = finish(project, "--service", "A", "--notebook", "02")
     assert code == 1

@@ -1,6 +1,7 @@
 """The rules by which a study counts, as one value: handed on as it is, and changed in one place."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from numbers import Real
 
 from durability_utils.study.errors import InputError
 from durability_utils.study.measures import THRESHOLDS, Measure
@@ -14,14 +15,14 @@ class Rules:
 
     `measures` by name, in the order of `parameters/measures.yaml`. `anxiety_measure`: one of ANXIETY_RULES.
     `carry_back`: whether a 12-month answer takes the place of a missing 6-month one. `origin`: the rules as they were
-    before `changed`.
+    before `changed`; two rules are equal where they count alike, wherever they come from.
     """
 
     measures: dict[str, Measure]
     anxiety_measure: str
     carry_back: bool
     minimum_sessions: int
-    origin: "Rules | None" = None
+    origin: "Rules | None" = field(default=None, compare=False, repr=False)
 
     @property
     def depression(self) -> Measure:
@@ -50,10 +51,10 @@ class Rules:
 
     def on_pair(self) -> "Rules":
         """The same rules with the pair of measures for everybody, whatever ADSM a patient has."""
-        return replace(self, anxiety_measure="gad7")
+        return replace(self, anxiety_measure="gad7", origin=self.origin and self.origin.on_pair())
 
     def changed(self, measure: str | None = None, **values) -> "Rules":
-        """The rules with other thresholds of one measure (points), or without a measure with other settings.
+        """The rules with other thresholds of one measure (points; reliability 0 to 1), or without one other settings.
 
         As in `rules.changed("PHQ-9", reliable_change=5)` and `rules.changed(carry_back=False)`. Raises InputError for a
         measure or a threshold that there is not, and for a value that can be none.
@@ -63,17 +64,18 @@ class Rules:
                 allowed = {"carry_back": (True, False), "anxiety_measure": ANXIETY_RULES}.get(key)
                 if allowed is None:
                     raise InputError(f"rules: found {key!r}, expected carry_back, anxiety_measure, or a measure first")
-                if value not in allowed:
+                if type(value) is not type(allowed[0]) or value not in allowed:  # 1 is no true
                     raise InputError(f"rules: {key}: found {value!r}, expected {' or '.join(map(str, allowed))}")
             return replace(self, **values, origin=self.origin or self)
         if measure not in self.measures:
             raise InputError(f"thresholds: found {measure!r}, expected one of {', '.join(self.measures)}")
         for key, value in values.items():
-            expected = f"thresholds: {measure}: {key}: found {value!r}, expected "
             if key not in THRESHOLDS:
                 raise InputError(f"thresholds: {measure}: found {key!r}, expected one of {', '.join(THRESHOLDS)}")
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-                raise InputError(f"{expected}a number above 0 (points)")
+            most, unit = (1, "") if key == "reliability" else (self.measures[measure].maximum, " points")
+            if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value <= most:
+                raise InputError(f"thresholds: {measure}: {key}: found {value!r}, expected a number above 0, "
+                                 f"at most {most:g}{unit}")
         return replace(self, measures=self.measures | {measure: replace(self.measures[measure], **values)},
                        origin=self.origin or self)
 

@@ -5,14 +5,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from conftest import RULES
 from statsmodels.stats.proportion import proportion_confint
 
 from durability_utils.analyses import attrition
+from durability_utils.outcomes.rules import classify
 from durability_utils.study.columns import dictionary
-from durability_utils.study.measures import read_measures
 
-MEASURES = read_measures("study_2016")
-RULES = (MEASURES, "adsm_else_gad7")
 KEPT = pd.Series([1.0] * 16 + [0.0] * 4 + [np.nan] * 80)
 
 
@@ -22,6 +21,10 @@ def cohort(*rows: dict) -> pd.DataFrame:
     table = pd.DataFrame([improved | row for row in rows]).reindex(columns=["service", *dictionary().index])
     numbers = [name for name, entry in dictionary().iterrows() if entry["type"] in ("whole_number", "score")]
     return table.astype(dict.fromkeys(numbers, "Float64"))
+
+
+def well_at_end(patients: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    return attrition.well_at_end(patients, *(classify(patients, time, RULES) for time in ("end", "6m")), outcome, RULES)
 
 
 def two_groups(answers: dict[float, tuple[int, int, int]]) -> pd.DataFrame:
@@ -44,20 +47,20 @@ def test_everybody_with_the_outcome_at_end_is_in_it_and_kept_is_missing_where_6_
         {"phq9_end": 17, "gad7_end": 14, "phq9_6m": 2, "gad7_6m": 2},   # not improved at end: not in it
         {"phq9_end": None},                 # not known at end: not in it
     )
-    found = attrition.well_at_end(patients, "improvement", *RULES)["kept"]
+    found = well_at_end(patients, "improvement")["kept"]
     assert found.fillna(-1).tolist() == [1, 0, -1, -1]
 
 
 def test_recovery_asks_for_scores_below_the_cut_offs_too():
     patients = cohort({"phq9_6m": 9, "gad7_6m": 7}, {"phq9_6m": 9, "gad7_6m": 8},  # GAD-7 of 8 is at caseness
                       {"phq9_end": 10, "phq9_6m": 2, "gad7_6m": 2})                # at caseness at end: not in it
-    assert attrition.well_at_end(patients, "recovery", *RULES)["kept"].tolist() == [1, 0]
+    assert well_at_end(patients, "recovery")["kept"].tolist() == [1, 0]
 
 
 def test_anxiety_stands_in_reliable_changes_of_the_patients_own_measure():
     patients = cohort({"gad7_6m": 11, "phq9_6m": 9},
                       {"adsm": "SPIN", "adsm_baseline": 40, "adsm_end": 15, "adsm_6m": 30, "phq9_6m": 9})
-    found = attrition.well_at_end(patients, "improvement", *RULES)
+    found = well_at_end(patients, "improvement")
     columns = ["anxiety_baseline", "anxiety_end", "anxiety_6m", "reliable_change", "caseness", "highest"]
     assert found[columns].to_numpy().tolist() == [[15 / 4, 7 / 4, 11 / 4, 4, 8, 21], [4, 1.5, 3, 10, 19, 68]]
 

@@ -1,21 +1,19 @@
 """Definitions of durability. Oracle: patients made for each rule's sentence in notebook 09, told by hand; the tables of
-notebooks 03 and 04 (`transitions.six_month_table`) where both must agree; and Jacobson & Truax's formula."""
+notebooks 03 and 04 (`conftest.table_at_6_months`) where both must agree; and Jacobson & Truax's formula."""
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import PAIR_RULES, RULES, table_at_6_months, table_of_paths
 
 from durability_utils.analyses import definitions as durable
 from durability_utils.cohort.cleaning import clean_service
 from durability_utils.outcomes.response import who_answered
 from durability_utils.outcomes.rules import carry_back, classify
-from durability_utils.outcomes.transitions import path_table, six_month_table
 from durability_utils.study.columns import dictionary
-from durability_utils.study.measures import read_measures
 from durability_utils.study.parameters import PROJECT
 from durability_utils.study.study_file import read_study
 
-MEASURES = read_measures("study_2016")
 TIMES = ("baseline", "end", "6m")
 K, L, N = "kept", "lost", "-"
 # PHQ-9 and GAD-7 at baseline, end and 6 months; reliable changes 6 and 4, cut-offs 10 and 8. Then what reliable
@@ -35,7 +33,7 @@ PEOPLE = {
     "no PHQ-9 at 6 months": ((20, 5, None), (12, 4, 4), N, N, N, N),
     "no GAD-7 at end": ((20, 5, 5), (12, None, 4), N, N, N, N),
 }
-RULES = ("reliable_improvement_kept", "reliable_recovery_kept", "recovery_kept", "no_relapse_gad7")
+DEFINITIONS = ("reliable_improvement_kept", "reliable_recovery_kept", "recovery_kept", "no_relapse_gad7")
 
 
 @pytest.fixture
@@ -46,20 +44,20 @@ def cohort():
 
 
 def by_hand(name: str) -> list[str]:
-    return [row[2 + RULES.index(name)] for row in PEOPLE.values()]
+    return [row[2 + DEFINITIONS.index(name)] for row in PEOPLE.values()]
 
 
 def said(statuses: pd.Series) -> list[str]:
     return statuses.astype("str").fillna(N).tolist()
 
 
-def every(cohort, rule="gad7", own=MEASURES):
-    return durable.every_status(cohort, "6m", MEASURES, own, rule)
+def every(cohort, rules=PAIR_RULES, own=PAIR_RULES):
+    return durable.every_status(cohort, "6m", rules, own)
 
 
 # -- the rules -------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", DEFINITIONS)
 def test_each_rule_patient_by_patient(cohort, name):
     assert dict(zip(PEOPLE, said(every(cohort)[name]), strict=True)) == dict(zip(PEOPLE, by_hand(name), strict=True))
 
@@ -71,7 +69,7 @@ def test_whoever_relapsed_has_lost_recovery(cohort):
 
 
 def test_remission_needs_both_measures_below_and_caseness_at_baseline(cohort):
-    found = durable.remission(classify(cohort, "end", MEASURES, "gad7"))
+    found = durable.remission(classify(cohort, "end", PAIR_RULES))
     expected = [status != N for status in by_hand("recovery_kept")]
     expected[list(PEOPLE).index("no PHQ-9 at 6 months")] = True  # in remission, and then not seen again
     assert found.tolist() == expected
@@ -80,22 +78,23 @@ def test_remission_needs_both_measures_below_and_caseness_at_baseline(cohort):
 def test_the_relevant_anxiety_measure_decides_for_the_study_and_not_for_the_pair(cohort):
     # a patient of OCI (cut-off 40, reliable change 32): well on PHQ-9 and GAD-7, at 6 months a case on the OCI
     person = cohort.iloc[[0]].assign(adsm="OCI", adsm_baseline=90, adsm_end=20, adsm_6m=45)
-    statuses = every(person, rule="adsm_else_gad7")
+    statuses = every(person, rules=RULES)
     assert list(statuses) == list(durable.DENOMINATORS)
     assert {name: statuses[name].iloc[0] for name in statuses if "recovery" in name} == {
         "reliable_recovery_kept": L, "recovery_kept": L, "reliable_recovery_kept_gad7": K, "recovery_kept_gad7": K}
 
 
 def test_where_the_study_takes_gad7_each_rule_stands_there_once(cohort):
-    assert list(every(cohort)) == [*RULES, "own_criterion_kept_gad7"]
+    assert list(every(cohort)) == [*DEFINITIONS, "own_criterion_kept_gad7"]
 
 
 def test_own_criteria_are_jacobson_and_truaxs(cohort):
     # 1.96 * sqrt(2) * 5 * sqrt(1 - .89) = 4.60, and with 4 * sqrt(1 - .92) = 3.14
-    own = durable.with_own_criteria(MEASURES, {"PHQ-9": 5.0, "GAD-7": 4.0})
-    assert own["PHQ-9"].reliable_change == pytest.approx(4.597, abs=0.001)
-    assert own["GAD-7"].reliable_change == pytest.approx(3.136, abs=0.001)
-    assert own["OCI"] == MEASURES["OCI"] and own["PHQ-9"].caseness == MEASURES["PHQ-9"].caseness
+    own = durable.with_own_criteria(RULES, {"PHQ-9": 5.0, "GAD-7": 4.0})
+    assert own.depression.reliable_change == pytest.approx(4.597, abs=0.001)
+    assert own.anxiety.reliable_change == pytest.approx(3.136, abs=0.001)
+    assert own.measures["OCI"] == RULES.measures["OCI"] and own.depression.caseness == RULES.depression.caseness
+    assert own.anxiety_measure == "gad7"
     person = cohort.iloc[[0]].assign(phq9_baseline=10, phq9_end=5, phq9_6m=6, gad7_baseline=4)
     statuses = every(person, own=own)  # 5 points at end are reliable by it, and 4 points at 6 months are not
     assert (said(statuses["own_criterion_kept_gad7"]), said(statuses["reliable_improvement_kept"])) == ([L], [N])
@@ -103,20 +102,20 @@ def test_own_criteria_are_jacobson_and_truaxs(cohort):
 
 @pytest.mark.parametrize("sds", [(np.nan, np.nan), (5.0, np.nan), (np.nan, 4.0)])
 def test_without_an_sd_nobody_is_classed_by_the_own_criterion(cohort, sds):
-    own = durable.with_own_criteria(MEASURES, dict(zip(("PHQ-9", "GAD-7"), sds, strict=True)))
+    own = durable.with_own_criteria(RULES, dict(zip(("PHQ-9", "GAD-7"), sds, strict=True)))
     assert every(cohort, own=own)["own_criterion_kept_gad7"].isna().all()
-    assert durable.classed_otherwise(cohort, "end", MEASURES, own).empty
+    assert durable.classed_otherwise(cohort, "end", RULES, own).empty
 
 
 # -- the tables ------------------------------------------------------------------------------------
 
 def test_shares_on_own_and_on_common_patients(cohort):
-    table = durable.shares_kept(every(cohort), "6m", "gad7").set_index(["population", "definition"])
-    for name in RULES:
+    table = durable.shares_kept(every(cohort), "6m", PAIR_RULES).set_index(["population", "definition"])
+    for name in DEFINITIONS:
         kept, lost = (by_hand(name).count(status) for status in (K, L))
         assert tuple(table.loc[("own", name), ["n", "of"]]) == (kept, kept + lost)
     common = [row[2:] for row in PEOPLE.values() if N not in row[2:]]
-    for place, name in enumerate(RULES):
+    for place, name in enumerate(DEFINITIONS):
         assert tuple(table.loc[("common", name), ["n", "of"]]) == (sum(row[place] == K for row in common), len(common))
     assert set(table["measures"]) == {"phq9_gad7"}
 
@@ -138,8 +137,8 @@ def test_patterns_hold_everybody_whom_a_definition_counts_once(cohort):
 
 
 def test_classed_otherwise_crosses_fixed_and_own_criteria(cohort):
-    own = durable.with_own_criteria(MEASURES, {"PHQ-9": 1.0, "GAD-7": 1.0})  # criteria of 0.92 and 0.78 points
-    table = durable.classed_otherwise(cohort, "end", MEASURES, own)
+    own = durable.with_own_criteria(RULES, {"PHQ-9": 1.0, "GAD-7": 1.0})  # criteria of 0.92 and 0.78 points
+    table = durable.classed_otherwise(cohort, "end", RULES, own)
     # one patient fell by 3 and 1 points: no reliable improvement by the fixed thresholds
     assert table[["fixed", "own", "n"]].to_numpy().tolist() == [
         ["no_reliable_improvement", "no_reliable_improvement", 1],
@@ -149,10 +148,10 @@ def test_classed_otherwise_crosses_fixed_and_own_criteria(cohort):
 
 def test_nobody_gives_empty_tables_and_no_share(cohort):
     statuses = every(cohort.iloc[:0])
-    shares = durable.shares_kept(statuses, "6m", "gad7")
+    shares = durable.shares_kept(statuses, "6m", PAIR_RULES)
     assert (shares["of"] == 0).all() and shares["share"].isna().all()
     assert durable.patterns(statuses, "6m").empty and len(durable.agreement(statuses, "6m")) == 10
-    assert durable.classed_otherwise(cohort.iloc[:0], "6m", MEASURES, MEASURES).empty
+    assert durable.classed_otherwise(cohort.iloc[:0], "6m", RULES, PAIR_RULES).empty
 
 
 # -- the study -------------------------------------------------------------------------------------
@@ -171,9 +170,9 @@ def answered(study):
 def test_the_papers_definitions_agree_with_its_tables(study, answered, outcome, published):
     # 61 of 71 in the paper's Table 2 and 38 of 47 in its Table 5, and so in the tables of notebooks 03 and 04
     well = f"reliable_{outcome}"
-    statuses = durable.every_status(carry_back(answered), "6m", study.measures, study.measures, study.anxiety_measure)
+    statuses = durable.every_status(carry_back(answered), "6m", study.rules, study.rules.on_pair())
     found = statuses[f"{well}_kept"]
-    table = six_month_table(answered, outcome, study.measures, study.anxiety_measure, study.carry_back)
+    table = table_at_6_months(answered, outcome, study.rules)
     at_end = table[table["end"] == well]
     assert ((found == K).sum(), found.count()) == published
     assert (at_end.loc[at_end["follow_up"] == well, "n"].sum(), at_end["n"].sum()) == published
@@ -182,10 +181,10 @@ def test_the_papers_definitions_agree_with_its_tables(study, answered, outcome, 
 @pytest.mark.parametrize("outcome", ["improvement", "recovery"])
 def test_twelve_months_agree_with_the_paths_of_those_who_completed_both(study, answered, outcome):
     well = f"reliable_{outcome}"
-    path = path_table(answered, outcome, study.measures, study.anxiety_measure)
+    path = table_of_paths(answered, outcome, study.rules)
     path = path[path["end"] == well]
-    late, early = (durable.every_status(answered, time, study.measures, study.measures, study.anxiety_measure)
-                   [f"{well}_kept"] for time in ("12m", "6m"))
+    late, early = (durable.every_status(answered, time, study.rules, study.rules.on_pair())[f"{well}_kept"]
+                   for time in ("12m", "6m"))
     late = late[early.notna()]
     assert late.count() == path["n"].sum()
     assert (late == K).sum() == path.loc[path["at_12m"] == well, "n"].sum()

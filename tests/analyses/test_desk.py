@@ -10,9 +10,11 @@ import json
 import os
 import re
 import stat
+from dataclasses import replace
 
 import pandas as pd
 import pytest
+from conftest import PHQ9, RULES
 from typer.testing import CliRunner
 
 from durability_utils.analyses import desk
@@ -20,10 +22,8 @@ from durability_utils.cli import app
 from durability_utils.cohort.cleaning import write_cleaned
 from durability_utils.results import cleaning_folder, restricted_folder
 from durability_utils.study.errors import InputError
-from durability_utils.study.measures import read_measures
 from durability_utils.study.parameters import PROJECT
 
-RISK_ITEM = read_measures("study_2016")["PHQ-9"].risk_item
 DAY = dt.date(2017, 3, 1)
 NO_WINDOW = {"discharged": None}
 
@@ -37,7 +37,7 @@ def phq9(time, *answers, date="2016-12-20"):
 
 
 def came_back(cleaned):
-    return desk.answers(cleaned.cohort, cleaned.rejected, RISK_ITEM)
+    return desk.answers(cleaned.cohort, cleaned.rejected, RULES)
 
 
 def only(cleaned, *columns):
@@ -113,7 +113,8 @@ class TestRiskItem:
 
     def test_the_item_is_that_of_the_parameters(self, clean):
         cleaned = clean([phq9("6m", 0, 0, 2, *[0] * 6)])
-        assert desk.answers(cleaned.cohort, cleaned.rejected, 3)["risk"].to_list() == ["above_zero"]
+        third = replace(RULES, measures=RULES.measures | {"PHQ-9": replace(PHQ9, risk_item=3)})
+        assert desk.answers(cleaned.cohort, cleaned.rejected, third)["risk"].to_list() == ["above_zero"]
         assert came_back(cleaned)["risk"].to_list() == ["zero"]
 
     def test_an_unreadable_answer_is_found_in_the_written_files_whatever_the_id(self, clean, make_study, tmp_path):
@@ -123,7 +124,7 @@ class TestRiskItem:
         write_cleaned(cleaned, cleaning_folder(tmp_path, study, "A"))
         rejected = desk.read_rejected(tmp_path, study, "A")
         cohort = pd.read_parquet(cleaning_folder(tmp_path, study, "A") / "cohort.parquet")
-        table = desk.telephone(desk.answers(cohort, rejected, RISK_ITEM))
+        table = desk.telephone(desk.answers(cohort, rejected, RULES))
         assert sorted(table["patient_id"]) == sorted(strange)
         assert set(table["to_do"]) == {"unreadable: look at the questionnaire"}
 
@@ -135,7 +136,7 @@ class TestRiskItem:
         cleaned = clean([phq9("6m", *[0] * 9)])
         other = pd.DataFrame({"row": [9], "patient_id": ["p2"], "column": ["score"], "value": ["x"],
                               "reason": ["not_a_whole_number"], "refused": ["contact"]})
-        assert desk.answers(cleaned.cohort, other, RISK_ITEM).equals(came_back(cleaned))
+        assert desk.answers(cleaned.cohort, other, RULES).equals(came_back(cleaned))
 
 
 class TestTelephone:
@@ -168,7 +169,7 @@ class TestUnseen:
             {"patient_id": "twice", **risk}, {"patient_id": "twice", **risk},  # a copy: the first is in the cohort
             {"sessions": "1", **risk}, {"consent_contact": "no", **risk}, {"consent_contact": "no", "gad7_6m": "3"},
             {**risk, "age": "x"}])
-        table = desk.unseen(cleaned.rejected, RISK_ITEM)
+        table = desk.unseen(cleaned.rejected, RULES)
         assert table.to_numpy().tolist() == [
             [2, "same", "patient_id", "conflicting_rows"], [3, "same", "patient_id", "conflicting_rows"],
             [6, "p6", "sessions", "too_few_sessions"], [7, "p7", "phq9_6m_item9", "no_contact_consent"]]
@@ -177,7 +178,7 @@ class TestUnseen:
     def test_a_refused_contact_is_no_answer_to_the_risk_item(self, clean):
         """A long export holds totals only, and thousands of contacts between baseline and end."""
         rejected = clean([{"age": "x"}]).rejected.assign(refused="contact", reason="not_attended")
-        assert desk.unseen(rejected, RISK_ITEM).empty
+        assert desk.unseen(rejected, RULES).empty
 
 
 class TestDue:

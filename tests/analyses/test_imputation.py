@@ -5,14 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from conftest import RULES
 from statsmodels.imputation.mice import MICEData
 
 from durability_utils.analyses import imputation
 from durability_utils.analyses.attrition import covariates
-from durability_utils.study.measures import read_measures
 from durability_utils.synthetic.attrition import simulated
-
-MEASURES = read_measures("study_2016")
 
 
 def patients(n: int, answered: int, error: float = 0.0, seed: int = 1) -> pd.DataFrame:
@@ -62,7 +60,7 @@ def test_the_mean_is_near_that_of_statsmodels_mice():
 
     np.random.seed(1)  # noqa: NPY002 - statsmodels draws from the global generator
     tables = [simulated(1500, "observed", np.random.default_rng(seed)) for seed in range(4)]
-    ours, theirs = (np.mean([imputation.shares_kept(table, draw(table), "improvement", MEASURES).mean()
+    ours, theirs = (np.mean([imputation.shares_kept(table, draw(table), "improvement", RULES).mean()
                              for table in tables]) for draw in (imputation.draw_scores, by_mice))
     assert ours == pytest.approx(theirs, abs=0.03)
     assert max(ours, theirs) < np.mean([table["kept"].mean() for table in tables]) - 0.03
@@ -105,12 +103,12 @@ def lost(**values) -> pd.DataFrame:
 def test_drawn_scores_are_classified_by_the_outcome_rules(phq9, gad7, improved, recovered):
     drawn = np.array([[float(phq9)]]), np.array([[gad7 / 4]])
     for outcome, holds in (("improvement", improved), ("recovery", recovered)):
-        assert imputation.shares_kept(lost(), drawn, outcome, MEASURES) == [(1 + holds) / 2]
+        assert imputation.shares_kept(lost(), drawn, outcome, RULES) == [(1 + holds) / 2]
 
 
 def test_a_shift_of_points_moves_the_anxiety_measure_by_the_same_part_of_its_reliable_change():
     drawn = np.array([[12.0]]), np.array([[11 / 4]])  # just enough on both
-    shares = [imputation.shares_kept(lost(), drawn, "improvement", MEASURES, delta)[0] for delta in (-1, 0, 1, 2)]
+    shares = [imputation.shares_kept(lost(), drawn, "improvement", RULES, delta)[0] for delta in (-1, 0, 1, 2)]
     # one point more is 13 and 11.67, which is 12: neither is enough
     assert shares == [1, 1, 0.5, 0.5]
 
@@ -119,7 +117,7 @@ def test_item_means_are_not_rounded():
     # 3 at baseline, 2.4 later: 0.6 better, not enough for 0.73; rounded to 2 it would be 1 better
     mean = {"reliable_change": 0.73, "caseness": 2.3, "anxiety_baseline": 3 / 0.73, "highest": 5.0}
     drawn = np.array([[18.0]]), np.array([[2.4 / 0.73]])
-    shares = [imputation.shares_kept(lost(whole=whole, **mean), drawn, "improvement", MEASURES)[0]
+    shares = [imputation.shares_kept(lost(whole=whole, **mean), drawn, "improvement", RULES)[0]
               for whole in (False, True)]
     assert shares == [0.5, 1.0]
 

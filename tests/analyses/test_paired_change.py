@@ -4,6 +4,7 @@ the R package statpsych's printed results, each with its call; and the paper's T
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import PAIR_RULES
 
 from durability_utils.analyses.paired_change import (
     cochrans_q,
@@ -13,11 +14,8 @@ from durability_utils.analyses.paired_change import (
     paired_tests,
     stuart_maxwell,
 )
-from durability_utils.study.columns import dictionary
-from durability_utils.study.measures import read_measures
+from durability_utils.study.columns import TIMES, dictionary
 
-MEASURES = read_measures("study_2016")
-TIMES = ("baseline", "end", "6m", "12m")
 # unaided vision of the right and left eye of 7477 women (Stuart 1955)
 VISION = pd.DataFrame([[1520, 266, 124, 66], [234, 1512, 432, 78], [117, 362, 1772, 205], [36, 82, 179, 492]])
 # Table 2 of the paper: deteriorated, no improvement, improved at end (rows) and follow-up
@@ -145,7 +143,7 @@ def cohort():
 def test_every_test_on_the_patients_who_count_for_it(cohort):
     carried = cohort.assign(phq9_6m=cohort["phq9_6m"].fillna(cohort["phq9_12m"]),
                             gad7_6m=cohort["gad7_6m"].fillna(cohort["gad7_12m"]))
-    tests = paired_tests(cohort, carried, MEASURES, "gad7").set_index(["outcome", "times", "test"])
+    tests = paired_tests(cohort, carried, PAIR_RULES).set_index(["outcome", "times", "test"])
     found = {key[:2]: (row["n"], row["changed"]) for key, row in tests.iterrows() if key[2] != "stuart_maxwell"}
     assert found == {
         ("improvement", "end_6m"): (7, 2), ("improvement", "end_12m"): (5, 1), ("improvement", "6m_12m"): (4, 1),
@@ -158,8 +156,8 @@ def test_every_test_on_the_patients_who_count_for_it(cohort):
 
 
 def test_effect_sizes_by_step_for_all_and_of_one_step_else(cohort):
-    everyone = effect_sizes(cohort, "all").set_index(["measure", "times", "step"]).sort_index()
+    everyone = effect_sizes(cohort, "all", PAIR_RULES).set_index(["measure", "times", "step"]).sort_index()
     assert everyone.loc[("PHQ-9", "end_6m")]["n"].to_dict() == {"all": 6, "step2": 3, "step3": 2}
     assert everyone.loc[("PHQ-9", "end_6m", "step2"), "mean_change"] == -10  # 0, -15, -15
     assert len(everyone) == 18
-    assert set(effect_sizes(cohort, "step3")["step"]) == {"step3"}
+    assert set(effect_sizes(cohort, "step3", PAIR_RULES)["step"]) == {"step3"}

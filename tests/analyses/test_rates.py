@@ -4,6 +4,7 @@ import os
 
 import pandas as pd
 import pytest
+from conftest import RULES
 
 from durability_utils.analyses.rates import (
     COMPARED,
@@ -17,12 +18,11 @@ from durability_utils.analyses.rates import (
     with_all,
 )
 from durability_utils.outcomes.proportions import rounded_percent
+from durability_utils.outcomes.rules import carry_back, classify
 from durability_utils.study.columns import dictionary
 from durability_utils.study.errors import InputError
-from durability_utils.study.measures import read_measures
 from durability_utils.study.parameters import PROJECT
 
-RULES = {"measures": read_measures("study_2016"), "rule": "adsm_else_gad7"}
 ANNUAL = PROJECT.parent / "shared" / "real" / "nhs_england_annual.csv"
 # our names of the columns of the annual reports
 COUNTS = {"count_finished_course_treatment": "finished", "count_at_caseness": "at_caseness",
@@ -118,7 +118,7 @@ def test_one_decimal_rounds_halves_up(n, of, percent):
 # -- counts of a cohort ----------------------------------------------------------------------------
 
 def test_counts_at_end_of_a_cohort_counted_by_hand(cohort):
-    found = end_counts(cohort, **RULES)
+    found = end_counts(cohort, classify(cohort, "end", RULES))
     assert found.loc["A"].to_dict() == {
         "discharged": 10, "withheld": 1, "finished": 9, "at_caseness": 6, "not_at_caseness": 2,
         "paired": 6, "paired_at_caseness": 5, "reliable_improvement": 3, "no_reliable_change": 1, "mixed": 1,
@@ -129,7 +129,8 @@ def test_counts_at_end_of_a_cohort_counted_by_hand(cohort):
 
 
 def test_rates_of_both_denominators_by_hand(cohort):
-    found = rates_from_counts(end_counts(cohort, **RULES)).set_index(["service", "denominator", "rate"])
+    counts = end_counts(cohort, classify(cohort, "end", RULES))
+    found = rates_from_counts(counts).set_index(["service", "denominator", "rate"])
     of = found["of"].loc["A"]
     assert of["nhs", "reliable_improvement"] == 9  # finished, three without scores among them
     assert of["nhs", "reliable_recovery"] == 7  # finished less two not at caseness; who is not known stays
@@ -140,7 +141,7 @@ def test_rates_of_both_denominators_by_hand(cohort):
 
 
 def test_all_is_the_sum_and_stands_last_where_there_are_several(cohort):
-    counts = end_counts(cohort, **RULES)
+    counts = end_counts(cohort, classify(cohort, "end", RULES))
     assert with_all(counts).loc["all"].tolist() == counts.sum().tolist()
     assert list(with_all(counts).index) == ["A", "B", "C", "all"]
     assert list(with_all(counts.loc[["A"]]).index) == ["A"]
@@ -153,7 +154,8 @@ def test_gains_kept_by_hand(cohort, carried_back, followed_up, kept):
                          "phq9_12m": [None, None, 5, None], "gad7_12m": [None, None, 3, None]})
     answered = pd.concat([cohort.iloc[[0]]] * 4, ignore_index=True)
     answered[list(rows)] = rows.astype("Float64")
-    found = kept_counts(answered, carried_back=carried_back, **RULES).loc["A"]
+    carried = carry_back(answered) if carried_back else answered
+    found = kept_counts(carried, *(classify(carried, time, RULES) for time in ("end", "6m"))).loc["A"]
     assert found.to_dict() == {"improved_and_followed_up": followed_up, "improvement_kept": kept,
                                "recovered_and_followed_up": followed_up, "recovery_kept": kept}
 

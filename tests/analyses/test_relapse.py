@@ -8,6 +8,7 @@ the ovarian data of R's survival package as its `cox.zph` printed them before ve
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import RULES
 
 from durability_utils.analyses import relapse
 from durability_utils.analyses.relapse import (
@@ -29,10 +30,8 @@ from durability_utils.analyses.relapse import (
     time_to_relapse,
     why_no_model,
 )
-from durability_utils.study.measures import read_measures
 from durability_utils.study.study_file import read_study
 
-MEASURES = read_measures("study_2016")
 DAY = pd.Timestamp(2017, 1, 1)
 NOBODY = pd.DataFrame(columns=["service", "patient_id", "date", "days", "measure", "score"])
 PATIENT = {"service": "A", "discharge_date": DAY, "step": "step2", "phq9_baseline": 15, "gad7_baseline": 12,
@@ -42,7 +41,7 @@ PATIENT = {"service": "A", "discharge_date": DAY, "step": "step2", "phq9_baselin
 def cohort(*patients):
     """One row a patient: what is special to each."""
     rows = [{"patient_id": f"p{number}", **PATIENT, **patient} for number, patient in enumerate(patients)]
-    table = pd.DataFrame(rows).reindex(columns=["service", *relapse.COLUMNS])
+    table = pd.DataFrame(rows).reindex(columns=["service", *relapse.columns_read(RULES)])
     dates = {column: "datetime64[us]" for column in table if column.endswith("_date")}
     scores = {column: "Float64" for column in table if column.startswith(("phq9", "gad7"))}
     return table.astype({**dates, **scores, "step": "str", "patient_id": "str"})
@@ -67,7 +66,7 @@ def scores(*rows):
     *(({column: None}, "scores_missing") for column in ("phq9_baseline", "gad7_baseline", "phq9_end", "gad7_end")),
 ])
 def test_remission_is_judged_on_both_measures(patient, status):
-    assert list(status_at_end(cohort(patient), MEASURES)) == [status]
+    assert list(status_at_end(cohort(patient), RULES)) == [status]
 
 
 # -- the scores after discharge --------------------------------------------------------------------
@@ -77,7 +76,7 @@ def test_each_day_of_a_long_export_is_a_row_and_an_id_is_unique_within_its_servi
     after = pd.DataFrame([("A", "1", 30, "GAD-7", 4.0), ("A", "1", 30, "PHQ-9", 5.0), ("A", "1", 61, "PHQ-9", 6.0),
                           ("A", "1", 61, "OCI", 30.0), ("B", "1", 31, "GAD-7", 7.0), ("A", "9", 30, "GAD-7", 1.0)],
                          columns=["service", "patient_id", "days", "measure", "score"]).assign(date=DAY)
-    found = scores_after_discharge(patients, after)
+    found = scores_after_discharge(patients, after, RULES)
     expected = scores((0, 30, 5, 4), (0, 61, 6, None), (1, 31, None, 7)).assign(nominal=False)
     pd.testing.assert_frame_equal(found, expected, check_dtype=False, check_names=False)
 
@@ -89,7 +88,7 @@ def test_without_a_long_export_the_two_follow_ups_count_in_their_own_place():
         {"followup_6m_date": DAY + pd.Timedelta(days=190)},                              # came back without a score
         {"discharge_date": None, "followup_6m_date": DAY, "phq9_6m": 1},                 # the day cannot be told
         {"followup_6m_date": DAY, "phq9_6m": 1})                                         # on the day of discharge
-    found = scores_after_discharge(patients, NOBODY)
+    found = scores_after_discharge(patients, NOBODY, RULES)
     expected = scores((0, 200, 5, 4), (0, 365, 6, None), (1, 370, None, 9), (3, 183, 1, None))
     pd.testing.assert_frame_equal(found, expected.assign(nominal=[False, True, False, True]), check_dtype=False)
 
@@ -98,7 +97,7 @@ def test_a_service_with_a_long_export_is_judged_on_it_alone_the_other_on_its_fol
     patients = cohort({"phq9_6m": 5}, {"service": "B", "phq9_6m": 6})
     after = NOBODY.copy()
     after.loc[0] = ["B", "p1", DAY, 31, "PHQ-9", 7.0]
-    found = scores_after_discharge(patients, after)
+    found = scores_after_discharge(patients, after, RULES)
     assert list(zip(found["patient"], found["days"], found["phq9"], strict=True)) == [(0, 183, 5), (1, 31, 7)]
 
 
@@ -113,7 +112,7 @@ def test_scores_are_read_where_they_are(tmp_path):
     table.to_parquet(tmp_path / "s/B/cleaning/after_discharge.parquet")
     assert list(read_after_discharge(tmp_path, study, "all")["service"]) == ["B"]
     assert read_after_discharge(tmp_path, study, "A").empty
-    assert len(scores_after_discharge(cohort({}), read_after_discharge(tmp_path, study, "A"))) == 0
+    assert len(scores_after_discharge(cohort({}), read_after_discharge(tmp_path, study, "A"), RULES)) == 0
 
 
 def test_months_are_the_nearest_and_never_before_the_first():
@@ -125,7 +124,7 @@ def test_months_are_the_nearest_and_never_before_the_first():
 # -- to the first relapse --------------------------------------------------------------------------
 
 def followed(patient, *rows):
-    return time_to_relapse(cohort(patient), scores(*((0, *row) for row in rows)), MEASURES).iloc[0]
+    return time_to_relapse(cohort(patient), scores(*((0, *row) for row in rows)), RULES).iloc[0]
 
 
 @pytest.mark.parametrize(("end", "score", "relapsed"), [
@@ -165,11 +164,11 @@ def test_several_scores_in_a_month_are_one_month():
 def test_groups_at_end_and_who_cannot_be_followed():
     patients = cohort({"phq9_end": 4, "gad7_end": 4}, {"phq9_end": 5, "gad7_end": 5, "step": "step3"},
                       {"phq9_end": 9, "gad7_end": 7, "step": "step2+3"}, {"step": None}, {})
-    found = time_to_relapse(patients, scores(*((patient, 30, 0, 0) for patient in range(4)), (9, 30, 20, 20)), MEASURES)
+    found = time_to_relapse(patients, scores(*((patient, 30, 0, 0) for patient in range(4)), (9, 30, 20, 20)), RULES)
     assert list(found.index) == [0, 1, 2, 3]  # nobody heard of the last one, and 9 is not in remission
     assert found["residual_phq9"].tolist() == found["residual_gad7"].tolist() == [0, 1, 1, 0]
     assert found["step3"].tolist()[:3] == [0, 1, 1] and np.isnan(found["step3"].iloc[3])
-    assert level_names(MEASURES) == {
+    assert level_names(RULES) == {
         "residual_phq9": ("PHQ-9 0 to 4 at end", "PHQ-9 5 to 9 at end"),
         "residual_gad7": ("GAD-7 0 to 4 at end", "GAD-7 5 to 7 at end"), "step3": ("step 2", "step 3")}
 

@@ -77,7 +77,7 @@ def measure(export: Path) -> None:
     cleaned = time.perf_counter()
     carried = carry_back(cohort)
     for table, when in (*((cohort, when) for when in LATER_TIMES), (carried, "6m")):
-        classify(table, when, study.measures, study.anxiety_measure)
+        classify(table, when, study.rules)
     ended = time.perf_counter()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps([cleaned - started, ended - started, (peak - imported) / 1024]))

@@ -10,21 +10,22 @@ import time
 import numpy as np
 import pandas as pd
 
-from durability_utils.outcomes.rules import IMPROVEMENT, RECOVERY, carry_back, classify, follow_up_columns
-from durability_utils.study.columns import dictionary
-from durability_utils.study.measures import read_measures
+from durability_utils.outcomes.rules import IMPROVEMENT, RECOVERY, carry_back, classify
+from durability_utils.study.columns import FOLLOW_UPS, columns_with, dictionary
+from durability_utils.study.parameters import PROJECT
+from durability_utils.study.study_file import read_study
 
 PATIENTS, ROWS = 1_000_000, 20_000
 TIMES = ("end", "6m", "12m")
-MEASURES = read_measures("study_2016")
-ADSMS = [name for name in MEASURES if name not in ("PHQ-9", "GAD-7")]
+RULES = read_study(PROJECT / "parameters" / "durability_2016.yaml").rules
+MEASURES = RULES.measures
 
 
 def cohort(n: int) -> pd.DataFrame:
     """Patients with random scores, a tenth of them missing, and three in ten with an ADSM, as cleaning types them."""
     random = np.random.default_rng(2016)
-    adsm = np.where(random.random(n) < 0.3, random.choice(ADSMS, n), None)
-    top = pd.Series(adsm).map({name: MEASURES[name].maximum for name in ADSMS}).fillna(0).to_numpy()
+    adsm = np.where(random.random(n) < 0.3, random.choice(RULES.adsms, n), None)
+    top = pd.Series(adsm).map({name: MEASURES[name].maximum for name in RULES.adsms}).fillna(0).to_numpy()
 
     def scores(highest, dtype):
         drawn = np.floor(random.random(n) * (highest + 1))
@@ -35,7 +36,7 @@ def cohort(n: int) -> pd.DataFrame:
         columns |= {f"phq9_{time_}": scores(27, "Int64"), f"gad7_{time_}": scores(21, "Int64"),
                     f"adsm_{time_}": scores(top, "Float64").mask(columns["adsm"].isna())}
     types = {"whole_number": "Int64", "score": "Float64", "date": "datetime64[us]"}
-    for name in (name for time_ in TIMES[1:] for name in follow_up_columns(time_) if name not in columns):
+    for name in (name for time_ in FOLLOW_UPS for name in columns_with(time=time_) if name not in columns):
         columns[name] = pd.Series(None, range(n), dtype=types.get(dictionary().at[name, "type"], "str"))
     return pd.DataFrame(columns)
 
@@ -43,7 +44,7 @@ def cohort(n: int) -> pd.DataFrame:
 def by_package(patients: pd.DataFrame) -> list[np.ndarray]:
     """The codes of improvement and of recovery at each time, -1 where a patient does not count."""
     carried = carry_back(patients)
-    found = [classify(table, time_, MEASURES, "adsm_else_gad7")
+    found = [classify(table, time_, RULES)
              for table, time_ in (*((patients, time_) for time_ in TIMES), (carried, "6m"))]
     return [table[outcome].cat.codes.to_numpy() for table in found for outcome in ("improvement", "recovery")]
 

@@ -205,12 +205,11 @@ class TestNumbers:
     @pytest.mark.parametrize("version", ["study_2016", "nhs_talking_therapies"])
     def test_the_range_of_every_adsm_at_every_time(self, clean, version):
         rows, expected = [], []
-        for name, measure in read_measures(version).items():
+        for measure in (measure for measure in read_measures(version).values() if measure.role == "disorder_specific"):
             low, high = int(measure.minimum), int(measure.maximum)
             for time in ("baseline", "end", "6m", "12m"):
-                rows += [{"adsm": name, f"adsm_{time}": str(score)} for score in (low - 1, low, high, high + 1)
-                         if name not in ("PHQ-9", "GAD-7")]
-                expected += [None, low, high, None] if name not in ("PHQ-9", "GAD-7") else []
+                rows += [{"adsm": measure.name, f"adsm_{time}": str(score)} for score in (low - 1, low, high, high + 1)]
+                expected += [None, low, high, None]
         cleaned = clean(rows, measures=version)
         assert cleaned.cohort["adsm"].notna().all()
         scores = cleaned.cohort[[f"adsm_{time}" for time in ("baseline", "end", "6m", "12m")]].bfill(axis=1).iloc[:, 0]
@@ -452,6 +451,8 @@ class TestItems:
 EVERYTHING = {
     "adsm": "OCI", "step": "step3", "end_reason": "completed", "adsm_baseline": "50", "adsm_end": "20",
     **{f"{name}_{time}": "5" for name in ("phq9", "gad7", "adsm") for time in ("6m", "12m")},
+    **{key: answer for time in ("baseline", "end", "6m", "12m")
+       for key, answer in {f"wsas_{time}": "5", **items("wsas", time, *[1] * 5)}.items()},
     **{f"followup_{time}_date": "2017-01-01" for time in ("6m", "12m")},
     **{f"followup_{time}_mode": "post" for time in ("6m", "12m")},
     **{key: answer for time in ("6m", "12m") for name, n in (("phq9", 9), ("gad7", 7))
@@ -464,7 +465,8 @@ class TestConsent:
 
     def test_the_columns_are_those_of_the_design(self):
         assert set(TREATMENT_DATA) == {"step", "sessions", "end_reason", *(
-            f"{name}_{time}" for time in ("baseline", "end") for name in ("phq9", "gad7", "adsm"))}
+            f"{name}_{time}" for time in ("baseline", "end") for name in ("phq9", "gad7", "adsm", "wsas")), *(
+            f"wsas_{time}_item{i}" for time in ("baseline", "end") for i in range(1, 6))}
         assert set(FOLLOW_UP_DATA) == {name for name in dictionary().index if "6m" in name or "12m" in name}
 
     @pytest.mark.parametrize(("answer", "withheld", "reason"), [

@@ -54,7 +54,7 @@ def test_scores_of_the_adsm_of_those_who_have_one(clean):
 
 def test_every_column_of_the_dictionary_is_in_it_and_nobody_has_no_share(clean):
     table = missing_values(clean([PATIENT]).cohort)
-    assert len(table) == len(dictionary()) - 2 * (8 + 6)  # 9 and 7 items, at two times, are one each
+    assert len(table) == len(dictionary()) - 2 * (8 + 6) - 4 * 4  # 9, 7 items at two times, 5 at four
     assert table.loc[table["n"] == 0, "share"].isna().all()
     assert table.loc[table["n"] > 0, "share"].isin([0, 1]).all()
     assert missing_values(clean([{"patient_id": ""}]).cohort)["n"].eq(0).all()

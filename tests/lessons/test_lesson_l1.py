@@ -1,22 +1,14 @@
 """Lesson 1. Oracle: the study's rules worked by hand, and the counts of the study's tables."""
 
 import pytest
+from conftest import GAD7, PHQ9, RULES, cohort, patient
 from lesson_checks import asked, assert_judges_rightly
-from test_outcomes import MEASURES, cohort, patient
 
 from durability_utils.lessons.checking import check
-from durability_utils.lessons.l1_caseness import (
-    EXERCISES,
-    case,
-    cut_off_figure,
-    recovered,
-    recovery_rate,
-    with_cut_off,
-)
+from durability_utils.lessons.l1_caseness import EXERCISES, case, cut_off_figure, recovered, recovery_rate
 from durability_utils.outcomes.rules import classify
 from durability_utils.synthetic.cohort import study_cohort
 
-PHQ9, GAD7 = MEASURES["PHQ-9"], MEASURES["GAD-7"]
 PATIENTS = cohort(
     patient((20, 15), (9, 7)),    # recovered, reliably
     patient((10, 7), (9, 7)),     # recovered, by a point
@@ -27,15 +19,15 @@ PATIENTS = cohort(
 )
 
 
-def at_end(patients, measures=MEASURES):
-    return classify(patients, "end", measures, "adsm_else_gad7")
+def at_end(patients, rules=RULES):
+    return classify(patients, "end", rules)
 
 
 def data_of(patients) -> dict[str, list]:
     """What each exercise of the notebook computes from."""
     found = at_end(patients)
     return {"case": [PHQ9, GAD7], "recovered_patient": [PHQ9, GAD7], "below_at_start": [found], "recovery": [found],
-            "by_a_hair": [found], "higher_cut_off": [patients, MEASURES, "adsm_else_gad7"]}
+            "by_a_hair": [found], "higher_cut_off": [patients, RULES]}
 
 
 def test_every_exercise_accepts_its_solution_and_names_typical_mistakes():
@@ -63,7 +55,7 @@ def test_recovery_by_hand():
     assert recovered(at_end(PATIENTS)).tolist() == [True, True, False, False, False, False]
     assert recovery_rate(at_end(PATIENTS)) == 2 / 4
     # with a cut-off of 13 the second is no case at baseline any more, and the fifth has recovered
-    assert recovery_rate(at_end(PATIENTS, with_cut_off(MEASURES, 13))) == 2 / 3
+    assert recovery_rate(at_end(PATIENTS, RULES.changed("PHQ-9", caseness=13))) == 2 / 3
 
 
 def test_the_picture_counts_by_the_phq9_alone():

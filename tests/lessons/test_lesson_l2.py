@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from conftest import PHQ9
 from lesson_checks import asked, assert_judges_rightly
 from scipy.stats import norm
 
@@ -14,10 +15,7 @@ from durability_utils.lessons.l2_reliable_change import (
     smallest_whole_change,
 )
 from durability_utils.lessons.l5_regression import simulated_people
-from durability_utils.study.measures import read_measures
 from durability_utils.synthetic.cohort import study_cohort
-
-PHQ9 = read_measures("study_2016")["PHQ-9"]
 
 
 def data_of(baseline: pd.Series, reliability: float, index: float = 5.20) -> dict[str, list]:

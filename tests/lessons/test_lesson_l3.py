@@ -1,9 +1,9 @@
 """Lesson 3. Oracle: the study's rule worked by hand, the normal distribution, and the counts of the study's tables."""
 
 import pytest
+from conftest import GAD7, PHQ9, RULES, cohort, patient
 from lesson_checks import asked, assert_judges_rightly
 from scipy.stats import norm
-from test_outcomes import MEASURES, cohort, patient
 
 from durability_utils.lessons.checking import check
 from durability_utils.lessons.l3_two_measures import (
@@ -17,12 +17,10 @@ from durability_utils.lessons.l3_two_measures import (
 from durability_utils.outcomes.rules import classify
 from durability_utils.synthetic.cohort import study_cohort
 
-PHQ9, GAD7 = MEASURES["PHQ-9"], MEASURES["GAD-7"]
-
 
 def data_of(patients) -> dict[str, list]:
     """What each exercise of the notebook computes from."""
-    at_end = classify(patients, "end", MEASURES, "adsm_else_gad7")
+    at_end = classify(patients, "end", RULES)
     return {"mixed_patient": [PHQ9, GAD7], "nearly": [PHQ9, GAD7], "phq9_alone": [at_end, PHQ9], "mixed": [at_end],
             "on_either": [unchanged_people(0)], "alike": []}
 

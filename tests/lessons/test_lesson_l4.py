@@ -1,8 +1,8 @@
 """Lesson 4. Oracle: the counts of the study's tables, and hand counts."""
 
 import pytest
+from conftest import RULES, cohort, patient, table_at_6_months
 from lesson_checks import asked, assert_judges_rightly
-from test_outcomes import MEASURES, cohort, patient
 
 from durability_utils.lessons.checking import check
 from durability_utils.lessons.l4_denominators import (
@@ -12,19 +12,16 @@ from durability_utils.lessons.l4_denominators import (
     rates_of,
 )
 from durability_utils.outcomes.rules import in_step
-from durability_utils.outcomes.transitions import six_month_table
 from durability_utils.study.parameters import PROJECT
 from durability_utils.study.study_file import read_study
 from durability_utils.synthetic.cohort import study_cohort
 
-RULES = {"measures": MEASURES, "rule": "adsm_else_gad7"}
-
 
 def data_of(everybody, one_service) -> dict[str, list]:
     """What each exercise of the notebook computes from."""
-    table = six_month_table(in_step(everybody, "step2"), "recovery", carried_back=True, **RULES)
-    rates, everyone = (rates_of(patients, **RULES) for patients in (one_service, everybody))
-    counted = counted_at_six_months(everybody, **RULES)
+    table = table_at_6_months(in_step(everybody, "step2"), "recovery")
+    rates, everyone = (rates_of(patients, RULES) for patients in (one_service, everybody))
+    counted = counted_at_six_months(everybody, RULES)
     return {"not_recovered": [table], "kept": [table], "nhs": [rates], "direction": [rates],
             "known_to_keep": [everyone], "carried": [everybody, counted]}
 
@@ -32,7 +29,7 @@ def data_of(everybody, one_service) -> dict[str, list]:
 @pytest.fixture(scope="module")
 def study_data():
     everybody = study_cohort()
-    assert read_study(PROJECT / "parameters/durability_2016.yaml").anxiety_measure == RULES["rule"]
+    assert read_study(PROJECT / "parameters/durability_2016.yaml").rules == RULES
     return data_of(everybody, everybody[everybody["service"] == "C"])
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import PHQ9
 from lesson_checks import asked, assert_judges_rightly
 
 from durability_utils.lessons.checking import check
@@ -14,10 +15,8 @@ from durability_utils.lessons.l5_regression import (
     simulated_people,
     status,
 )
-from durability_utils.study.measures import read_measures
 from durability_utils.synthetic.cohort import study_cohort
 
-PHQ9 = read_measures("study_2016")["PHQ-9"]
 GAIN = 4
 SEVEN = pd.DataFrame(  # the first six are selected from 20 points, three of them treated
     [(26, 20, 14, 22, True), (24, 23, 20, 18, True), (22, 20, 14, 14, True),

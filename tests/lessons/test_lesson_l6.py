@@ -2,8 +2,8 @@
 
 import pandas as pd
 import pytest
+from conftest import cohort, patient
 from lesson_checks import asked, assert_judges_rightly
-from test_outcomes import cohort, patient
 
 from durability_utils.lessons.checking import check
 from durability_utils.lessons.l6_who_answers import (

@@ -9,33 +9,19 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import PAIR_RULES, PHQ9, RULES, cohort, patient
 from hypothesis import given
 from hypothesis import strategies as st
 
 from durability_utils.outcomes import rules as outcomes
 from durability_utils.outcomes.rules import IMPROVEMENT, RECOVERY
-from durability_utils.study.columns import dictionary
 from durability_utils.study.measures import read_measures
 
-MEASURES = read_measures("study_2016")
-MODERN = read_measures("nhs_talking_therapies")
+MODERN = replace(RULES, measures=read_measures("nhs_talking_therapies"))
 
 
-def cohort(*patients: dict) -> pd.DataFrame:
-    """A cohort of canonical columns; what a patient does not say is missing."""
-    rows = pd.DataFrame(list(patients)).reindex(columns=dictionary().index)
-    numbers = [name for name, entry in dictionary().iterrows() if entry["type"] in ("whole_number", "score")]
-    return rows.astype(dict.fromkeys(numbers, "Float64"))
-
-
-def patient(baseline=(20, 15), end=(20, 15), **more) -> dict:
-    """PHQ-9 and GAD-7 at baseline and end."""
-    return {"phq9_baseline": baseline[0], "gad7_baseline": baseline[1],
-            "phq9_end": end[0], "gad7_end": end[1], **more}
-
-
-def at_end(*patients, measures=MEASURES, rule="adsm_else_gad7") -> pd.DataFrame:
-    return outcomes.classify(cohort(*patients), "end", measures, rule)
+def at_end(*patients, rules=RULES) -> pd.DataFrame:
+    return outcomes.classify(cohort(*patients), "end", rules)
 
 
 # -- reliable improvement and deterioration ---------------------------------------------------------
@@ -67,11 +53,11 @@ def test_improvement_below_at_and_above_each_threshold(phq9_fall, gad7_fall, exp
     assert found["mixed"][0] == mixed
 
 
-@pytest.mark.parametrize("name", [name for name in MEASURES if name not in ("PHQ-9", "GAD-7")])
+@pytest.mark.parametrize("name", RULES.adsms)
 @pytest.mark.parametrize(("short_by", "expected"), [
     (1, "no_reliable_improvement"), (0, "reliable_improvement"), (-1, "reliable_improvement")])
 def test_each_adsm_below_at_and_above_its_reliable_change(name, short_by, expected):
-    measure = MEASURES[name]
+    measure = RULES.measures[name]
     later = measure.maximum - measure.reliable_change + short_by
     found = at_end(patient(adsm=name, adsm_baseline=measure.maximum, adsm_end=later))
     assert found["improvement"][0] == expected
@@ -83,7 +69,7 @@ def test_each_adsm_below_at_and_above_its_reliable_change(name, short_by, expect
     (2.26, "reliable_improvement"),
 ])
 def test_mobility_inventory_as_an_item_mean_is_exact_at_its_threshold(later, expected):
-    found = at_end(patient(adsm="MI", adsm_baseline=3.0, adsm_end=later), measures=MODERN)
+    found = at_end(patient(adsm="MI", adsm_baseline=3.0, adsm_end=later), rules=MODERN)
     assert found["improvement"][0] == expected
 
 
@@ -103,23 +89,24 @@ def test_gad7_counts_where_the_adsm_lacks_its_name_or_a_score(lacking):
 def test_gad7_for_all_where_the_study_file_says_so():
     # PDSS is not among the study's measures, which does not matter then
     found = at_end(patient(end=(20, 5), adsm="OCI", adsm_baseline=60, adsm_end=60),
-                   patient(end=(20, 5), adsm="PDSS", adsm_baseline=20, adsm_end=20), rule="gad7")
+                   patient(end=(20, 5), adsm="PDSS", adsm_baseline=20, adsm_end=20), rules=PAIR_RULES)
     assert list(found["anxiety_measure"]) == ["GAD-7", "GAD-7"]
     assert list(found["improvement"]) == ["reliable_improvement", "reliable_improvement"]
 
 
 def test_a_measure_that_is_no_adsm_never_decides():
     # by WSAS, were it asked, this patient improved reliably; PHQ-9 and GAD-7 have not changed
-    wsas = replace(MEASURES["OCI"], name="WSAS", role="functioning", columns="wsas", reliable_change=8, caseness=10)
+    wsas = replace(RULES.measures["OCI"], name="WSAS", role="functioning", columns="wsas", caseness=10,
+                   reliable_change=8)
     told = patient(adsm="WSAS", adsm_baseline=30, adsm_end=5)
-    found = at_end(told, measures=MEASURES | {"WSAS": wsas}).iloc[0]
+    found = at_end(told, rules=replace(RULES, measures=RULES.measures | {"WSAS": wsas})).iloc[0]
     assert (found["improvement"], found["anxiety_measure"]) == ("no_reliable_improvement", "GAD-7")
 
 
 def test_relevant_measure_is_chosen_anew_for_each_time():
     person = cohort(patient(adsm="OCI", adsm_baseline=60, adsm_end=20, phq9_6m=20, gad7_6m=15))  # no OCI at 6 months
-    assert outcomes.classify(person, "end", MEASURES, "adsm_else_gad7")["anxiety_measure"][0] == "OCI"
-    assert outcomes.classify(person, "6m", MEASURES, "adsm_else_gad7")["anxiety_measure"][0] == "GAD-7"
+    assert outcomes.classify(person, "end", RULES)["anxiety_measure"][0] == "OCI"
+    assert outcomes.classify(person, "6m", RULES)["anxiety_measure"][0] == "GAD-7"
 
 
 def test_an_adsm_makes_up_for_a_missing_gad7():
@@ -161,10 +148,10 @@ def test_below_the_cut_offs_without_reliable_improvement_is_no_recovery():
     assert at_end(patient(baseline=(11, 7), end=(9, 7)))["recovery"][0] == "no_reliable_recovery"
 
 
-@pytest.mark.parametrize("name", [name for name in MEASURES if name not in ("PHQ-9", "GAD-7")])
+@pytest.mark.parametrize("name", RULES.adsms)
 @pytest.mark.parametrize(("above", "case"), [(-1, False), (0, True), (1, True)])
 def test_each_adsm_below_at_and_above_its_cut_off(name, above, case):
-    score = MEASURES[name].caseness + above
+    score = RULES.measures[name].caseness + above
     assert at_end(patient((0, 0), (0, 0), adsm=name, adsm_baseline=score, adsm_end=score))["case_baseline"][0] == case
 
 
@@ -180,8 +167,7 @@ def test_each_adsm_below_at_and_above_its_cut_off(name, above, case):
     (4, np.nan, False),
 ])
 def test_relapse_needs_a_reliable_increase_and_caseness_on_the_same_measure(end, later, expected):
-    phq9 = MEASURES["PHQ-9"]
-    assert outcomes.relapsed_on(end, later, phq9.reliable_change, phq9.caseness) == expected
+    assert outcomes.relapsed_on(end, later, PHQ9.reliable_change, PHQ9.caseness) == expected
 
 
 def test_an_item_mean_that_rose_by_the_reliable_change_is_a_relapse():
@@ -189,20 +175,7 @@ def test_an_item_mean_that_rose_by_the_reliable_change_is_a_relapse():
     assert outcomes.relapsed_on(2.27, 3.00, 0.73, 2.3)
 
 
-# -- completion, carry back, steps ------------------------------------------------------------------
-
-@pytest.mark.parametrize(("answer", "came_back"), [
-    ({}, False),
-    ({"followup_6m_mode": "post"}, False),  # a mode alone is no answer
-    ({"followup_6m_date": pd.Timestamp("2016-12-01")}, True),
-    ({"phq9_6m": 0}, True),  # a score of zero is a score
-    ({"adsm_6m": 12}, True),
-    ({"gad7_6m_item7": 0}, True),  # a single item too
-    ({"phq9_12m": 3}, False),  # that is the other follow-up
-])
-def test_a_follow_up_was_completed_when_its_date_or_any_score_is_there(answer, came_back):
-    assert outcomes.completed(cohort(patient(**answer)), "6m")[0] == came_back
-
+# -- carry back, steps ------------------------------------------------------------------------------
 
 def test_carry_back_takes_the_12_month_answer_only_where_nothing_came_at_6_months():
     people = cohort(

@@ -2,22 +2,12 @@
 
 import pandas as pd
 import pytest
+from conftest import RULES, table_at_6_months, table_of_paths
 
 from durability_utils.outcomes.rules import carry_back, classify
-from durability_utils.outcomes.transitions import (
-    as_square,
-    by_status_at_end,
-    count,
-    inclusion,
-    margin,
-    path_table,
-    six_month_table,
-)
-from durability_utils.study.columns import dictionary
-from durability_utils.study.measures import read_measures
+from durability_utils.outcomes.transitions import as_square, by_status_at_end, count, inclusion, margin
+from durability_utils.study.columns import TIMES, dictionary
 
-RULES = {"measures": read_measures("study_2016"), "rule": "adsm_else_gad7"}
-TIMES = ("baseline", "end", "6m", "12m")
 GOOD, NONE, BAD = "reliable_improvement", "no_reliable_improvement", "reliable_deterioration"
 
 # PHQ-9 at baseline, end, 6 and 12 months; GAD-7 stays at 10 (no reliable change of its own there)
@@ -47,55 +37,55 @@ def cells(table):
 
 
 def test_six_month_table_with_carry_back(cohort):
-    table = six_month_table(cohort, "improvement", carried_back=True, **RULES)
+    table = table_at_6_months(cohort, "improvement")
     assert cells(table) == {(GOOD, GOOD): 2, (GOOD, NONE): 1, (GOOD, BAD): 1, (NONE, GOOD): 1}
     assert list(table.columns) == ["end", "follow_up", "n"]
     assert len(table) == 9  # zeros too
 
 
 def test_six_month_table_without_carry_back(cohort):
-    table = six_month_table(cohort, "improvement", carried_back=False, **RULES)
+    table = table_at_6_months(cohort, "improvement", RULES.changed(carry_back=False))
     assert cells(table) == {(GOOD, GOOD): 1, (GOOD, NONE): 1, (NONE, GOOD): 1}
 
 
 def test_path_holds_those_who_completed_both_and_carries_nothing_back(cohort):
-    table = path_table(cohort, "improvement", **RULES)
+    table = table_of_paths(cohort, "improvement")
     assert cells(table) == {(GOOD, GOOD, GOOD): 1, (GOOD, NONE, GOOD): 1}
 
 
 def test_recovery_leaves_out_who_is_below_caseness_at_baseline(cohort):
     # GAD-7 of 10 is above its cut-off throughout: at caseness at baseline, and nobody can recover
-    table = six_month_table(cohort, "recovery", carried_back=True, **RULES)
+    table = table_at_6_months(cohort, "recovery")
     assert cells(table) == {("no_reliable_recovery", "no_reliable_recovery"): 5}
     assert len(table) == 4
     below = cohort.assign(**{f"gad7_{time}": cohort[f"gad7_{time}"] * 0 for time in TIMES},
                           phq9_baseline=cohort["phq9_baseline"].clip(upper=9))
-    assert six_month_table(below, "recovery", carried_back=True, **RULES)["n"].sum() == 0
+    assert table_at_6_months(below, "recovery")["n"].sum() == 0
 
 
 def test_shares_are_of_those_with_the_same_status_at_end(cohort):
-    table = by_status_at_end(six_month_table(cohort, "improvement", carried_back=True, **RULES))
+    table = by_status_at_end(table_at_6_months(cohort, "improvement"))
     kept = table[(table["end"] == GOOD) & (table["follow_up"] == GOOD)].iloc[0]
     assert (kept["n"], kept["of"], kept["share"]) == (2, 4, 0.5)
     assert table.loc[table["end"] == BAD, ["share", "low", "high"]].isna().all(axis=None)  # nobody there
 
 
 def test_square_has_the_papers_order_and_totals(cohort):
-    square = as_square(six_month_table(cohort, "improvement", carried_back=True, **RULES))
+    square = as_square(table_at_6_months(cohort, "improvement"))
     assert list(square.index) == [BAD, NONE, GOOD, "total"]
     assert square.to_numpy().tolist() == [[0, 0, 0, 0], [0, 0, 1, 1], [1, 1, 2, 4], [1, 1, 3, 5]]
 
 
 def test_margins_and_an_empty_cohort(cohort):
-    table = six_month_table(cohort, "improvement", carried_back=True, **RULES)
+    table = table_at_6_months(cohort, "improvement")
     assert margin(table, "end").to_dict() == {BAD: 0, NONE: 1, GOOD: 4}
-    nobody = six_month_table(cohort.iloc[:0], "improvement", carried_back=True, **RULES)
+    nobody = table_at_6_months(cohort.iloc[:0], "improvement")
     assert (len(nobody), nobody["n"].sum()) == (9, 0)
 
 
 def test_each_participant_is_counted_or_has_the_first_reason_that_holds(cohort):
     def status(people):
-        end, later = (classify(people, time, **RULES) for time in ("end", "6m"))
+        end, later = (classify(people, time, RULES) for time in ("end", "6m"))
         return inclusion(people, end, later).tolist()
 
     late, deteriorated, neither, no_end = (list(PEOPLE)[row] for row in (2, 3, 5, 6))

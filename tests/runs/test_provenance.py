@@ -1,12 +1,14 @@
 """What a result says of its making, and what it does not say of the machine."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tiny_study import make_study
 
-from durability_utils.runs import provenance
+from durability_utils.runs import plan, provenance
 
 
 def test_names_stand_below_the_first_folder_that_holds_the_file(tmp_path):
@@ -22,6 +24,50 @@ def test_hashes_are_sha256_and_leave_out_what_is_not_there(tmp_path):
     # FIPS 180-2, appendix B.1
     assert provenance.hashes([tmp_path / "a.csv", tmp_path / "b.csv"], [tmp_path]) == {
         "a.csv": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}
+
+
+ROOMS = sorted({path.parent.relative_to(provenance.PACKAGE).as_posix() for kind in ("*.py", "*.html")
+                for path in provenance.PACKAGE.rglob(kind)})
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A copy of the package, in whose place it is hashed."""
+    copy = tmp_path / "durability_utils"
+    shutil.copytree(provenance.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    provenance.own_code.cache_clear()
+    original = provenance.own_code()
+    monkeypatch.setattr(provenance, "PACKAGE", copy)
+    provenance.own_code.cache_clear()
+    assert provenance.own_code() == original
+    yield copy
+    provenance.own_code.cache_clear()
+
+
+def test_the_rooms_are_those_of_the_package():
+    assert {".", "study", "cohort", "outcomes", "analyses", "runs", "sharing", "new_study", "synthetic", "lessons",
+            "templates"} <= set(ROOMS)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_change_in_any_room_leaves_no_run_unchanged(package, tmp_path, room):
+    study, notebooks = make_study(tmp_path, {"A": "fine"})
+    run = plan.plan(study, tmp_path / "results", names=["01"], notebooks=notebooks)[0]
+    record = {"status": "succeeded", "parameters": run.shown_parameters, "versions": provenance.versions(),
+              "inputs": plan.input_hashes(run)}
+    assert plan.is_current(run, record)
+    largest = max((path for path in (package / room).iterdir() if path.suffix in (".py", ".html")),
+                  key=lambda path: path.stat().st_size)
+    original = largest.read_bytes()
+    largest.write_bytes(original + b"\n")
+    provenance.own_code.cache_clear()
+    assert not plan.is_current(run, record)
+    largest.write_bytes(original)  # and back, as `git stash` would
+    provenance.own_code.cache_clear()
+    assert plan.is_current(run, record)
+    largest.rename(largest.with_stem("renamed"))
+    provenance.own_code.cache_clear()
+    assert not plan.is_current(run, record)
 
 
 def test_versions_are_those_of_python_and_the_declared_packages():

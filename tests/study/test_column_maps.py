@@ -31,7 +31,8 @@ class TestDictionary:
                     "primary_problem", "employment_baseline", "employment_end", "step", "sessions", "adsm",
                     "end_reason"}
         for time in ("baseline", "end", "6m", "12m"):
-            expected |= {f"{name}_{time}" for name in ("phq9", "gad7", "adsm")}
+            expected |= {f"{name}_{time}" for name in ("phq9", "gad7", "adsm", "wsas")}
+            expected |= {f"wsas_{time}_item{i}" for i in range(1, 6)}
         for time in ("6m", "12m"):
             expected |= {f"followup_{time}_date", f"followup_{time}_mode"}
             expected |= {f"phq9_{time}_item{i}" for i in range(1, 10)} | {f"gad7_{time}_item{i}" for i in range(1, 8)}

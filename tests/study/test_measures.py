@@ -6,16 +6,16 @@ Oracle: docs/reference.md, section 4 and the study's table of measures.
 import pytest
 
 from durability_utils.study.errors import InputError
-from durability_utils.study.measures import disorder_specific, read_measures
+from durability_utils.study.measures import read_measures
 
 # name: items, smallest and largest score, cut-off, smallest reliable change
 STUDY_2016 = {
     "PHQ-9": (9, 0, 27, 10, 6), "GAD-7": (7, 0, 21, 8, 4), "OCI": (42, 0, 168, 40, 32), "SPIN": (17, 0, 68, 19, 10),
     "HAI": (18, 0, 54, 18, 4), "IES-R": (22, 0, 88, 33, 9), "MI": (27, 27, 135, 60, 20),
 }
-# the same, but the MI as an item mean, and two measures more
+# the same, but the MI as an item mean, two measures more, and one that decides nothing
 NHS_TALKING_THERAPIES = {**STUDY_2016, "MI": (27, 0, 5, 2.3, 0.73), "PDSS": (7, 0, 28, 8, 5),
-                         "PCL-5": (20, 0, 80, 32, 10)}
+                         "PCL-5": (20, 0, 80, 32, 10), "WSAS": (5, 0, 40, None, None)}
 
 
 @pytest.mark.parametrize(("version", "expected"), [
@@ -39,7 +39,7 @@ def test_range_follows_from_the_items(version):
     for measure in read_measures(version).values():
         times = 1 if measure.scale == "item_mean" else measure.items
         assert (measure.minimum, measure.maximum) == tuple(times * end for end in measure.item_range), measure.name
-        assert measure.minimum < measure.caseness <= measure.maximum, measure.name
+        assert measure.role == "functioning" or measure.minimum < measure.caseness <= measure.maximum, measure.name
 
 
 def test_mi_is_a_sum_in_the_study_and_an_item_mean_in_nhs_data():
@@ -50,16 +50,17 @@ def test_mi_is_a_sum_in_the_study_and_an_item_mean_in_nhs_data():
 def test_only_phq9_and_gad7_are_confirmed_and_every_measure_has_a_source():
     for version in ("study_2016", "nhs_talking_therapies"):
         measures = read_measures(version)
-        assert {name for name, m in measures.items() if m.confirmed} == {"PHQ-9", "GAD-7"}
+        deciding = {name: m for name, m in measures.items() if m.role != "functioning"}
+        assert {name for name, m in deciding.items() if m.confirmed} == {"PHQ-9", "GAD-7"}
         assert all(m.source for m in measures.values())
 
 
 @pytest.mark.parametrize("version", ["study_2016", "nhs_talking_therapies"])
 def test_one_measure_of_depression_one_of_anxiety_and_the_others_for_one_disorder_each(version):
     measures = read_measures(version)
+    others = {"WSAS": ("functioning", "wsas")} if version == "nhs_talking_therapies" else {}
     assert {name: (m.role, m.columns) for name, m in measures.items() if m.role != "disorder_specific"} == {
-        "PHQ-9": ("depression", "phq9"), "GAD-7": ("anxiety", "gad7")}
-    assert set(disorder_specific(measures)) == set(measures) - {"PHQ-9", "GAD-7"}
+        "PHQ-9": ("depression", "phq9"), "GAD-7": ("anxiety", "gad7")} | others
 
 
 def test_an_unknown_version_is_refused_and_the_known_ones_are_named():

@@ -7,7 +7,7 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
-from conftest import STUDY, study_text
+from conftest import RULES, STUDY, study_text
 
 from durability_utils.study.errors import InputError
 from durability_utils.study.study_file import read_study
@@ -32,8 +32,8 @@ def test_what_a_study_file_says(read, tmp_path):
     study = read(table1_services=["A"], published="figures.yaml")
     assert (study.id, study.title) == ("durability_test", "Durability, one service")
     assert study.discharged == (dt.date(2016, 6, 1), dt.date(2016, 6, 30))
-    assert (study.minimum_sessions, study.carry_back, study.anxiety_measure) == (2, True, "adsm_else_gad7")
-    assert study.measures["PHQ-9"].reliable_change == 6
+    assert study.rules == RULES
+    assert (RULES.minimum_sessions, RULES.carry_back, RULES.anxiety_measure) == (2, True, "adsm_else_gad7")
     assert study.table1_services == ("A",)
     # paths are relative to the study file
     assert study.published == tmp_path / "figures.yaml"

@@ -9,21 +9,19 @@ from decimal import ROUND_HALF_UP, Decimal
 import nhs_number
 import pandas as pd
 import pytest
+from conftest import RULES, table_at_6_months, table_of_paths
 
 from durability_utils.analyses.published import compare, our_figures, read_published
-from durability_utils.cohort.cleaning import TREATMENT_DATA, clean_service
+from durability_utils.cohort.cleaning import clean_service
 from durability_utils.outcomes.representativeness import compare_groups, sample_characteristics, snake_case
 from durability_utils.outcomes.response import response_rates
-from durability_utils.outcomes.rules import ITEMS, in_step
-from durability_utils.outcomes.transitions import path_table, six_month_table
-from durability_utils.study.columns import completed, dictionary
-from durability_utils.study.measures import read_measures
+from durability_utils.outcomes.rules import in_step
+from durability_utils.study.columns import TREATMENT_DATA, completed, dictionary
 from durability_utils.study.parameters import PROJECT, read_yaml
 from durability_utils.study.study_file import read_study
 from durability_utils.synthetic.cohort import PUBLISHED, study_cohort
 from durability_utils.synthetic.exports import FILES, dirt_inventory, write_exports
 from durability_utils.synthetic.plan import SERVICES, TABLE1_N
-from durability_utils.synthetic.scores import ANXIETY_RULE, MEASURES
 
 RAW = PROJECT / "data" / "raw"
 SEEDS = (2016, 7)
@@ -46,7 +44,7 @@ def printed(value, digits="1"):
 
 
 def square(cohort, outcome, step):
-    table = six_month_table(in_step(cohort, step), outcome, read_measures(MEASURES), ANXIETY_RULE, True)
+    table = table_at_6_months(in_step(cohort, step), outcome)
     size = 3 if outcome == "improvement" else 2
     return table["n"].to_numpy().reshape(size, size).tolist()
 
@@ -69,7 +67,7 @@ def test_response_as_published(cohort):
 
 
 def test_every_published_figure(cohort):
-    found = compare(read_published(PUBLISHED), our_figures(cohort, STUDY))
+    found = compare(read_published(PUBLISHED), our_figures(cohort, STUDY, RULES))
     assert list(found.loc[found["verdict"] == "differs", "figure"]) == []
     assert (found["verdict"] == "agrees").sum() > 200
 
@@ -89,7 +87,7 @@ def test_tables_2_to_7_as_published(cohort, outcome, name, step):
     ("improvement", "figure1_both_follow_ups", (29, 24, 23)), ("recovery", "figure2_both_follow_ups", (19, 14, 12))])
 def test_figures_1_and_2_as_published(cohort, outcome, figure, counts):
     good, published = f"reliable_{outcome}", FIGURES[f"reliable_{outcome}"][figure]
-    table = path_table(cohort, outcome, read_measures(MEASURES), ANXIETY_RULE)
+    table = table_of_paths(cohort, outcome)
     kept = table[table["end"] == good]
     at_6m, at_12m = (kept[kept[time] == good]["n"].sum() for time in ("at_6m", "at_12m"))
     still = kept[(kept["at_6m"] == good) & (kept["at_12m"] == good)]["n"].sum()
@@ -153,13 +151,13 @@ def test_values_within_their_ranges(cohort):
             assert cohort[name].dropna().between(entry["minimum"], entry["maximum"]).all(), name
         if entry["type"] == "code":
             assert set(cohort[name].dropna()) <= set(entry["allowed"].split("|")), name
-    for name, measure in read_measures(MEASURES).items():
+    for name, measure in RULES.measures.items():
         scores = cohort.loc[cohort["adsm"] == name, ["adsm_baseline", "adsm_end", "adsm_6m", "adsm_12m"]]
         assert scores.melt()["value"].dropna().between(measure.minimum, measure.maximum).all(), name
 
 
 def test_items_add_up_to_their_totals(cohort):
-    for total, n in ((f"{name}_{time}", n) for name, n in ITEMS.items() for time in ("6m", "12m")):
+    for total, n in ((f"{name}_{time}", n) for name, n in (("phq9", 9), ("gad7", 7)) for time in ("6m", "12m")):
         items = cohort[[f"{total}_item{i}" for i in range(1, n + 1)]]
         complete, some = items.notna().all(axis=1), items.notna().any(axis=1)
         assert complete.any()

@@ -39,9 +39,9 @@ def cohort(cleaned):
 
 @pytest.fixture(scope="module")
 def followed(study, cleaned, cohort):
-    remitted = cohort[status_at_end(cohort, study.measures) == "in_remission"]
-    scores = scores_after_discharge(cohort, cleaned.after_discharge.assign(service="M"))
-    return time_to_relapse(remitted, scores, study.measures)
+    remitted = cohort[status_at_end(cohort, study.rules) == "in_remission"]
+    scores = scores_after_discharge(cohort, cleaned.after_discharge.assign(service="M"), study.rules)
+    return time_to_relapse(remitted, scores, study.rules)
 
 
 def test_the_plan_holds_the_published_numbers():
@@ -85,7 +85,7 @@ def test_months_are_missing_as_in_life(followed):
 
 
 def test_the_others_were_not_asked(study, cleaned, cohort):
-    status = status_at_end(cohort, study.measures)
+    status = status_at_end(cohort, study.rules)
     assert status.value_counts().to_dict() == {
         "in_remission": 439 + OTHERS["in_remission"], "case_at_end": OTHERS["case_at_end"],
         "below_caseness": OTHERS["below_caseness"], "scores_missing": 0}
