@@ -21,7 +21,6 @@ from IPython.display import Image
 from durability_utils.study.errors import InputError
 from durability_utils.study.study_file import STEPS, Study
 
-DPI = 150
 _FORMULA_STARTS = ("=", "+", "-", "@")
 
 
@@ -122,15 +121,15 @@ def write_figure(figure: matplotlib.figure.Figure, path: Path) -> Image:
     return Image(path.read_bytes(), width=round(96 * figure.get_figwidth()), alt=figure.get_suptitle())
 
 
-def png(figure: matplotlib.figure.Figure) -> bytes:
-    """The figure as a PNG of 150 dots per inch without metadata, in a third of the bytes that all its colours take.
+def png(figure: matplotlib.figure.Figure, dpi: int = 150) -> bytes:
+    """The figure as a PNG without metadata, in a third of the bytes that all its colours take.
 
     It has at most 64: the 16 most frequent, those of its areas, as they are, and of those on the edges of lines and
     letters one by one the colour that is farthest from all before it. Every other becomes the nearest of these.
     """
-    size = tuple(int(inches * DPI) for inches in figure.get_size_inches())
+    size = tuple(int(inches * dpi) for inches in figure.get_size_inches())
     drawn = BytesIO()
-    figure.savefig(drawn, format="rgba", dpi=DPI)
+    figure.savefig(drawn, format="rgba", dpi=dpi)
     counted = PIL.Image.frombytes("RGBA", size, drawn.getvalue()).getcolors(size[0] * size[1])
     colours = np.array([colour for _, colour in sorted(counted, reverse=True)], np.uint8)
     chosen, distance, nearest = [], np.full(len(colours), np.inf), np.zeros(len(colours), np.uint8)
@@ -145,7 +144,7 @@ def png(figure: matplotlib.figure.Figure) -> bytes:
     picture = PIL.Image.frombytes("P", size, places.tobytes())
     picture.putpalette(colours[chosen, :3].tobytes())
     written = BytesIO()
-    picture.save(written, "png", dpi=(DPI, DPI), compress_level=6)
+    picture.save(written, "png", dpi=(dpi, dpi), compress_level=6)
     return written.getvalue()
 
 

@@ -136,6 +136,14 @@ def test_a_picture_is_not_blank(changes):
     assert len(np.unique(np.asarray(Image.open(picture).convert("L")))) > 20
 
 
+def test_a_figure_that_is_not_written_is_shown_as_one_that_is(changes, monkeypatch):
+    displayed = []
+    monkeypatch.setattr(figures, "display", displayed.append)
+    reliable_change(changes)._ipython_display_()
+    [shown] = displayed
+    assert (Image.open(BytesIO(shown.data)).mode, shown.alt) == ("P", "title")
+
+
 @pytest.mark.parametrize(("service", "step", "words"), [
     ("all", "all", "all services"), ("B", "all", "service B"), ("B", "step3", "service B, step 3")])
 def test_scope(service, step, words):
