@@ -20,7 +20,7 @@ from durability_utils.study.columns import completed, dictionary
 from durability_utils.study.measures import read_measures
 from durability_utils.study.parameters import PROJECT, read_yaml
 from durability_utils.study.study_file import read_study
-from durability_utils.synthetic.cohort import PUBLISHED, study_cohort
+from durability_utils.synthetic.cohort import DURABILITY_2016, study_cohort
 from durability_utils.synthetic.exports import FILES, dirt_inventory, write_exports
 from durability_utils.synthetic.plan import SERVICES, TABLE1_N
 from durability_utils.synthetic.scores import ANXIETY_RULE, MEASURES
@@ -28,7 +28,7 @@ from durability_utils.synthetic.scores import ANXIETY_RULE, MEASURES
 RAW = PROJECT / "data" / "raw"
 SEEDS = (2016, 7)
 COHORTS = {seed: study_cohort(seed) for seed in SEEDS}
-FIGURES = read_yaml(PUBLISHED)
+FIGURES = read_yaml(DURABILITY_2016)
 STUDY = read_study(PROJECT / "parameters" / "durability_2016.yaml")
 TABLES = [("improvement", "table2_all", "all"), ("improvement", "table3_step2", "step2"),
           ("improvement", "table4_step3", "step3"), ("recovery", "table5_all", "all"),
@@ -69,7 +69,7 @@ def test_response_as_published(cohort):
 
 
 def test_every_published_figure(cohort):
-    found = compare(read_published(PUBLISHED), our_figures(cohort, STUDY))
+    found = compare(read_published(DURABILITY_2016), our_figures(cohort, STUDY))
     assert list(found.loc[found["verdict"] == "differs", "figure"]) == []
     assert (found["verdict"] == "agrees").sum() > 200
 
