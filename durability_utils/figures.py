@@ -1,4 +1,6 @@
-"""The pictures. Each function draws one figure from finished numbers and returns it.
+"""The pictures that several rooms share, and the style of all.
+
+Each function draws one figure from finished numbers and returns it.
 
 Colours are distinct in grey too (dark, light, middle); each outcome keeps its colour in every figure. Every
 figure carries its own caption with n and missing, so that a copied PNG cannot lose it.
