@@ -1,4 +1,6 @@
-"""The pictures. Each function draws one figure from finished numbers and returns it.
+"""The pictures that several rooms share, and the style of all.
+
+Each function draws one figure from finished numbers and returns it.
 
 Colours are distinct in grey too (dark, light, middle); each outcome keeps its colour in every figure. Every
 figure carries its own caption with n and missing, so that a copied PNG cannot lose it.
@@ -11,11 +13,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from IPython.display import Image, display
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import LogLocator, NullLocator
+
+from durability_utils.results import png
 
 COLOURS = {
     "reliable_improvement": "#11456b", "no_reliable_improvement": "#c9ced3", "reliable_deterioration": "#d9822b",
@@ -36,10 +41,20 @@ def scope(service: str, step: str = "all") -> str:
     return ("all services" if service == "all" else f"service {service}") + steps
 
 
+class _Picture(Figure):
+    """A figure that a notebook shows as small as one that is written, and with its title for those who do not see it.
+
+    IPython asks for this method first, else matplotlib would draw it in all its colours.
+    """
+
+    def _ipython_display_(self) -> None:
+        display(Image(png(self, dpi=100), alt=self.get_suptitle()))
+
+
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **shared):
     """A figure of this size in inches with one or more axes, in the style of all of them."""
     sns.set_theme(style="ticks", font_scale=0.95, rc={"axes.spines.right": False, "axes.spines.top": False})
-    return plt.subplots(rows, columns, figsize=(width, height), layout="constrained", **shared)
+    return plt.subplots(rows, columns, figsize=(width, height), layout="constrained", FigureClass=_Picture, **shared)
 
 
 def add_caption(figure: Figure, title: str, caption: str) -> Figure:

@@ -9,11 +9,13 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib.figure
 import numpy as np
 import pandas as pd
+import PIL.Image
 from IPython.display import Image
 
 from durability_utils.study.errors import InputError
@@ -114,11 +116,36 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 
 
 def write_figure(figure: matplotlib.figure.Figure, path: Path) -> Image:
-    """Write a PNG of 150 dots per inch without metadata, and return it for a notebook to show: drawn once is enough."""
-    # compressed a little less: half the time for a seventh more bytes
-    write_aside(path, lambda aside: figure.savefig(aside, format="png", dpi=150, metadata={"Software": None},
-                                                   pil_kwargs={"compress_level": 3}))
+    """Write the figure as a PNG, and return it for a notebook to show: drawn once is enough."""
+    write_aside(path, lambda aside: aside.write_bytes(png(figure)))
     return Image(path.read_bytes(), width=round(96 * figure.get_figwidth()), alt=figure.get_suptitle())
+
+
+def png(figure: matplotlib.figure.Figure, dpi: int = 150) -> bytes:
+    """The figure as a PNG without metadata, in a third of the bytes that all its colours take.
+
+    It has at most 64: the 16 most frequent, those of its areas, as they are, and of those on the edges of lines and
+    letters one by one the colour that is farthest from all before it. Every other becomes the nearest of these.
+    """
+    size = tuple(int(inches * dpi) for inches in figure.get_size_inches())
+    drawn = BytesIO()
+    figure.savefig(drawn, format="rgba", dpi=dpi)
+    counted = PIL.Image.frombytes("RGBA", size, drawn.getvalue()).getcolors(size[0] * size[1])
+    colours = np.array([colour for _, colour in sorted(counted, reverse=True)], np.uint8)
+    chosen, distance, nearest = [], np.full(len(colours), np.inf), np.zeros(len(colours), np.uint8)
+    for place in range(min(64, len(colours))):
+        chosen.append(place if place < 16 else distance.argmax())
+        to_it = ((colours.astype(int) - colours[chosen[-1]]) ** 2).sum(axis=1)
+        nearest[to_it < distance] = place
+        distance = np.minimum(distance, to_it)
+    place_of = np.empty(2 ** 24, np.uint8)  # by the number that red, green and blue are as three bytes
+    place_of[colours.view("<u4") % 2 ** 24] = nearest[:, None]
+    places = place_of[np.frombuffer(drawn.getvalue(), "<u4") % 2 ** 24]
+    picture = PIL.Image.frombytes("P", size, places.tobytes())
+    picture.putpalette(colours[chosen, :3].tobytes())
+    written = BytesIO()
+    picture.save(written, "png", dpi=(dpi, dpi), compress_level=6)
+    return written.getvalue()
 
 
 def not_a_formula(cell):

@@ -1,5 +1,7 @@
 """The pictures: what is drawn is what the tables say. Oracle: the numbers handed in, read back from the drawing."""
 
+import json
+from base64 import b64decode
 from io import BytesIO
 
 import numpy as np
@@ -12,7 +14,9 @@ from PIL import Image
 from durability_utils import figures
 from durability_utils.outcomes.proportions import with_proportions
 from durability_utils.outcomes.transitions import by_status_at_end
+from durability_utils.study.parameters import PROJECT
 
+NOTEBOOKS = sorted((PROJECT / "notebooks").glob("**/[!.]*.ipynb"))
 GOOD, NONE, BAD = "reliable_improvement", "no_reliable_improvement", "reliable_deterioration"
 CODES = (BAD, NONE, GOOD)
 TABLE2 = pd.DataFrame([(end, later, n) for end, row in zip(CODES, [[0, 0, 0], [1, 8, 8], [1, 9, 61]], strict=True)
@@ -132,7 +136,30 @@ def test_a_picture_is_not_blank(changes):
     assert len(np.unique(np.asarray(Image.open(picture).convert("L")))) > 20
 
 
+def test_a_figure_that_is_not_written_is_shown_as_one_that_is(changes, monkeypatch):
+    displayed = []
+    monkeypatch.setattr(figures, "display", displayed.append)
+    reliable_change(changes)._ipython_display_()
+    [shown] = displayed
+    assert (Image.open(BytesIO(shown.data)).mode, shown.alt) == ("P", "title")
+
+
 @pytest.mark.parametrize(("service", "step", "words"), [
     ("all", "all", "all services"), ("B", "all", "service B"), ("B", "step3", "service B, step 3")])
 def test_scope(service, step, words):
     assert figures.scope(service, step) == words
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_is_committed_of_a_notebook_is_small(path):
+    """A picture is in few colours and takes 110 kB of text at most: the largest, six funnels in 11, takes 105.
+
+    All else, prose, code and tables, takes 180 kB at most: the longest, every published figure in 06, takes 166.
+    """
+    outputs = [output for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+               for output in cell.get("outputs", [])]
+    pictures = ["".join(output["data"]["image/png"]) for output in outputs if "image/png" in output.get("data", {})]
+    assert {Image.open(BytesIO(b64decode(picture))).mode for picture in pictures} <= {"P"}, "see results.png"
+    sizes = [len(picture) for picture in pictures]
+    assert max(sizes, default=0) < 110_000
+    assert path.stat().st_size - sum(sizes) < 180_000

@@ -5,10 +5,12 @@ Oracle: docs/reference.md, section 5 (folders, tables, formula-like text) and th
 
 import datetime as dt
 import os
+from io import BytesIO
 
 import matplotlib.figure
 import numpy as np
 import pandas as pd
+import PIL.Image
 import pytest
 from conftest import study_text
 
@@ -16,6 +18,7 @@ from durability_utils.cohort.cleaning import Cleaned, write_cleaned
 from durability_utils.results import (
     cleaning_folder,
     gaps,
+    png,
     read_cohort,
     step_folder,
     write_figure,
@@ -121,18 +124,42 @@ class TestTables:
         assert files(tmp_path) == (["t.csv"] if older else [])
         assert not older or path.read_text() == older
 
+
+class TestFigures:
     def test_a_figure_is_a_png_and_the_same_one_twice(self, tmp_path):
-        def figure():
-            drawn = matplotlib.figure.Figure(figsize=(2, 1))
-            drawn.subplots().plot([0, 1], [1, 2])
-            drawn.suptitle("What it shows")
-            return drawn
-        shown = write_figure(figure(), tmp_path / "a.png")
-        write_figure(figure(), tmp_path / "b.png")
-        assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
-        assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-        assert b"Matplotlib" not in (tmp_path / "a.png").read_bytes()
-        assert (shown.data, shown.alt) == ((tmp_path / "a.png").read_bytes(), "What it shows")
+        shown = write_figure(drawn(), tmp_path / "a.png")
+        write_figure(drawn(), tmp_path / "b.png")
+        written = (tmp_path / "a.png").read_bytes()
+        assert written == (tmp_path / "b.png").read_bytes()
+        assert (shown.data, shown.alt) == (written, "What it shows")
+        picture = PIL.Image.open(BytesIO(written))
+        assert (picture.format, picture.size, list(picture.info)) == ("PNG", (615, 465), ["dpi"])  # no metadata
+        assert picture.info["dpi"] == pytest.approx((150, 150), abs=0.1)
+
+    def test_in_few_colours_it_looks_as_matplotlib_draws_it_in_all_of_them(self):
+        # oracle: matplotlib's own PNG of the same figure
+        all_colours = BytesIO()
+        drawn().savefig(all_colours, dpi=150)
+        expected = PIL.Image.open(all_colours).convert("RGB")
+        few = PIL.Image.open(BytesIO(png(drawn())))
+        assert len(expected.getcolors(2 ** 20)) > 400
+        assert few.mode == "P" and len(few.getcolors()) == 64
+        apart = np.abs(np.asarray(few.convert("RGB"), dtype=int) - np.asarray(expected, dtype=int)).max(axis=2)
+        assert apart.max() < 16  # of 255: of dots on an edge
+        areas = sorted(expected.getcolors(2 ** 20), reverse=True)[:16]
+        assert {colour for _, colour in areas} <= {colour for _, colour in few.convert("RGB").getcolors()}
+        assert len(png(drawn())) < 0.4 * len(all_colours.getvalue())
+
+
+def drawn() -> matplotlib.figure.Figure:
+    """A figure of areas, thin lines and letters, of 4.1 by 3.1 inches: no whole number of dots in floating point."""
+    figure = matplotlib.figure.Figure(figsize=(4.1, 3.1))
+    axes = figure.subplots()
+    axes.bar([0, 1, 2], [3, 2, 1], color=["#11456b", "#d9822b", "#c9ced3"])
+    for line in range(20):
+        axes.plot([0, 2], [0, line / 6], color="#b03060", linewidth=0.5)
+    figure.suptitle("What it shows")
+    return figure
 
 
 class TestCohort:

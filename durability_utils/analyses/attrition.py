@@ -12,10 +12,9 @@ import pandas as pd
 from scipy.special import expit, logit
 
 from durability_utils.outcomes.proportions import proportion
-from durability_utils.outcomes.rules import IMPROVEMENT, RECOVERY, STEP_GROUPS, relevant_anxiety
+from durability_utils.outcomes.rules import OUTCOMES, STEP_GROUPS, relevant_anxiety
 from durability_utils.study.rules import Rules
 
-OUTCOMES = {"improvement": IMPROVEMENT[-1], "recovery": RECOVERY[-1]}
 ASSUMPTIONS = {
     "complete_cases": "Those who answered at 6 months are a random sample of all.",
     "complete_cases_carried_back": "Those who answered at 6 or 12 months are a random sample of all, and nothing "

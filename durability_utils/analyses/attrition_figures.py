@@ -9,7 +9,7 @@ from durability_utils.analyses.attrition import OUTCOMES
 from durability_utils.figures import DARK, LIGHT, MIDDLE, add_caption, label, new_figure
 
 GREY = "#888888"
-METHODS = {
+METHOD_WORDS = {
     "complete_cases": "those who answered,\n6-month answers only",
     "complete_cases_carried_back": "those who answered,\nwith carry back",
     "weighting": "weighted",
@@ -37,9 +37,9 @@ def _says(panel: plt.Axes, words: str) -> None:
 def estimates(table: pd.DataFrame, title: str, caption: str) -> Figure:
     """A forest plot of the table of estimates: share kept with its interval, a row a method, a panel an outcome."""
     figure, panels = _panels(9.5, 4.6, sharey=True)
-    y = np.arange(len(METHODS))[::-1]
+    y = np.arange(len(METHOD_WORDS))[::-1]
     for outcome, panel in panels.items():
-        rows = table[table["outcome"] == outcome].set_index("method").reindex(METHODS)
+        rows = table[table["outcome"] == outcome].set_index("method").reindex(METHOD_WORDS)
         bound = rows.index.isin(["worst_case", "best_case"])
         for part, colour, marker in ((~bound, DARK, "o"), (bound, MIDDLE, "s")):
             panel.hlines(y[part], 100 * rows["low"][part], 100 * rows["high"][part], color=colour, linewidth=1.6)
@@ -50,7 +50,7 @@ def estimates(table: pd.DataFrame, title: str, caption: str) -> Figure:
                            fontsize=9)
         panel.axvline(50, color=LIGHT, zorder=0)
         panel.set(xlabel="per cent who kept it", xlim=(-2, 102), ylim=(-0.6, len(y) - 0.4), yticks=y,
-                  yticklabels=METHODS.values())
+                  yticklabels=METHOD_WORDS.values())
         panel.grid(axis="x", color="#e3e6e8")
     return add_caption(figure, title, caption)
 

@@ -16,8 +16,8 @@ from durability_utils.outcomes.proportions import with_proportions
 from durability_utils.outcomes.rules import classify, relapsed_on
 from durability_utils.study.rules import Rules
 
-STATUS = ("lost", "kept")
-DENOMINATORS = {
+LOST_OR_KEPT = ("lost", "kept")
+KEPT_OF = {
     "reliable_improvement_kept": "reliably_improved_at_end",
     "reliable_recovery_kept": "reliably_recovered_at_end",
     "recovery_kept": "remission_at_end",
@@ -99,13 +99,13 @@ def by_own_criteria(cohort: pd.DataFrame, time: str, own: Rules) -> pd.DataFrame
 
 def _status(counts: pd.Series, kept: pd.Series) -> pd.Series:
     codes = np.where(counts, kept.astype(int), -1)
-    return pd.Series(pd.Categorical.from_codes(codes, list(STATUS), ordered=True), counts.index)
+    return pd.Series(pd.Categorical.from_codes(codes, list(LOST_OR_KEPT), ordered=True), counts.index)
 
 
 # -- all of them -----------------------------------------------------------------------------------
 
 def every_status(cohort: pd.DataFrame, time: str, rules: Rules, own: Rules) -> pd.DataFrame:
-    """STATUS of every patient by every definition at `time`, a column a definition, in the order of DENOMINATORS.
+    """LOST_OR_KEPT of every patient by every definition at `time`, a column a definition, in the order of KEPT_OF.
 
     `own`: the rules `with_own_criteria`. Definitions ending in `_gad7` take PHQ-9 and GAD-7; the others the study's own
     measures, so where these are PHQ-9 and GAD-7 they are the same and stand there once, under the shorter name.
@@ -120,7 +120,7 @@ def every_status(cohort: pd.DataFrame, time: str, rules: Rules, own: Rules) -> p
     found["no_relapse_gad7"] = no_relapse(cohort, time, rules)
     end, later = (by_own_criteria(cohort, when, own) for when in ("end", time))
     found["own_criterion_kept_gad7"] = reliable_improvement_kept(end, later)
-    return pd.DataFrame(found)[[name for name in DENOMINATORS if name in found]]
+    return pd.DataFrame(found)[[name for name in KEPT_OF if name in found]]
 
 
 def shares_kept(statuses: pd.DataFrame, time: str, rules: Rules) -> pd.DataFrame:
@@ -133,7 +133,7 @@ def shares_kept(statuses: pd.DataFrame, time: str, rules: Rules) -> pd.DataFrame
     for population, people in {"own": statuses, "common": statuses.dropna()}.items():
         for name in statuses:
             pair = rules == rules.on_pair() or name.endswith("_gad7")
-            rows.append((name, "phq9_gad7" if pair else "phq9_relevant_anxiety", time, population, DENOMINATORS[name],
+            rows.append((name, "phq9_gad7" if pair else "phq9_relevant_anxiety", time, population, KEPT_OF[name],
                          int((people[name] == "kept").sum()), int(people[name].notna().sum())))
     columns = ["definition", "measures", "time", "population", "denominator", "n", "of"]
     return with_proportions(pd.DataFrame(rows, columns=columns), "n", "of")

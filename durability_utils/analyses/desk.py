@@ -15,7 +15,7 @@ from durability_utils.study.errors import InputError
 from durability_utils.study.rules import Rules
 from durability_utils.study.study_file import Study
 
-MONTHS = {"6m": 6, "12m": 12}  # after discharge
+MONTHS_AFTER = {"6m": 6, "12m": 12}  # after discharge
 RISK = {
     "above_zero": "above zero: telephone the patient",
     "unreadable": "unreadable: look at the questionnaire",
@@ -24,7 +24,7 @@ RISK = {
     "zero": "zero",
 }
 TO_TELEPHONE = ("above_zero", "unreadable")
-NO_TOTAL = {
+WHY_NO_TOTAL = {
     "item_refused": "cleaning refused an answer",
     "items_missing": "some items were left blank",
     "total_refused": "cleaning refused the total, and there are no items",
@@ -46,8 +46,8 @@ def answers(cohort: pd.DataFrame, rejected: pd.DataFrame, rules: Rules) -> pd.Da
     """Every questionnaire of patients who consented to contact that came back, one row each, 6 months first.
 
     Columns: `patient_id, time, date, mode`; for PHQ-9 and GAD-7 how many items are answered (`phq9_items`), the
-    total (`phq9_total`, points) and where there is none the reason, a code of NO_TOTAL (`phq9_no_total`); the answer
-    to the PHQ-9's risk item (`risk_answer`, points) and what it asks for, a code of RISK (`risk`).
+    total (`phq9_total`, points) and where there is none the reason, a code of WHY_NO_TOTAL (`phq9_no_total`); the
+    answer to the PHQ-9's risk item (`risk_answer`, points) and what it asks for, a code of RISK (`risk`).
     A questionnaire came back when it was completed, or when cleaning refused its date or any of its scores.
     """
     consented = cohort[cohort["consent_contact"] == "yes"]
@@ -127,11 +127,11 @@ def due(cohort: pd.DataFrame, came_back: pd.DataFrame, as_of: dt.date) -> pd.Dat
     place. `answered`, of `came_back` (as `answers` gives it): that questionnaire, or a later one, came back.
     """
     consented = cohort.loc[cohort["consent_contact"] == "yes", ["patient_id", "discharge_date"]]
-    table = pd.concat([consented.assign(time=time, due=consented["discharge_date"] + pd.DateOffset(months=MONTHS[time]))
-                       for time in FOLLOW_UPS])
+    table = pd.concat([consented.assign(time=time, due=consented["discharge_date"] + pd.DateOffset(months=months))
+                       for time, months in MONTHS_AFTER.items()])
     table = table[table["due"] <= pd.Timestamp(as_of)].drop_duplicates("patient_id", keep="last")
-    last = came_back.drop_duplicates("patient_id", keep="last").set_index("patient_id")["time"].map(MONTHS)
-    answered = table["patient_id"].map(last) >= table["time"].map(MONTHS)
+    last = came_back.drop_duplicates("patient_id", keep="last").set_index("patient_id")["time"].map(MONTHS_AFTER)
+    answered = table["patient_id"].map(last) >= table["time"].map(MONTHS_AFTER)
     table = table.assign(answered=np.where(answered, "yes", "no"))
     return table.sort_values("due", kind="stable", ignore_index=True)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-SEED, DRAWS, GRID, NARROWINGS = 2016, 20_000, 120, 4
+SEED, DRAWS, GRID_STEPS, NARROWINGS = 2016, 20_000, 120, 4
 
 
 def beta_binomial_grid(n, of) -> pd.DataFrame:
@@ -27,8 +27,8 @@ def beta_binomial_grid(n, of) -> pd.DataFrame:
     """
     lows, highs = np.zeros(2), np.ones(2)
     for _ in range(NARROWINGS):
-        width = (highs - lows) / GRID
-        steps = (np.arange(GRID) + 0.5)[:, None] * width + lows
+        width = (highs - lows) / GRID_STEPS
+        steps = (np.arange(GRID_STEPS) + 0.5)[:, None] * width + lows
         mean, root = (axis.ravel() for axis in np.meshgrid(*steps.T, indexing="ij"))
         log = _log_likelihood(n, of, mean, root**-2.0)
         weight = np.exp(log - log.max())

@@ -17,12 +17,12 @@ from durability_utils.study.parameters import PROJECT
 from durability_utils.study.rules import Rules
 from durability_utils.study.study_file import Study
 
-PUBLISHED = PROJECT / "parameters" / "published" / "ali_2017.yaml"
+ALI_2017 = PROJECT / "parameters" / "published" / "ali_2017.yaml"
 DAYS_A_MONTH = 30.4375                            # 365.25 / 12
 NOMINAL_DAYS = {"6m": 183, "12m": 365}            # of a follow-up without a date
-STATUS = ("in_remission", "case_at_end", "below_caseness", "scores_missing")
+STATUS_AT_END = ("in_remission", "case_at_end", "below_caseness", "scores_missing")
 # what is compared: 0 and 1 of each variable as codes
-VARIABLES = {"residual_phq9": ("no_residual_symptoms", "residual_symptoms"),
+GROUPED_BY = {"residual_phq9": ("no_residual_symptoms", "residual_symptoms"),
              "residual_gad7": ("no_residual_symptoms", "residual_symptoms"), "step3": ("step2", "step3")}
 Z = NormalDist().inv_cdf(0.975)                   # of a 95 % interval
 EVENTS_A_VARIABLE = 10                            # Peduzzi et al. 1995: with fewer, estimates and intervals go astray
@@ -38,7 +38,7 @@ def columns_read(rules: Rules) -> list[str]:
 
 
 def status_at_end(cohort: pd.DataFrame, rules: Rules) -> pd.Series:
-    """For each patient one of STATUS, judged on PHQ-9 and GAD-7 whatever the study's anxiety measure.
+    """For each patient one of STATUS_AT_END, judged on PHQ-9 and GAD-7 whatever the study's anxiety measure.
 
     In remission: at caseness at baseline, and neither score at caseness at end. `scores_missing`: one of the four is.
     """
@@ -47,8 +47,8 @@ def status_at_end(cohort: pd.DataFrame, rules: Rules) -> pd.Series:
     cut_offs = [measure.caseness for measure in rules.pair]
     case = {time: at_caseness(*values, *cut_offs) for time, values in scores.items()}
     missing = np.logical_or.reduce([np.isnan(values) for of_time in scores.values() for values in of_time])
-    found = np.select([missing, ~case["baseline"], case["end"]], STATUS[:0:-1], STATUS[0])
-    return pd.Series(pd.Categorical(found, STATUS), cohort.index)
+    found = np.select([missing, ~case["baseline"], case["end"]], STATUS_AT_END[:0:-1], STATUS_AT_END[0])
+    return pd.Series(pd.Categorical(found, STATUS_AT_END), cohort.index)
 
 
 def read_after_discharge(results: str | Path, study: Study, service: str) -> pd.DataFrame:
@@ -99,7 +99,7 @@ def time_to_relapse(remitted: pd.DataFrame, scores: pd.DataFrame, rules: Rules) 
 
     `scores`: as `scores_after_discharge` gives them. Columns: `month` (of the relapse, else of the last score),
     `relapsed`, `month_before` (the last month with a score and no relapse before it; 0: end of treatment), `observed`
-    (months with a score up to `month`), `left_out` (months without one), and VARIABLES: residual symptoms at end on a
+    (months with a score up to `month`), `left_out` (months without one), and GROUPED_BY: residual symptoms at end on a
     measure and step 3 against step 2, as 1.0, 0.0 or missing.
 
     A month with one of the two scores counts as observed. What happens after a first relapse is not looked at: who
@@ -180,12 +180,12 @@ def summary(followed: pd.DataFrame) -> dict[str, float]:
 
 
 def groups(followed: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
-    """All patients as `all, all`, then for each of VARIABLES those of each level that anybody has.
+    """All patients as `all, all`, then for each of GROUPED_BY those of each level that anybody has.
 
     A patient whose level is not known counts in `all` only.
     """
     return [("all", "all", followed), *((variable, levels[int(level)], patients) for variable, levels
-                                        in VARIABLES.items() for level, patients in followed.groupby(variable))]
+                                        in GROUPED_BY.items() for level, patients in followed.groupby(variable))]
 
 
 def by_group(followed: pd.DataFrame) -> pd.DataFrame:
@@ -202,7 +202,7 @@ def by_month(followed: pd.DataFrame) -> pd.DataFrame:
 
 
 def level_names(rules: Rules) -> dict[str, tuple[str, str]]:
-    """The levels of VARIABLES in words, as in `PHQ-9 5 to 9 at end`."""
+    """The levels of GROUPED_BY in words, as in `PHQ-9 5 to 9 at end`."""
     names = {}
     for measure in rules.pair:
         ends = measure.minimum, measure.residual, measure.caseness
@@ -212,7 +212,7 @@ def level_names(rules: Rules) -> dict[str, tuple[str, str]]:
 
 
 def log_rank(followed: pd.DataFrame) -> pd.DataFrame:
-    """Are the two levels of each of VARIABLES different? `variable, n, relapses, chi2, p` of the log-rank test.
+    """Are the two levels of each of GROUPED_BY different? `variable, n, relapses, chi2, p` of the log-rank test.
 
     Chi-square with 1 degree of freedom (Mantel 1966); of those in whom the variable is known. Missing where two levels
     cannot be compared, or where there are fewer relapses than EVENTS_A_VARIABLE. Weak where curves cross; it does not
@@ -221,7 +221,7 @@ def log_rank(followed: pd.DataFrame) -> pd.DataFrame:
     from statsmodels.duration.survfunc import survdiff
 
     rows = []
-    for variable in VARIABLES:
+    for variable in GROUPED_BY:
         known = followed.dropna(subset=variable)
         relapses, chi2, p = int(known["relapsed"].sum()), np.nan, np.nan
         if relapses >= EVENTS_A_VARIABLE and can_be_compared(followed, variable):

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from durability_utils.analyses.funnel import LEVELS, limits, wider_limits
 from durability_utils.figures import DARK, MIDDLE, add_caption, label, new_figure
 
-SHOWN = ("recovery", "reliable_recovery", "reliable_improvement", "reliable_deterioration")
-DENOMINATORS = {"nhs": "NHS denominator", "paired": "paired scores", "followed_up": "those followed up"}
+RATES_SHOWN = ("recovery", "reliable_recovery", "reliable_improvement", "reliable_deterioration")
+DENOMINATOR_WORDS = {"nhs": "NHS denominator", "paired": "paired scores", "followed_up": "those followed up"}
 MANY = 25  # so many services can be named beside their points
 GRID = "#e3e6e8"
 
@@ -20,16 +20,17 @@ def outcome_rates(rates: pd.DataFrame, england: pd.DataFrame, title: str, captio
     `rates`: of services in the order of the picture, `england`: of one year; both as in `rates.rates_from_counts`.
     """
     services = list(dict.fromkeys(rates["service"]))
-    figure, panels = new_figure(9.5, 2.2 + 0.42 * len(services), columns=len(SHOWN), sharey=True)
+    figure, panels = new_figure(9.5, 2.2 + 0.42 * len(services), columns=len(RATES_SHOWN), sharey=True)
     styles = {"nhs": (DARK, "o", 0.13), "paired": (MIDDLE, "s", -0.13)}
-    for panel, rate in zip(panels, SHOWN, strict=True):
+    for panel, rate in zip(panels, RATES_SHOWN, strict=True):
         national = england.loc[(england["rate"] == rate) & (england["denominator"] == "nhs"), "share"].iloc[0]
         panel.axvline(100 * national, color="black", linewidth=0.9, linestyle="--", label="England")
         for denominator, (colour, marker, shift) in styles.items():
             part = rates[(rates["rate"] == rate) & (rates["denominator"] == denominator)].set_index("service")
             rows = np.arange(len(services))[::-1] + shift
             panel.hlines(rows, 100 * part["low"], 100 * part["high"], color=colour, linewidth=1.6)
-            panel.plot(100 * part["share"], rows, marker, color=colour, markersize=5, label=DENOMINATORS[denominator])
+            panel.plot(100 * part["share"], rows, marker, color=colour, markersize=5,
+                       label=DENOMINATOR_WORDS[denominator])
         _rows(panel, services, label(rate).replace("reliable ", "reliable\n"), "per cent")
         most = rates.loc[rates["rate"] == rate, "high"].max() if rate == "reliable_deterioration" else 1
         panel.set_xlim(-2 * most, 102 * most) if most > 0 else panel.set_xlim(-2, 102)
@@ -128,4 +129,4 @@ def _rows(panel: Axes, names: list[str], title: str, unit: str) -> None:
 
 
 def _words(rate: tuple[str, str]) -> str:
-    return f"{label(rate[0])},\n{DENOMINATORS[rate[1]]}"
+    return f"{label(rate[0])},\n{DENOMINATOR_WORDS[rate[1]]}"

@@ -45,7 +45,7 @@ VALUE_RULES = {
     "no_upflow_consent": "treatment data of a patient who did not agree to their up-flow",
     "no_contact_consent": "follow-up data of a patient who did not agree to be contacted",
 }
-RULES = {"row": ROW_RULES, "value": VALUE_RULES}
+CLEANING_RULES = {"row": ROW_RULES, "value": VALUE_RULES}
 _DTYPES = {"text": "str", "code": "str", "measure": "str", "date": "datetime64[us]",
            "whole_number": "Int64", "score": "Float64"}
 
@@ -107,10 +107,10 @@ def by_rule(rejected: pd.DataFrame) -> pd.DataFrame:
     `rows`: lines of the export that it touched; `values`: the values that it refused there, missing for a rule
     that refuses whole rows.
     """
-    words = {(kind, rule): because for kind, rules in {**RULES, "contact": CONTACT_RULES}.items()
+    words = {(kind, rule): because for kind, rules in {**CLEANING_RULES, "contact": CONTACT_RULES}.items()
              for rule, because in rules.items()}
     found = rejected.groupby(["refused", "reason"])["row"].agg(rows="nunique", values="size")
-    always = [rule for rule in words if rule[0] in RULES]  # those of contacts only where they found something
+    always = [rule for rule in words if rule[0] in CLEANING_RULES]  # those of contacts only where they found something
     rules = list(dict.fromkeys([*always, *found.index]))
     table = found.reindex(pd.MultiIndex.from_tuples(rules, names=["refuses", "rule"]), fill_value=0)
     table.insert(0, "because", [words.get(rule, "") for rule in rules])

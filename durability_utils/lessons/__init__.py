@@ -1,1 +1,1 @@
-"""What the lessons in notebooks/lessons share: exercises that check themselves, and a module a lesson."""
+"""A module a lesson in notebooks/lessons, sliders, and exercises that check themselves."""

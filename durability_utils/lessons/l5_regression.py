@@ -13,12 +13,12 @@ from durability_utils.study.measures import Measure
 
 PEOPLE = 20_000
 DRAWN = 1_500  # of them, in a picture
-TIMES = ("referral", "start", "end", "follow_up")
+MEASURED_AT = ("referral", "start", "end", "follow_up")
 
 
 def simulated_people(reliability: float, mean: float, sd: float, top: float, gain: float,
                      seed: int = 5) -> pd.DataFrame:
-    """20 000 people measured four times, every other one treated: `treated` (bool) and a score for each of TIMES.
+    """20 000 people measured four times, every other one treated: `treated` (bool) and a score for each of MEASURED_AT.
 
     Scores are whole points from 0 to `top`. True severity never changes, except that the treated lose `gain` points
     between start and end. A score is true severity and an error, new each time; of the variance at referral, sd**2, the
@@ -30,7 +30,7 @@ def simulated_people(reliability: float, mean: float, sd: float, top: float, gai
     treated = np.arange(PEOPLE) % 2 == 1
     after = before - gain * treated
     scores = {time: severity + random.normal(0, sd * np.sqrt(1 - reliability), PEOPLE)
-              for time, severity in zip(TIMES, (before, before, after, after), strict=True)}
+              for time, severity in zip(MEASURED_AT, (before, before, after, after), strict=True)}
     return pd.DataFrame(scores).round().clip(0, top).astype(int).assign(treated=treated)
 
 

@@ -12,14 +12,13 @@ from durability_utils.figures import DARK, LIGHT, MIDDLE, add_caption, new_figur
 from durability_utils.lessons.checking import Exercise
 from durability_utils.outcomes.proportions import Proportion, proportion, rounded_percent
 from durability_utils.outcomes.response import who_answered
-from durability_utils.outcomes.rules import IMPROVEMENT, RECOVERY, STEP_GROUPS, carry_back, classify, in_step
+from durability_utils.outcomes.rules import OUTCOMES, RECOVERY, STEP_GROUPS, carry_back, classify, in_step
 from durability_utils.outcomes.transitions import as_square, by_status_at_end, six_month_table
 from durability_utils.sharing.disclosure import BASE, LARGEST_HIDDEN, SYMBOLS, Controlled, TableName, bounds
 from durability_utils.study.rules import Rules
 from durability_utils.study.study_file import Study
 
 NOT_RECOVERED, RECOVERED = RECOVERY
-OUTCOMES = {"improvement": IMPROVEMENT[-1], "recovery": RECOVERED}
 
 
 # -- intervals -------------------------------------------------------------------------------------

@@ -1,11 +1,12 @@
 """A picture with sliders."""
 
 from collections.abc import Callable
-from io import BytesIO
 
 from ipywidgets import Image, VBox
 from ipywidgets.widgets.widget_description import DescriptionWidget
 from matplotlib.figure import Figure
+
+from durability_utils.results import png
 
 
 def with_sliders(draw: Callable[..., Figure], **sliders: DescriptionWidget) -> VBox:
@@ -18,10 +19,8 @@ def with_sliders(draw: Callable[..., Figure], **sliders: DescriptionWidget) -> V
     picture = Image(format="png")
 
     def redraw(_change=None) -> None:
-        png = BytesIO()
         figure = draw(**{name: slider.value for name, slider in sliders.items()})
-        figure.savefig(png, format="png", dpi=150)
-        picture.value, picture.width = png.getvalue(), round(96 * figure.get_figwidth())
+        picture.value, picture.width = png(figure), round(96 * figure.get_figwidth())
 
     for name, slider in sliders.items():
         slider.description, slider.continuous_update = slider.description or name.replace("_", " "), False

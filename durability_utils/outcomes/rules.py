@@ -13,6 +13,7 @@ from durability_utils.study.rules import Rules
 
 IMPROVEMENT = ("reliable_deterioration", "no_reliable_improvement", "reliable_improvement")
 RECOVERY = ("no_reliable_recovery", "reliable_recovery")
+OUTCOMES = {"improvement": IMPROVEMENT[-1], "recovery": RECOVERY[-1]}  # what is to be kept, by the name of its columns
 STEP_GROUPS = {"step2": ("step2",), "step3": ("step3", "step2+3")}
 
 

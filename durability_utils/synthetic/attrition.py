@@ -40,7 +40,7 @@ RESAMPLES = 200
 
 MECHANISMS = ("observed", "unseen")
 STORED = PROJECT / "data" / "attrition_coverage.csv"
-METHODS = ("complete_cases", "weighting", "imputation", "bounds")
+ESTIMATORS = ("complete_cases", "weighting", "imputation", "bounds")
 
 
 def discharged(n: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -87,7 +87,7 @@ def tried(mechanism: str, number: int) -> dict:
     """What each method makes of simulated cohort `number`: the same on each call.
 
     Keys: `mechanism`, `cohort`, `patients` (improved at end), `answered`, `effective_sample_size`, `trimmed`, and of
-    each of METHODS `<method>_estimate` (of the bounds missing), `<method>_low`, `<method>_high` (shares, 0 to 1).
+    each of ESTIMATORS `<method>_estimate` (of the bounds missing), `<method>_low`, `<method>_high` (shares, 0 to 1).
     """
     patients = simulated(DISCHARGED, mechanism, random_generator(SEED, f"{mechanism} {number}"))
     answered = patients["kept"].notna().to_numpy()
@@ -121,7 +121,7 @@ def coverage(cohorts: pd.DataFrame, truth: float) -> pd.DataFrame:
     """
     rows = []
     for mechanism, group in cohorts.groupby("mechanism", sort=False):
-        for method in METHODS:
+        for method in ESTIMATORS:
             estimate, low, high = (group[f"{method}_{key}"] for key in ("estimate", "low", "high"))
             bias, error = estimate.mean() - truth, 1.959964 * estimate.std() / np.sqrt(len(group))
             held = proportion(((low <= truth) & (truth <= high)).sum(), len(group))

@@ -13,8 +13,8 @@ from durability_utils.study.columns import TREATMENT_DATA, dictionary
 from durability_utils.study.parameters import PROJECT, read_yaml
 from durability_utils.synthetic.plan import SERVICES, TABLE1_N, TABLE1_SERVICE, planned_patients
 from durability_utils.synthetic.scores import (
+    DRAWN_SCORES,
     ITEMS,
-    SCORES,
     TABLE1_SCORES,
     answers,
     candidates,
@@ -27,7 +27,7 @@ from durability_utils.synthetic.scores import (
     with_adsm,
 )
 
-PUBLISHED = PROJECT / "parameters" / "published" / "durability_2016.yaml"
+DURABILITY_2016 = PROJECT / "parameters" / "published" / "durability_2016.yaml"
 
 # Plausible shares, for those who did not take part and where nothing is published.
 ETHNICITY_SHARES = {
@@ -56,7 +56,7 @@ def study_cohort(seed: int = 2016, scale: int = 1) -> pd.DataFrame:
     The same seed gives the same cohort, another seed another valid one. With `scale` k it is the same cohort
     k times as large: every count is multiplied by k, and each copy of a patient has an id of its own.
     """
-    published = read_yaml(PUBLISHED)
+    published = read_yaml(DURABILITY_2016)
     sizes = {"": 40_000} | dict.fromkeys(("IES-R", "OCI", "HAI", "SPIN"), 15_000)
     pools = {adsm: candidates(seed, adsm, n) for adsm, n in sizes.items()}
     patients = planned_patients(pools, published, seed)
@@ -83,7 +83,7 @@ def _scores(patients: pd.DataFrame, pools: dict, published: dict, seed: int) -> 
         rows = (patients["answered"] == answered) & ours
         parts.append(_silent(patients[rows], group, published, seed))
     parts.append(_elsewhere(patients[~takes_part & ~ours], seed))
-    return pd.concat(parts)[SCORES]
+    return pd.concat(parts)[DRAWN_SCORES]
 
 
 def _participants(patients: pd.DataFrame, pools: dict, published: dict | None, seed: int) -> pd.DataFrame:
@@ -147,7 +147,7 @@ def _elsewhere(patients: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def _without_follow_up(scores: pd.DataFrame) -> pd.DataFrame:
-    return scores.assign(**{column: np.nan for column in SCORES if column.endswith("m")})
+    return scores.assign(**{column: np.nan for column in DRAWN_SCORES if column.endswith("m")})
 
 
 # -- what else is known about a patient ------------------------------------------------------------
@@ -237,7 +237,7 @@ def _follow_ups(patients: pd.DataFrame, seed: int) -> pd.DataFrame:
         modes = rng.choice(["post", "online", "phone"], len(patients), p=[0.46, 0.44, 0.10])
         columns[f"followup_{time}_mode"] = pd.Series(modes, patients.index).where(came_back, "")
     patients = patients.assign(**columns)
-    scores = {column: patients[column].copy() for column in SCORES}
+    scores = {column: patients[column].copy() for column in DRAWN_SCORES}
     items = {f"{name}_{time}": np.full((len(patients), count), np.nan)
              for time in ("6m", "12m") for name, count in ITEMS.items()}
     for total, cells in items.items():

@@ -30,7 +30,7 @@ MISSING = {"A": ("NULL", "NULL"), "B": ("-99", ""), "C": (".", "."), "D": ("999"
 # columns that no map reads; not all of service A's are plain ASCII
 UNMAPPED = {"A": ("Team", ("Café Süd", "Market Street • evenings", "Zoë and Chloë")),
             "F": ("Reporting period", ("June 2016",))}
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 WRITTEN = dt.datetime(2017, 8, 1)                          # a fixed day, so that the same cohort gives the same bytes
 
 # Dirt: what it is, and how many of it (at most) each service's export holds.
@@ -221,7 +221,7 @@ def _in_date_style(day: str, style: str, service: str, rng) -> str:
     if style == "excel_serial":
         return str((dt.date.fromisoformat(day) - dt.date(1899, 12, 30)).days) if day != "2016-06-31" else day
     if service == "C":
-        return f"{number}-{MONTHS[int(month) - 1]}-{year}" if rng.random() < 0.2 else f"{number}.{month}.{year}"
+        return f"{number}-{MONTH_NAMES[int(month) - 1]}-{year}" if rng.random() < 0.2 else f"{number}.{month}.{year}"
     return f"{number}/{month}/{year}"
 
 

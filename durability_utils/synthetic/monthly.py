@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import fsolve
 
-from durability_utils.analyses.relapse import DAYS_A_MONTH, PUBLISHED, status_at_end, time_to_relapse
+from durability_utils.analyses.relapse import ALI_2017, DAYS_A_MONTH, status_at_end, time_to_relapse
 from durability_utils.study.parameters import read_yaml
 from durability_utils.synthetic.scores import RULES, functioning, random_generator
 
-FILES = {"patients": "monthly_patients.csv", "scores": "monthly_scores.csv"}
+MONTHLY_FILES = {"patients": "monthly_patients.csv", "scores": "monthly_scores.csv"}
 MONTHS = np.arange(1, 13)
 # how many of the 439 have residual symptoms on PHQ-9 and GAD-7 at end (not published), and the hazard ratio that makes
 # the Cox model find the published one, with rounded numbers and what candidates there are
@@ -37,7 +37,7 @@ def planned_counts() -> pd.DataFrame:
     Index: `residual_phq9, residual_gad7, relapsed, month`; one column, `n`. The relapses add up to the published share
     of those in remission, those of the first six months to the published share of these.
     """
-    published = read_yaml(PUBLISHED)
+    published = read_yaml(ALI_2017)
     relapses = round(published["in_remission"] * published["relapsed_percent_12m"] / 100)
     early = round(relapses * published["relapses_within_6m_percent"] / 100)
     first_half = MONTHS <= 6
@@ -183,6 +183,6 @@ def write_export(folder: str | Path, seed: int = 2017) -> list[Path]:
     """Write the two files of the synthetic service's long export into a folder; returns their paths."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, table in zip(FILES.values(), monthly_cohort(seed), strict=True):
+    for name, table in zip(MONTHLY_FILES.values(), monthly_cohort(seed), strict=True):
         table.to_csv(folder / name, index=False, encoding="utf-8", lineterminator="\n", date_format="%Y-%m-%d")
-    return [folder / name for name in FILES.values()]
+    return [folder / name for name in MONTHLY_FILES.values()]

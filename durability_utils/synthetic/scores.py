@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 
 from durability_utils.outcomes.rules import classify
+from durability_utils.study.columns import TIMES
 from durability_utils.study.measures import read_measures
 from durability_utils.study.rules import Rules
 
 RULES = Rules(read_measures("study_2016"), "adsm_else_gad7", carry_back=True, minimum_sessions=2)
 ITEMS = {measure.columns: measure.items for measure in RULES.pair}  # in the exports that hold any
-TIMES = ("baseline", "end", "6m", "12m")
-SCORES = [f"{name}_{time}" for time in TIMES for name in ("phq9", "gad7", "adsm")]
+DRAWN_SCORES = [f"{name}_{time}" for time in TIMES for name in ("phq9", "gad7", "adsm")]
 TABLE1_SCORES = ["phq9_baseline", "phq9_change", "gad7_baseline", "gad7_change"]
 # With standard deviations like these, Table 1's printed means give its printed letters and p-values.
 SD = {"phq9_baseline": 5.0, "phq9_change": 5.0, "gad7_baseline": 4.1, "gad7_change": 3.8}

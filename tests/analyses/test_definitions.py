@@ -79,7 +79,7 @@ def test_the_relevant_anxiety_measure_decides_for_the_study_and_not_for_the_pair
     # a patient of OCI (cut-off 40, reliable change 32): well on PHQ-9 and GAD-7, at 6 months a case on the OCI
     person = cohort.iloc[[0]].assign(adsm="OCI", adsm_baseline=90, adsm_end=20, adsm_6m=45)
     statuses = every(person, rules=RULES)
-    assert list(statuses) == list(durable.DENOMINATORS)
+    assert list(statuses) == list(durable.KEPT_OF)
     assert {name: statuses[name].iloc[0] for name in statuses if "recovery" in name} == {
         "reliable_recovery_kept": L, "recovery_kept": L, "reliable_recovery_kept_gad7": K, "recovery_kept_gad7": K}
 

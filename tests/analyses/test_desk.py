@@ -73,7 +73,7 @@ class TestScoring:
         rows = [phq9("6m", 1), phq9("6m", 9), {"phq9_6m": "28"}, {"gad7_6m": "3"}]
         assert list(came_back(clean(rows))["phq9_no_total"]) == ["items_missing", "item_refused", "total_refused",
                                                                  "not_answered"]
-        assert set(came_back(clean(rows))["phq9_no_total"]) == set(desk.NO_TOTAL)
+        assert set(came_back(clean(rows))["phq9_no_total"]) == set(desk.WHY_NO_TOTAL)
 
     def test_each_follow_up_is_one_questionnaire(self, clean):
         cleaned = clean([{"phq9_6m": "3", "phq9_12m": "4"}, {}, {"followup_12m_date": "2017-06-20"}])

@@ -177,7 +177,7 @@ def test_groups_at_end_and_who_cannot_be_followed():
 
 def patients(months, relapsed, **variables):
     table = pd.DataFrame({"month": months, "relapsed": np.array(relapsed, bool), **variables})
-    return table.assign(**{name: np.nan for name in relapse.VARIABLES if name not in table})
+    return table.assign(**{name: np.nan for name in relapse.GROUPED_BY if name not in table})
 
 
 # weeks in remission of 21 patients on 6-MP (0: still in remission when last seen) and of 21 on placebo

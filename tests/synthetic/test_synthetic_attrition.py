@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from durability_utils.synthetic.attrition import METHODS, STORED, coverage, simulated, stored_coverage, tried
+from durability_utils.synthetic.attrition import ESTIMATORS, STORED, coverage, simulated, stored_coverage, tried
 
 FIRST = 12
 
@@ -52,7 +52,7 @@ def test_the_first_cohorts_come_out_as_stored(first, stored):
 
 def test_those_who_answered_are_further_from_the_truth_than_weighted_and_imputed_shares(first):
     truth = stored_coverage()[1]["truth"]
-    bias = {method: abs(first[f"{method}_estimate"].mean() - truth) for method in METHODS}
+    bias = {method: abs(first[f"{method}_estimate"].mean() - truth) for method in ESTIMATORS}
     assert bias["complete_cases"] > 2 * max(bias["weighting"], bias["imputation"])
 
 
@@ -65,8 +65,9 @@ def test_the_stored_summary_is_that_of_the_stored_cohorts(stored):
 
 
 def test_coverage_by_hand():
-    rows = pd.DataFrame({"mechanism": "observed", **{f"{method}_{key}": values for method in METHODS for key, values in
-                         {"estimate": [0.7, 0.9], "low": [0.6, 0.85], "high": [0.8, 0.95]}.items()}})
+    found = {"estimate": [0.7, 0.9], "low": [0.6, 0.85], "high": [0.8, 0.95]}
+    rows = pd.DataFrame({"mechanism": "observed", **{f"{method}_{key}": values for method in ESTIMATORS
+                                                     for key, values in found.items()}})
     found = coverage(rows, truth=0.75).set_index("method").loc["weighting"]
     assert found[["cohorts", "bias", "coverage", "mean_width"]].tolist() == pytest.approx([2, 0.05, 0.5, 0.15])
 

@@ -19,14 +19,14 @@ from durability_utils.outcomes.rules import in_step
 from durability_utils.study.columns import TREATMENT_DATA, completed, dictionary
 from durability_utils.study.parameters import PROJECT, read_yaml
 from durability_utils.study.study_file import read_study
-from durability_utils.synthetic.cohort import PUBLISHED, study_cohort
+from durability_utils.synthetic.cohort import DURABILITY_2016, study_cohort
 from durability_utils.synthetic.exports import FILES, dirt_inventory, write_exports
 from durability_utils.synthetic.plan import SERVICES, TABLE1_N
 
 RAW = PROJECT / "data" / "raw"
 SEEDS = (2016, 7)
 COHORTS = {seed: study_cohort(seed) for seed in SEEDS}
-FIGURES = read_yaml(PUBLISHED)
+FIGURES = read_yaml(DURABILITY_2016)
 STUDY = read_study(PROJECT / "parameters" / "durability_2016.yaml")
 TABLES = [("improvement", "table2_all", "all"), ("improvement", "table3_step2", "step2"),
           ("improvement", "table4_step3", "step3"), ("recovery", "table5_all", "all"),
@@ -67,7 +67,7 @@ def test_response_as_published(cohort):
 
 
 def test_every_published_figure(cohort):
-    found = compare(read_published(PUBLISHED), our_figures(cohort, STUDY, RULES))
+    found = compare(read_published(DURABILITY_2016), our_figures(cohort, STUDY, RULES))
     assert list(found.loc[found["verdict"] == "differs", "figure"]) == []
     assert (found["verdict"] == "agrees").sum() > 200
 
