@@ -216,7 +216,7 @@ def _canonical_text(export: pd.DataFrame, columns: ColumnMap, found: dict[str, i
     """The export's cells under the canonical names, still as the service wrote them; missing is an empty text."""
     texts = {}
     for name in names:
-        column = columns.columns.get(name, Column(None))
+        column = columns.columns.get(name, Column())
         if not _is_there(columns, name, found) or column.source is None:
             texts[name] = pd.Series(column.constant if column.source is None else "", export.index, dtype="str")
             continue
@@ -241,7 +241,7 @@ def _interpret(raw: pd.DataFrame, columns: ColumnMap, rules: Rules):
                "whole_number": _as_number, "score": _as_number}
     values, refusals = {}, {}
     for name, entry in dictionary().iterrows():
-        column = columns.columns.get(name, Column(None))
+        column = columns.columns.get(name, Column())
         if (raw[name] == "").all():
             values[name] = pd.Series(None, raw.index, dtype=_DTYPES[entry["type"]])
             refusals[name] = pd.Series(None, raw.index[:0], dtype="str")
@@ -360,7 +360,7 @@ def _join_contacts(raw, contact_text, columns: ColumnMap, told: set[str], study:
 
 def _read_contacts(text, columns: ColumnMap, patients: pd.DataFrame, measures: dict[str, Measure]) -> pd.DataFrame:
     """Typed contacts, with `reason` and `column` of the first thing for which reading refuses one."""
-    attended, bad_attendance = _as_code(text["attended"], columns.columns.get("attended", Column(None)),
+    attended, bad_attendance = _as_code(text["attended"], columns.columns.get("attended", Column()),
                                         ["yes", "no"], None)
     measure = measure_names(text["measure"], columns.columns["measure"], measures)
     date, bad_date = _as_date(text["date"], columns.columns["date"], None, None)

@@ -177,7 +177,7 @@ class TestUnusable:
     def test_a_required_column_that_the_map_does_not_name(self, tmp_path):
         (tmp_path / "a.csv").write_text(f"{HEADER}\np1,yes,3")
         with pytest.raises(InputError, match=r"^a.csv: the column map does not say where 'consent_contact' stands"):
-            read_export(tmp_path / "a.csv", ColumnMap({"patient_id": Column("patient_id")}), REQUIRED)
+            read_export(tmp_path / "a.csv", ColumnMap({"patient_id": Column(column="patient_id")}), REQUIRED)
 
     @pytest.mark.parametrize("junk", [
         b"", b"\0" * 500, b"PK\x03\x04 and nothing more", random.Random(2).randbytes(5000), b"patient_id\np1"])
