@@ -101,19 +101,9 @@ def read_checked(kind, path: Path, text_only: bool = False):
     try:
         return adapter.validate_python(content, context=path.parent)
     except ValidationError as error:
-        first = min(error.errors(), key=lambda wrong: _position(wrong["loc"], content))
+        order = {name: at for at, name in enumerate(content)}  # what is missing comes last
+        first = min(error.errors(), key=lambda wrong: order.get(wrong["loc"][0], len(order)))
     raise InputError(f"{path.name}: {_sentence(first, adapter.json_schema())}")
-
-
-def _position(loc: tuple, content) -> list[int]:
-    order = []
-    for step in loc:
-        names = list(content) if isinstance(content, dict) else []
-        if step not in names:  # missing: after what is there
-            return [*order, len(names)]
-        order.append(names.index(step))
-        content = content[step]
-    return order
 
 
 def _sentence(wrong: dict, schema: dict) -> str:

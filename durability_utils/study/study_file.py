@@ -44,11 +44,6 @@ _ServiceLine = Annotated[Service, holds(
 _Window = Annotated[list[int], Field(min_length=2, max_length=2), AfterValidator(tuple)]
 
 
-def _in_order(windows: dict[str, tuple[int, int]]) -> bool:
-    days = [*windows.get("6m", ()), *windows.get("12m", ())]
-    return len(days) == 4 and 1 <= days[0] <= days[1] < days[2] <= days[3]
-
-
 class _StudyFile(FileModel):
     """The keys of a study file."""
 
@@ -64,7 +59,9 @@ class _StudyFile(FileModel):
     thresholds: dict[str, dict[Literal[*THRESHOLDS], Number]] = Field({}, description=(
         f"one line a measure, as in PHQ-9: {{reliable_change: 5}}, with any of {', '.join(THRESHOLDS)}"))
     table1_services: list[str] = Field(None, min_length=1, description="a list of services of this study")
-    follow_up_windows: Annotated[dict[Literal["6m", "12m"], _Window], holds(_in_order)] = Field(None, description=(
+    follow_up_windows: Annotated[dict[Literal["6m", "12m"], _Window], holds(
+        lambda days: len(days) == 2 and 1 <= days["6m"][0] <= days["6m"][1] < days["12m"][0] <= days["12m"][1],
+    )] = Field(None, description=(
         "{6m: [91, 273], 12m: [274, 456]}: first and last day after discharge, 1 or more, the 12-month window after "
         "the 6-month one"))
     published: _PathOfFile = Field(None, description="the path of a YAML file that is there")
