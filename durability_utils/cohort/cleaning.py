@@ -99,8 +99,7 @@ def clean_service(study: Study, service: str) -> Cleaned:
     required = [name for name, (_, required) in CONTACT_COLUMNS.items() if required]
     if entry.contacts:
         return clean(export, columns, study, read_export(entry.contacts, columns.contacts, required))
-    if (columns.contacts.separator, columns.contacts.encoding, columns.contacts.sheet) != (
-            columns.separator, columns.encoding, columns.sheet):
+    if columns.contacts.file != columns.file:
         raise InputError(f"{entry.columns.name}: contacts: file: expected only where {study.path.name} names a second "
                          f"file behind `contacts:` of service {service}")
     check_header(entry.file, list(export.columns), columns.contacts, required)

@@ -1,7 +1,6 @@
 """The maps from a service's own columns to the canonical ones (`data/dictionary.csv`), and code lists."""
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -81,27 +80,9 @@ _Line = Annotated[
     Field(description="a column of the export, {column: ...} or {constant: ...}")]
 
 
-@dataclass(frozen=True)
-class ColumnMap:
-    """How one service's export is read: its file format and its columns, by canonical name.
+class FileFormat(FileModel):
+    """How the file of an export is written; `sheet` of an Excel workbook, None: its first."""
 
-    `contacts`: how the contacts of a long export are read, by the names of CONTACT_COLUMNS; None: no long export.
-    """
-
-    columns: dict[str, Column]
-    separator: str = ","
-    encoding: str = "utf-8-sig"
-    sheet: str | None = None
-    source: str = ""
-    contacts: "ColumnMap | None" = None
-
-
-def canonical_columns() -> ColumnMap:
-    """The map of an export that uses the canonical names: UTF-8, commas, ISO dates, blanks for missing."""
-    return ColumnMap({name: Column(column=name) for name in dictionary().index})
-
-
-class _Format(FileModel):
     separator: Annotated[str, holds(lambda text: len(text) == 1 and text not in '"\r\n')] = Field(
         ",", description="one character")
     encoding: Text = "utf-8-sig"
@@ -109,7 +90,7 @@ class _Format(FileModel):
 
 
 class _Section(FileModel):
-    file: _Format = _Format()
+    file: FileFormat = FileFormat()
     missing: _MissingCodes = frozenset()
     dates: _Dates = "iso"
 
@@ -119,10 +100,21 @@ class _Contacts(_Section):
         name: (_Line, ... if required else None) for name, (_, required) in CONTACT_COLUMNS.items()})
 
 
-class _Map(_Section):
+class ColumnMap(_Section):
+    """How one service's export is read: its file's format and its columns, by canonical name.
+
+    `contacts`: how the contacts of a long export are read, a ColumnMap by the names of CONTACT_COLUMNS; None: no long
+    export.
+    """
+
     source: Text = ""
     columns: dict[str, _Line]
     contacts: _Contacts = None
+
+
+def canonical_columns() -> ColumnMap:
+    """The map of an export that uses the canonical names: UTF-8, commas, ISO dates, blanks for missing."""
+    return ColumnMap(columns={name: name for name in dictionary().index})
 
 
 def read_column_map(path: Path | None) -> ColumnMap:
@@ -132,7 +124,7 @@ def read_column_map(path: Path | None) -> ColumnMap:
     """
     if path is None:
         return canonical_columns()
-    found = read_checked(_Map, path, text_only=True)
+    found = read_checked(ColumnMap, path, text_only=True)
     try:
         columns = {canonical: _column(f"columns: {canonical}", line, numbers, found,
                                       dictionary().at[canonical, "allowed"])
@@ -141,10 +133,10 @@ def read_column_map(path: Path | None) -> ColumnMap:
         contacts = _contacts(found, columns) if found.contacts else None
     except InputError as error:
         raise InputError(f"{path.name}: {error}") from None
-    return ColumnMap(columns=columns, source=found.source, contacts=contacts, **dict(found.file))
+    return found.model_copy(update={"columns": columns, "contacts": contacts})
 
 
-def _contacts(found: _Map, patients: dict[str, Column]) -> ColumnMap:
+def _contacts(found: ColumnMap, patients: dict[str, Column]) -> ColumnMap:
     """The section `contacts` of a column map; what it leaves open is as in the rest of the map."""
     for name in patients:
         if name in from_contacts():
@@ -153,7 +145,7 @@ def _contacts(found: _Map, patients: dict[str, Column]) -> ColumnMap:
     columns = {name: _column(f"contacts: columns: {name}", line, (), section, CONTACT_COLUMNS[name][0])
                for name, line in section.columns if line}
     _check_sources("contacts: columns", columns)
-    return ColumnMap(columns=columns, source=found.source, **dict(section.file))
+    return section.model_copy(update={"columns": columns, "contacts": None})
 
 
 def _check_sources(key: str, columns: dict[str, Column]) -> None:

@@ -101,8 +101,9 @@ def read_checked(kind, path: Path, text_only: bool = False):
     try:
         return adapter.validate_python(content, context=path.parent)
     except ValidationError as error:
-        order = {name: at for at, name in enumerate(content)}  # what is missing comes last
-        first = min(error.errors(), key=lambda wrong: order.get(wrong["loc"][0], len(order)))
+        order = {name: at for at, name in enumerate(content)}
+        first = min(error.errors(), key=lambda wrong: (  # an unknown key before the missing one that it may stand for
+            order.get(wrong["loc"][0], len(order)), wrong["type"] == "missing"))
     raise InputError(f"{path.name}: {_sentence(first, adapter.json_schema())}")
 
 

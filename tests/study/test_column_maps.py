@@ -66,7 +66,7 @@ def test_without_a_map_an_export_has_the_canonical_names():
     assert read_column_map(None) == canonical_columns()
     assert {name: column.source for name, column in canonical_columns().columns.items()} == {
         name: name for name in dictionary().index}
-    assert (canonical_columns().separator, canonical_columns().encoding) == (",", "utf-8-sig")
+    assert (canonical_columns().file.separator, canonical_columns().file.encoding) == (",", "utf-8-sig")
 
 
 def test_what_a_map_says(read):
@@ -82,7 +82,7 @@ columns:
   sessions: {column: Seen, missing: [999]}
   discharge_date: {column: Out, dates: iso}
 """)
-    assert (found.source, found.separator, found.encoding, found.sheet) == (
+    assert (found.source, found.file.separator, found.file.encoding, found.file.sheet) == (
         "the record system", "\t", "windows-1252", "2")
     assert set(found.columns) == {"patient_id", "consent_contact", "gender", "sessions", "discharge_date"}
     assert found.columns["patient_id"].source == "Pat Ref"
