@@ -95,7 +95,7 @@ _WORDS = {"string": "a text", "integer": "a whole number", "number": "a number",
 def read_checked(kind, path: Path, text_only: bool = False):
     """The content of a YAML file as `kind`: a FileModel or a mapping of them, with the file's folder as context.
 
-    Raises InputError as `read_yaml`, and for what is wrong first in the order of the file.
+    Raises InputError as `read_yaml`, and for the first of the file's keys under which something is wrong.
     """
     content, adapter = read_yaml(path, text_only), TypeAdapter(kind)
     try:
