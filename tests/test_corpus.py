@@ -247,10 +247,10 @@ def column_maps():
         ("a tag", "columns: !!python/object/apply:os.system [ls]", "a.yaml, line 1: not valid YAML"),
         ("an alias of nothing", "columns: *x", "a.yaml, line 1: not valid YAML"),
         ("deep", "[" * 3000, "a.yaml: nested too deeply"), ("NUL", "columns: \0", "a.yaml"),
-        ("without columns", "source: x", "a.yaml: columns: expected"),
+        ("without columns", "source: x", "a.yaml: the key 'columns' is missing; expected"),
         ("unknown key", good + "colums: {}", "a.yaml: unknown key 'colums'"),
         ("unknown key of the file", good + "file: {sep: ','}", "a.yaml: file: unknown key 'sep'"),
-        ("separator of two", good + "file: {separator: ',,'}", "a.yaml: file: separator: expected one character"),
+        ("separator of two", good + "file: {separator: ',,'}", "a.yaml: file: separator: found ',,', expected one"),
         ("unknown encoding", good + "file: {encoding: utf-9}", "a.csv: 'utf-9' in the column map is no known encoding"),
         ("encoding of no text", good + "file: {encoding: hex}", "a.csv: 'hex' in the column map is no known encoding"),
         ("encoding with a NUL", good + 'file: {encoding: "a\\0b"}', "a.csv: 'a\\x00b' in the column map is no known"),
@@ -259,22 +259,22 @@ def column_maps():
         ("wrong separator", good + "file: {separator: ';'}", "a.csv: line 1: the required column 'patient_id'"),
         ("separator of a NUL", good + 'file: {separator: "\\0"}', "a.csv: line 1: "),
         ("separator of a blank", good + "file: {separator: ' '}", "a.csv: line 1: the required column 'patient_id'"),
-        ("unknown dates", good + "dates: us", "dates: expected iso or day_first or excel_serial, found 'us'"),
-        ("missing no list", good + "missing: NULL", "a.yaml: missing: expected a list of missing codes"),
-        ("no canonical column", map_of(phq="x"), "'phq' is no canonical column"),
+        ("unknown dates", good + "dates: us", "dates: found 'us', expected iso or day_first or excel_serial"),
+        ("missing no list", good + "missing: NULL", "a.yaml: missing: found 'NULL', expected a list of"),
+        ("no canonical column", map_of(phq="x"), "columns: found 'phq', expected a canonical column"),
         ("two from one", map_of(phq9_end="phq9_baseline"), "both read 'phq9_baseline'"),
         ("not in the export", map_of(patient_id="case"), "a.csv: line 1: the required column 'case' is absent"),
-        ("unknown code list", map_of(gender="{column: g, codes: iso_5218}"), "gender: no code list 'iso_5218'"),
-        ("unknown meaning", map_of(gender="{column: g, codes: {1: man}}"), "gender: code '1': expected one of"),
-        ("code twice", map_of(gender="{column: g, codes: {1: male, 01: female}}"), "gender: code '01': there twice"),
-        ("column and constant", map_of(age="{column: a, constant: b}"), "columns: age: expected either"),
-        ("neither", map_of(age="{missing: [NULL]}"), "columns: age: expected either"),
-        ("no source", map_of(age=""), "columns: age: expected a text"),
-        ("a list of sources", map_of(age="[a, b]"), "columns: age: expected `key: value` lines"),
+        ("unknown code list", map_of(gender="{column: g, codes: iso_5218}"), "gender: codes: found 'iso_5218', "),
+        ("unknown meaning", map_of(gender="{column: g, codes: {1: man}}"), "gender: codes: 1: found 'man', "),
+        ("code twice", map_of(gender="{column: g, codes: {1: male, 01: female}}"), "one meaning of code '01'"),
+        ("column and constant", map_of(age="{column: a, constant: b}"), "columns: age: found {column: a, constant: b}"),
+        ("neither", map_of(age="{missing: [NULL]}"), "columns: age: found {missing: ['NULL']}"),
+        ("no source", map_of(age=""), "columns: age: found '', expected a column"),
+        ("a list of sources", map_of(age="[a, b]"), "columns: age: found [a, b], expected a column"),
         ("no id", "columns: {phq9_end: phq9_end}", "a.csv: the column map does not say where 'patient_id' stands"),
-        ("one star of two", map_of(**{"phq9_*m_item*": "x*"}), "expected a `*` in 'x*' for each"),
+        ("one star of two", map_of(**{"phq9_*m_item*": "x*"}), "found 'x*', expected a `*` in it for each"),
         ("contacts of nothing", good + "contacts: {}", "a.yaml: "),
-        ("contacts no mapping", good + "contacts: yes", "a.yaml: contacts: expected `key: value` lines"),
+        ("contacts no mapping", good + "contacts: yes", "a.yaml: contacts: found 'yes', expected `key: value`"),
     ):
         yield Case(f"map: {name}", 1, says, GOOD, columns=columns)
     for name, columns in (("a constant", map_of(adsm="{constant: OCI}")), ("a byte order mark", "\ufeff" + good),
@@ -290,23 +290,24 @@ def study_files():
                    study=study_text(services=services, **{key: None}))
     yield Case("study: without services", 2, "study.yaml: the key 'services' is missing", study=study_text())
     for name in ("../../x", "..", ".", "/tmp/x", "a/b", "a\\b", "C:x", "a b", "", "x\0y", "é", "<b>", "=1+1", "a\n"):
-        yield Case(f"study: id {name!r}", 2, "study.yaml: study: expected a plain name",
+        yield Case(f"study: id {name!r}", 2, "study.yaml: study: found ",
                    study=study_text(services=services, study=name))
         yield Case(f"study: service {name!r}", 2, "study.yaml: services: ",
                    study=study_text(services={name: {"file": "a.csv"}}))
     for name in ("no", "on", "null", "~", "1", "01", "1_000", "2016-06-01", "0x1F", "12:30:00", ".inf"):
-        yield Case(f"study: service {name}, unquoted", 2, "expected a service id in quotes",
+        yield Case(f"study: service {name}, unquoted", 2, "expected for each service an id, in quotes",
                    study=study_text() + f"services:\n  {name}: {{file: a.csv}}\n")
-        yield Case(f"study: id {name}, unquoted", 2, "study.yaml: study: expected a plain name",
+        yield Case(f"study: id {name}, unquoted", 2, "study.yaml: study: found ",
                    study=good.replace("study: durability_test", f"study: {name}"))
     for line, says in (
         ("minimum_session: 2", "unknown key 'minimum_session'"), ("study: b", "the key 'study' stands there twice"),
-        ("disclosure: gdpr", "disclosure: expected none or nhs or opensafely"), ("disclosure: 5", "disclosure: "),
-        ("table1_services: [Z]", "table1_services: expected services of this study"),
-        ("published: ../../x.yaml", "published: expected the path of a YAML file that is there"),
-        ("published: .", "published: expected the path of a YAML file that is there"),
-        ("follow_up_windows: {6m: [1, 2]}", "follow_up_windows: expected"), ("2016: x", "unknown key '2016'"),
-        ("no: x", "unknown key 'False'"), ("? [a]\n: b", "a key that is a list or mapping"),
+        ("disclosure: gdpr", "disclosure: found 'gdpr', expected none or nhs or"), ("disclosure: 5", "disclosure: "),
+        ("table1_services: [Z]", "table1_services: found [Z], expected services of this"),
+        ("published: ../../x.yaml", "found '../../x.yaml', expected the path of a YAML file that is there"),
+        ("published: .", "published: found '.', expected the path of a YAML file that is there"),
+        ("follow_up_windows: {6m: [1, 2]}", "follow_up_windows: found {6m: [1, 2]}, "),
+        ("2016: x", "unknown key '2016'"), ("no: x", "unknown key 'False'"),
+        ("? [a]\n: b", "a key that is a list or mapping"),
         ("x: {", "study.yaml, line"), ("\tx: 1", "study.yaml, line"),
         ("x: !!python/name:os.system", "study.yaml, line"),
     ):
@@ -325,9 +326,9 @@ def study_files():
                               ({"file": "a.csv", "columns": "absent.yaml"}, 1, "absent.yaml: no such file"),
                               ({"file": "a.csv", "columns": "."}, 1, "cannot be read as a UTF-8 text file"),
                               ({"file": "x" * 300 + ".csv"}, 1, "x.csv: "), ({"file": "a\0.csv"}, 1, "no such file"),
-                              ({"file": "a.csv", "sheet": "x"}, 2, "services: A: expected the keys file, columns"),
-                              ({"columns": "a.yaml"}, 2, "services: A: expected {file: ..., columns: ...}"),
-                              ("a.csv", 2, "services: A: expected {file: ..., columns: ...}")):
+                              ({"file": "a.csv", "sheet": "x"}, 2, "services: A: unknown key 'sheet'; known keys: "),
+                              ({"columns": "a.yaml"}, 2, "services: A: the key 'file' is missing"),
+                              ("a.csv", 2, "services: A: found 'a.csv', expected {file: ...")):
         yield Case(f"study: service {str(entry)[:40]}", code, says, GOOD, study=study_text(services={"A": entry}))
 
 

@@ -193,7 +193,7 @@ def test_a_bad_study_file_runs_nothing(tmp_path):
                    encoding="utf-8")
     run = durability("run", bad, "--output", tmp_path / "results")
     assert run.returncode == 2
-    assert "study.yaml: carry_back: expected true or false" in run.stderr
+    assert "study.yaml: carry_back: found 'perhaps', expected true or false" in run.stderr
     assert not (tmp_path / "results").exists()
 
 

@@ -1,13 +1,11 @@
 """Outcome rates of services at end of treatment by the NHS's denominators and by paired scores, and England's rates."""
 
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 
 from durability_utils.outcomes.proportions import with_proportions
-from durability_utils.study.errors import InputError
-from durability_utils.study.parameters import PROJECT, read_yaml
+from durability_utils.study.parameters import PROJECT, FileModel, Number, Text, read_checked
 
 ENGLAND = PROJECT / "parameters" / "published" / "england.yaml"
 # The columns that the counts are made from: at end of treatment of everyone, later of those who answered.
@@ -26,14 +24,26 @@ COMPARED = [("reliable_improvement", "nhs"), ("reliable_improvement", "paired"),
             ("reliable_recovery", "nhs"), ("reliable_recovery", "paired"), ("recovery_kept", "followed_up")]
 
 
-class England(NamedTuple):
+class _Year(FileModel):
+    counts: dict[str, int]
+    percent: dict[str, Number]
+
+
+class England(FileModel):
     """What is published of England by year (index `year`, as in `2017-18`): `counts` with columns as in `end_counts`,
     `percent` as printed by rate; `source` and `licence`, to be shown wherever a number of it is."""
 
-    counts: pd.DataFrame
-    percent: pd.DataFrame
-    source: str
-    licence: str
+    source: Text
+    licence: Text
+    years: dict[str, _Year]
+
+    @property
+    def counts(self) -> pd.DataFrame:
+        return pd.DataFrame([year.counts for year in self.years.values()], pd.Index(list(self.years), name="year"))
+
+    @property
+    def percent(self) -> pd.DataFrame:
+        return pd.DataFrame([year.percent for year in self.years.values()], pd.Index(list(self.years), name="year"))
 
 
 def end_counts(cohort: pd.DataFrame, end: pd.DataFrame) -> pd.DataFrame:
@@ -138,14 +148,8 @@ def of_compared(rates: pd.DataFrame) -> pd.DataFrame:
 # -- England ---------------------------------------------------------------------------------------
 
 def read_england(path: Path = ENGLAND) -> England:
-    """England's published counts and rates; InputError where the file is absent or has no such keys."""
-    content = read_yaml(path)
-    try:
-        tables = (pd.DataFrame.from_dict({year: entry[key] for year, entry in content["years"].items()},
-                                         orient="index").rename_axis("year") for key in ("counts", "percent"))
-        return England(*tables, content["source"], content["licence"])
-    except (KeyError, TypeError, AttributeError):
-        raise InputError(f"{path.name}: expected source, licence, and by year under years counts and percent") from None
+    """England's published counts and rates; InputError where the file is absent or does not hold them."""
+    return read_checked(England, path)
 
 
 def nearest_year(years: list[str], day: pd.Timestamp | None) -> str:

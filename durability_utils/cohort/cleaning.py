@@ -140,7 +140,7 @@ def _interpret(raw: pd.DataFrame, columns: ColumnMap, rules: Rules):
     """Typed values (missing where blank or refused), and for each column the reasons of its refused cells."""
     values, refusals = {}, {}
     for name, entry in dictionary().iterrows():
-        column = columns.columns.get(name, Column(None))
+        column = columns.columns.get(name, Column())
         if (raw[name] == "").all():
             values[name] = pd.Series(None, raw.index, dtype=_DTYPES[entry["type"]])
             refusals[name] = pd.Series(None, raw.index[:0], dtype="str")

@@ -93,11 +93,11 @@ def check_header(path: Path, header: list[str], columns: ColumnMap, required: li
 
 
 def _read_delimited(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[str]]]:
-    encoding = "utf-8-sig" if columns.encoding.lower() in ("utf-8", "utf8") else columns.encoding
+    encoding = "utf-8-sig" if columns.file.encoding.lower() in ("utf-8", "utf8") else columns.file.encoding
     start = 1
     try:
         with path.open(encoding=encoding, newline="") as file:
-            reader = csv.reader(file, delimiter=columns.separator, strict=True)
+            reader = csv.reader(file, delimiter=columns.file.separator, strict=True)
             for row in reader:
                 if row:
                     yield start, row
@@ -148,9 +148,9 @@ def _read_excel(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[str]
         for values_only in (True, False):
             book = openpyxl.load_workbook(path, read_only=True, data_only=values_only)
             names = [sheet.title for sheet in book.worksheets]
-            if columns.sheet is not None and columns.sheet not in names:
-                raise InputError(f"{path.name}: no sheet '{columns.sheet}'; there are {', '.join(names)}")
-            sheet = book[columns.sheet or names[0]]
+            if columns.file.sheet is not None and columns.file.sheet not in names:
+                raise InputError(f"{path.name}: no sheet '{columns.file.sheet}'; there are {', '.join(names)}")
+            sheet = book[columns.file.sheet or names[0]]
             sheet.reset_dimensions()  # some programs write a size smaller than the sheet; the rest would be lost
             sheets.append(sheet.iter_rows(values_only=True))
         for line, (row, formulas) in enumerate(zip(*sheets, strict=True), start=1):

@@ -64,8 +64,7 @@ def read_raw(study: Study, service: str) -> Raw:
     required = [name for name, (_, required) in CONTACT_COLUMNS.items() if required]
     if entry.contacts:
         return _raw(export, read_export(entry.contacts, columns.contacts, required), columns, study)
-    if (columns.contacts.separator, columns.contacts.encoding, columns.contacts.sheet) != (
-            columns.separator, columns.encoding, columns.sheet):
+    if columns.contacts.file != columns.file:
         raise InputError(f"{entry.columns.name}: contacts: file: expected only where {study.path.name} names a second "
                          f"file behind `contacts:` of service {service}")
     check_header(entry.file, list(export.columns), columns.contacts, required)
@@ -109,7 +108,7 @@ def _canonical_text(export: pd.DataFrame, columns: ColumnMap, names) -> pd.DataF
     """The export's cells under the canonical names, still as the service wrote them; missing is an empty text."""
     found, texts = _positions(export), {}
     for name in names:
-        column = columns.columns.get(name, Column(None))
+        column = columns.columns.get(name, Column())
         if not _is_there(columns, name, found) or column.source is None:
             texts[name] = pd.Series(column.constant if column.source is None else "", export.index, dtype="str")
             continue
@@ -163,7 +162,7 @@ def _join_contacts(text: pd.DataFrame, contact_text: pd.DataFrame, columns: Colu
 
 def _read_contacts(text, columns: ColumnMap, patients: pd.DataFrame, measures: dict[str, Measure]) -> pd.DataFrame:
     """Typed contacts, with `reason` and `column` of the first thing for which reading refuses one."""
-    attended, bad_attendance = as_code(text["attended"], columns.columns.get("attended", Column(None)), ["yes", "no"])
+    attended, bad_attendance = as_code(text["attended"], columns.columns.get("attended", Column()), ["yes", "no"])
     measure = measure_names(text["measure"], columns.columns["measure"], measures)
     date, bad_date = as_date(text["date"], columns.columns["date"])
     score, bad_score = as_number(text["score"], *limits_of(measure, measures))

@@ -63,7 +63,7 @@ def new_services(paths: list[Path]) -> list[NewService]:
 
 def _read(path: Path) -> _Read:
     form = file_format(path)
-    table = read_export(path, ColumnMap({}, **form), [])
+    table = read_export(path, ColumnMap(columns={}, file=form), [])
     return _Read(path, form, Export(table, read_labels(path), read_measures(MEASURES)))
 
 

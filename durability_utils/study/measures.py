@@ -1,17 +1,24 @@
 """Questionnaires and their thresholds, read from `parameters/measures.yaml`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
+from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StrictInt
+
+from durability_utils.study.columns import dictionary
 from durability_utils.study.errors import InputError
-from durability_utils.study.parameters import PROJECT, read_yaml
+from durability_utils.study.parameters import PROJECT, Number, Text, holds, read_checked
 
 PATH = PROJECT / "parameters" / "measures.yaml"
 # what `Rules.changed` and `thresholds` in a study file may change; in points, or without a unit
 THRESHOLDS = ("caseness", "reliable_change", "residual", "reliability", "population_mean", "population_sd")
-ROLES = ("depression", "anxiety", "disorder_specific", "functioning", "other")
+DECIDING = ("depression", "anxiety", "disorder_specific")
+ROLES = (*DECIDING, "functioning", "other")
+_Range = Annotated[list[Number], Field(min_length=2, max_length=2, description="[lowest, highest]"),
+                   AfterValidator(tuple)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Measure:
     """One questionnaire. Scores in points of the total, or of the item mean where `scale` says so.
 
@@ -22,44 +29,55 @@ class Measure:
     `residual`: the lowest score below the cut-off that is called residual symptoms; None where nobody has said.
     """
 
-    name: str
-    role: str
-    columns: str
-    disorder: str
-    window: str
-    items: int
-    item_range: tuple[int, int]
-    minimum: float
-    maximum: float
-    scale: str
-    confirmed: bool
-    source: str
-    caseness: float | None = None
-    reliable_change: float | None = None
-    risk_item: int | None = None
-    reliability: float | None = None
-    population_mean: float | None = None
-    population_sd: float | None = None
-    residual: float | None = None
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    name: str = ""  # the key in the file
+    role: Literal[*ROLES]
+    columns: Text
+    disorder: Annotated[Text, Field(alias="for")]
+    window: Text
+    items: StrictInt
+    item_range: _Range
+    range: _Range
+    scale: Literal["sum", "item_mean"]
+    confirmed: StrictBool
+    source: Text
+    caseness: Number | None = None
+    reliable_change: Number | None = None
+    risk_item: StrictInt | None = None
+    reliability: Number | None = None
+    population_mean: Number | None = None
+    population_sd: Number | None = None
+    residual: Number | None = None
+
+    minimum = property(lambda self: self.range[0], doc="The lowest score that there is.")
+    maximum = property(lambda self: self.range[1], doc="The highest score that there is.")
+
+
+def _has_what_its_role_needs(measure: Measure) -> bool:
+    return measure.role not in DECIDING or (None not in (measure.caseness, measure.reliable_change)
+                                            and f"{measure.columns}_baseline" in dictionary().index)
+
+
+def _named(measures: dict[str, Measure]) -> dict[str, Measure]:
+    roles = [measure.role for measure in measures.values()]
+    if not roles.count("depression") == roles.count("anxiety") == 1:
+        raise ValueError
+    return {name: replace(measure, name=name) for name, measure in measures.items()}
+
+
+_Measure = Annotated[Measure, holds(_has_what_its_role_needs), Field(
+    description=f"caseness, reliable_change and columns of data/dictionary.csv, since {', '.join(DECIDING)} decide")]
+_Version = Annotated[dict[str, _Measure], AfterValidator(_named), Field(
+    description="one measure of role depression and one of role anxiety")]
 
 
 def read_measures(version: str) -> dict[str, Measure]:
     """The measures of one version by name, in the order of the file.
 
-    Raises InputError where the version does not exist.
+    Raises InputError where the version does not exist, and where the file does not hold what a measure needs.
     """
-    versions = read_yaml(PATH)
+    versions = read_checked(dict[str, _Version], PATH)
     if version not in versions:
-        raise InputError(f"measures: no version '{version}' in {PATH.name}; there are {', '.join(versions)}")
-    return {name: _measure(name, entry) for name, entry in versions[version].items()}
-
-
-def _measure(name: str, entry: dict) -> Measure:
-    low, high = entry["range"]
-    if entry.get("role") not in ROLES:
-        raise InputError(f"{PATH.name}: {name}: role: found {entry.get('role')!r}, expected {' or '.join(ROLES)}")
-    known = {key: entry[key] for key in entry.keys() - {"for", "range", "item_range"}}
-    return Measure(
-        name=name, disorder=entry["for"], minimum=low, maximum=high,
-        item_range=tuple(entry["item_range"]), **known,
-    )
+        raise InputError(f"measures: found {version!r}, expected a version in {PATH.name}: {', '.join(versions)}")
+    return versions[version]

@@ -275,15 +275,15 @@ def _write_text(cells: pd.DataFrame, service: str, path: Path) -> None:
         name, values = UNMAPPED[service]
         table.insert(1, name, [values[i % len(values)] for i in range(len(table))])
     text = io.StringIO()
-    rows = csv.writer(text, delimiter=columns.separator, lineterminator=LINE_ENDS[service])
+    rows = csv.writer(text, delimiter=columns.file.separator, lineterminator=LINE_ENDS[service])
     rows.writerows([table.columns, *table.to_numpy()])
-    path.write_bytes(text.getvalue().encode(columns.encoding))
+    path.write_bytes(text.getvalue().encode(columns.file.encoding))
 
 
 def _write_excel(cells: pd.DataFrame, service: str, path: Path) -> None:
     columns = read_column_map(_map_path(service))
     book = openpyxl.Workbook()
-    book.active.title = columns.sheet
+    book.active.title = columns.file.sheet
     book.properties.created = WRITTEN
     book.active.append([column.source for column in columns.columns.values()])
     for row in cells[list(columns.columns)].to_numpy():

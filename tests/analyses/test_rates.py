@@ -180,8 +180,12 @@ def test_the_nearest_published_year(day, year):
     assert nearest_year(years, day if day is None or day is pd.NaT else pd.Timestamp(day)) == year
 
 
-@pytest.mark.parametrize("text", ["years: {2017-18: {counts: {finished: 1}}}", "source: x", "years: 3"])
-def test_a_file_without_its_keys_is_refused_by_name(tmp_path, text):
+@pytest.mark.parametrize(("text", "message"), [
+    ("years: {2017-18: {counts: {finished: 1}}}", "years: 2017-18: the key 'percent' is missing"),
+    ("source: x", "the key 'licence' is missing"), ("years: 3", "years: found 3, expected `key: value` lines"),
+    ("years: {2017-18: {counts: {finished: few}}}", "years: 2017-18: counts: finished: found 'few', expected a whole"),
+])
+def test_a_file_without_its_keys_is_refused_by_name(tmp_path, text, message):
     (tmp_path / "england.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match=r"^england\.yaml: expected source, licence, and by year under years"):
+    with pytest.raises(InputError, match=rf"^england\.yaml: {message}"):
         read_england(tmp_path / "england.yaml")

@@ -48,7 +48,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         for patients in SIZES:
             export = Path(folder, "export.csv")
-            write_large_export(service.file, columns.separator, columns.encoding,
+            write_large_export(service.file, columns.file.separator, columns.file.encoding,
                                columns.columns["patient_id"].source, export, patients)
             answer = subprocess.run([sys.executable, __file__, export], check=True, capture_output=True, text=True)
             cleaning, total, memory = json.loads(answer.stdout)
@@ -71,7 +71,7 @@ def measure(export: Path) -> None:
     service = study.services[SERVICE]
     clean_service(study, SERVICE)  # what is imported late or read once
     imported = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    study = replace(study, services={SERVICE: replace(service, file=export)})
+    study = replace(study, services={SERVICE: service.model_copy(update={"file": export})})
     started = time.perf_counter()
     cohort = clean_service(study, SERVICE).cohort
     cleaned = time.perf_counter()

@@ -300,12 +300,12 @@ def test_a_contact_neither_used_nor_listed_stops_the_service(long, monkeypatch):
 
 @pytest.mark.parametrize(("change", "message"), [
     (("    score: score\n", ""), "a.yaml: contacts: columns: the key 'score' is missing"),
-    (("    score: score", "    points: score"), "a.yaml: contacts: columns: unknown key 'points'; known keys: "),
+    (("    score: score", "    points: score"), "a.yaml: contacts: columns: unknown key 'points'; known keys"),
     (("    score: score", "    score: day"), "a.yaml: contacts: columns: date and score both read 'day'"),
     (("contacts:\n", "contacts:\n  codes: x\n"), "a.yaml: contacts: unknown key 'codes'"),
-    (("contacts:\n", "contacts:\n  dates: american\n"), "contacts: columns: patient_id: dates: expected iso or"),
-    (("contacts:\n", "contacts:\n  file: {separator: ';;'}\n"), "a.yaml: contacts: file: separator: expected one"),
-    (("nhs_assessment_tool", "nhs_tools"), "a.yaml: contacts: columns: measure: no code list 'nhs_tools'"),
+    (("contacts:\n", "contacts:\n  dates: american\n"), "contacts: dates: found 'american', expected iso or"),
+    (("contacts:\n", "contacts:\n  file: {separator: ';;'}\n"), "a.yaml: contacts: file: separator: found ';;', "),
+    (("nhs_assessment_tool", "nhs_tools"), "contacts: columns: measure: codes: found 'nhs_tools', "),
     (("  consent_upflow: upflow", "  phq9_end: last"), "a.yaml: columns: phq9_end: the contacts give it"),
     (("  consent_upflow: upflow", "  followup_6m_date: last"), "columns: followup_6m_date: the contacts give it"),
     (("  discharge_date: discharged\n", ""), "a.csv: the column map does not say where 'discharge_date' stands"),

@@ -16,7 +16,7 @@ from conftest import canonical_rows, write_csv
 from durability_utils.cohort import exports
 from durability_utils.cohort.cleaning import clean_service
 from durability_utils.cohort.exports import read_export
-from durability_utils.study.column_maps import Column, ColumnMap, canonical_columns
+from durability_utils.study.column_maps import ColumnMap, canonical_columns
 from durability_utils.study.errors import InputError
 
 REQUIRED = ["patient_id", "consent_contact"]
@@ -31,7 +31,7 @@ def read(tmp_path):
     def of(content: str | bytes, name: str = "a.csv", **file):
         path = tmp_path / name
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return read_export(path, ColumnMap(canonical_columns().columns, **file), REQUIRED)
+        return read_export(path, ColumnMap(columns=canonical_columns().columns, file=file), REQUIRED)
     return of
 
 
@@ -159,7 +159,7 @@ class TestUnusable:
                 read_export(tmp_path / name, canonical_columns(), REQUIRED)
 
     def test_where_a_file_is_absent_the_map_says_where_it_comes_from(self, tmp_path):
-        columns = ColumnMap(canonical_columns().columns, source="ask the data team")
+        columns = ColumnMap(columns=canonical_columns().columns, source="ask the data team")
         with pytest.raises(InputError, match=r"no such file. ask the data team"):
             read_export(tmp_path / "absent.csv", columns, REQUIRED)
 
@@ -177,7 +177,7 @@ class TestUnusable:
     def test_a_required_column_that_the_map_does_not_name(self, tmp_path):
         (tmp_path / "a.csv").write_text(f"{HEADER}\np1,yes,3")
         with pytest.raises(InputError, match=r"^a.csv: the column map does not say where 'consent_contact' stands"):
-            read_export(tmp_path / "a.csv", ColumnMap({"patient_id": Column("patient_id")}), REQUIRED)
+            read_export(tmp_path / "a.csv", ColumnMap(columns={"patient_id": "patient_id"}), REQUIRED)
 
     @pytest.mark.parametrize("junk", [
         b"", b"\0" * 500, b"PK\x03\x04 and nothing more", random.Random(2).randbytes(5000), b"patient_id\np1"])
@@ -197,7 +197,7 @@ class TestExcel:
                 book.active.append(row)
             book.create_sheet("second").append(["other"])
             book.save(tmp_path / "a.xlsx")
-            return read_export(tmp_path / "a.xlsx", ColumnMap(canonical_columns().columns, **file), REQUIRED)
+            return read_export(tmp_path / "a.xlsx", ColumnMap(columns=canonical_columns().columns, file=file), REQUIRED)
         return of
 
     def test_typed_cells_become_the_text_a_csv_would_hold(self, book):

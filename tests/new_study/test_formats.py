@@ -23,8 +23,8 @@ TEXT = "id;name, of problem;phq\n1;\"a; b, c, d\";12\n2;Sorge, Kummer, é;7\n"
 def test_the_committed_exports(service):
     form = file_format(STUDY.services[service].file)
     written = read_column_map(STUDY.services[service].columns)
-    assert form.get("separator", ",") == written.separator
-    assert form.get("encoding", "utf-8") == written.encoding.removesuffix("-sig")
+    assert form.get("separator", ",") == written.file.separator
+    assert form.get("encoding", "utf-8") == written.file.encoding.removesuffix("-sig")
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])

@@ -85,7 +85,8 @@ def cohort():
 @pytest.mark.parametrize("service", list(STUDY.services))
 def test_the_committed_exports_are_mapped_as_by_hand(service):
     path = STUDY.services[service].file
-    proposal = propose(Export(read_export(path, ColumnMap({}, **file_format(path)), []), read_labels(path), MEASURES))
+    table = read_export(path, ColumnMap(columns={}, file=file_format(path)), [])
+    proposal = propose(Export(table, read_labels(path), MEASURES))
     by_hand = read_column_map(STUDY.services[service].columns).columns
     assert sources(proposal) == {name: column.source for name, column in by_hand.items()}
     found = proposal.placed
@@ -231,5 +232,5 @@ class TestLongExports:
     @pytest.mark.parametrize("service", list(STUDY.services))
     def test_a_wide_export_has_none(self, service):
         path = STUDY.services[service].file
-        table = read_export(path, ColumnMap({}, **file_format(path)), [])
+        table = read_export(path, ColumnMap(columns={}, file=file_format(path)), [])
         assert propose_contacts(Export(table, read_labels(path), MEASURES)) is None

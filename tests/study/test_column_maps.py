@@ -67,7 +67,7 @@ def test_without_a_map_an_export_has_the_canonical_names():
     assert read_column_map(None) == canonical_columns()
     assert {name: column.source for name, column in canonical_columns().columns.items()} == {
         name: name for name in dictionary().index}
-    assert (canonical_columns().separator, canonical_columns().encoding) == (",", "utf-8-sig")
+    assert (canonical_columns().file.separator, canonical_columns().file.encoding) == (",", "utf-8-sig")
 
 
 def test_what_a_map_says(read):
@@ -83,7 +83,7 @@ columns:
   sessions: {column: Seen, missing: [999]}
   discharge_date: {column: Out, dates: iso}
 """)
-    assert (found.source, found.separator, found.encoding, found.sheet) == (
+    assert (found.source, found.file.separator, found.file.encoding, found.file.sheet) == (
         "the record system", "\t", "windows-1252", "2")
     assert set(found.columns) == {"patient_id", "consent_contact", "gender", "sessions", "discharge_date"}
     assert found.columns["patient_id"].source == "Pat Ref"
@@ -160,48 +160,48 @@ def test_every_committed_map_can_be_read(file):
 
 @pytest.mark.parametrize(("text", "message"), [
     ("", "expected `key: value` lines"),
-    ("source: x", "columns: expected `key: value` lines, found None"),
-    ("columns: [a]", "columns: expected `key: value` lines"),
-    ("seperator: ';'\ncolumns: {patient_id: id}", "unknown key 'seperator'; known keys: source, file, missing"),
+    ("source: x", "the key 'columns' is missing; expected `key: value` lines"),
+    ("columns: [a]", "columns: found [a], expected `key: value` lines"),
+    ("seperator: ';'\ncolumns: {patient_id: id}", "unknown key 'seperator'; known keys: file, missing, dates, source"),
     ("file: {delimiter: ';'}\ncolumns: {patient_id: id}", "file: unknown key 'delimiter'; known keys: separator"),
-    ("file: a.csv\ncolumns: {patient_id: id}", "file: expected `key: value` lines"),
-    ("file: {separator: '; '}\ncolumns: {patient_id: id}", "file: separator: expected one character"),
-    ("file: {separator: ''}\ncolumns: {patient_id: id}", "file: separator: expected "),
-    ("file: {separator: [;]}\ncolumns: {patient_id: id}", "file: separator: expected "),
-    ("file: {separator: '\"'}\ncolumns: {patient_id: id}", "file: separator: expected one character"),
-    ("file: {separator: \"\\n\"}\ncolumns: {patient_id: id}", "file: separator: expected one character"),
-    ("file: {encoding: [utf-8]}\ncolumns: {patient_id: id}", "file: encoding: expected a text"),
-    ("file: {sheet: {a: b}}\ncolumns: {patient_id: id}", "file: sheet: expected a text"),
-    ("source: [a]\ncolumns: {patient_id: id}", "source: expected a text"),
-    ("missing: NULL\ncolumns: {patient_id: id}", "missing: expected a list of missing codes"),
-    ("missing: [[NULL]]\ncolumns: {patient_id: id}", "missing: expected a list of missing codes"),
-    ("dates: american\ncolumns: {patient_id: id}", "dates: expected iso or day_first or excel_serial, found"),
-    ("columns: {patient: id}", "columns: 'patient' is no canonical column; data/dictionary.csv lists them"),
-    ("columns: {Patient_ID: id}", "columns: 'Patient_ID' is no canonical column"),
-    ("columns: {phq9_6m_thing*: id}", "columns: 'phq9_6m_thing*' is no canonical column"),
+    ("file: a.csv\ncolumns: {patient_id: id}", "file: found 'a.csv', expected `key: value` lines"),
+    ("file: {separator: '; '}\ncolumns: {patient_id: id}", "file: separator: found "),
+    ("file: {separator: ''}\ncolumns: {patient_id: id}", "file: separator: found "),
+    ("file: {separator: [;]}\ncolumns: {patient_id: id}", "file: separator: found "),
+    ("file: {separator: '\"'}\ncolumns: {patient_id: id}", "file: separator: found "),
+    ("file: {separator: \"\\n\"}\ncolumns: {patient_id: id}", "file: separator: found "),
+    ("file: {encoding: [utf-8]}\ncolumns: {patient_id: id}", "file: encoding: found [utf-8], expected a text"),
+    ("file: {sheet: {a: b}}\ncolumns: {patient_id: id}", "file: sheet: found {a: b}, expected a text"),
+    ("source: [a]\ncolumns: {patient_id: id}", "source: found [a], expected a text"),
+    ("missing: NULL\ncolumns: {patient_id: id}", "missing: found 'NULL', expected a list of missing codes"),
+    ("missing: [[NULL]]\ncolumns: {patient_id: id}", "missing: found ['NULL'], expected a list of missing codes"),
+    ("dates: american\ncolumns: {patient_id: id}", "dates: found 'american', expected iso or day_first or excel"),
+    ("columns: {patient: id}", "columns: found 'patient', expected a canonical column, as data/dictionary.csv lists"),
+    ("columns: {Patient_ID: id}", "columns: found 'Patient_ID', expected a canonical column"),
+    ("columns: {phq9_6m_thing*: id}", "columns: found 'phq9_6m_thing*', expected a canonical column"),
     # copied and not changed: everyone's change would be zero
     ("columns: {phq9_baseline: PHQ, phq9_end: phq}", "columns: phq9_baseline and phq9_end both read 'phq'"),
-    ("columns: {phq9_6m_item*: p}", "columns: phq9_6m_item1: expected a `*` in 'p'"),
-    ("columns: {'*': id}", "columns: '*' is no canonical column"),
-    ("columns: {patient_id: }", "columns: patient_id: expected a text"),
-    ("columns: {patient_id: [id]}", "columns: patient_id: expected `key: value` lines"),
-    ("columns: {patient_id: {col: id}}", "columns: patient_id: unknown key 'col'; known keys: column, constant"),
-    ("columns: {patient_id: {missing: [0]}}", "columns: patient_id: expected either `column:` or `constant:`"),
-    ("columns: {patient_id: {column: a, constant: b}}", "columns: patient_id: expected either"),
-    ("columns: {patient_id: {column: [a]}}", "columns: patient_id: expected a text"),
-    ("columns: {patient_id: {constant: [a]}}", "columns: patient_id: expected a text"),
-    ("columns: {gender: {column: a, missing: 9}}", "columns: gender: missing: expected a list"),
-    ("columns: {gender: {column: a, dates: [iso]}}", "columns: gender: dates: expected iso or"),
-    ("columns: {gender: {column: a, codes: nhs_sex}}", "columns: gender: no code list 'nhs_sex' in codes.yaml"),
-    ("columns: {gender: {column: a, codes: [F]}}", "columns: gender: codes: expected `key: value` lines"),
+    ("columns: {phq9_6m_item*: p}", "columns: phq9_6m_item1: found 'p', expected a `*` in it"),
+    ("columns: {'*': id}", "columns: found '*', expected a canonical column"),
+    ("columns: {patient_id: }", "columns: patient_id: found '', expected a column of the export, {column: ...} or"),
+    ("columns: {patient_id: [id]}", "columns: patient_id: found [id], expected a column of the export"),
+    ("columns: {patient_id: {col: id}}", "columns: patient_id: unknown key 'col'; did you mean 'column'?"),
+    ("columns: {patient_id: {missing: [0]}}", "columns: patient_id: found {missing: ['0']}, expected a column of"),
+    ("columns: {patient_id: {column: a, constant: b}}", "columns: patient_id: found {column: a, constant: b}, "),
+    ("columns: {patient_id: {column: [a]}}", "columns: patient_id: column: found [a], expected a text"),
+    ("columns: {patient_id: {constant: [a]}}", "columns: patient_id: constant: found [a], expected a text"),
+    ("columns: {gender: {column: a, missing: 9}}", "columns: gender: missing: found '9', expected a list"),
+    ("columns: {gender: {column: a, dates: [iso]}}", "columns: gender: dates: found [iso], expected iso or"),
+    ("columns: {gender: {column: a, codes: nhs_sex}}", "columns: gender: codes: found 'nhs_sex', expected "),
+    ("columns: {gender: {column: a, codes: [F]}}", "columns: gender: codes: found [F], expected `key: value` lines"),
     ("columns: {gender: {column: a, codes: {F: woman}}}",
-     "columns: gender: code 'F': expected one of female|male|other, found 'woman'"),
-    ("columns: {gender: {column: a, codes: {F: Female}}}", "columns: gender: code 'F': expected one of"),
-    ("columns: {gender: {column: a, codes: {F: [female]}}}", "columns: gender: code 'F': expected one code"),
-    ("columns: {gender: {column: a, codes: nhs_employment_status}}", "columns: gender: code '01': expected one of"),
+     "columns: gender: codes: f: found 'woman', expected one of female|male|other"),
+    ("columns: {gender: {column: a, codes: {F: Female}}}", "columns: gender: codes: f: found 'Female', expected"),
+    ("columns: {gender: {column: a, codes: {F: [female]}}}", "columns: gender: codes: F: found [female], expected"),
+    ("columns: {gender: {column: a, codes: nhs_employment_status}}", "columns: gender: codes: 1: found 'employed', "),
     # letter case does not count, so one of the two would silently win
-    ("columns: {gender: {column: a, codes: {F: female, f: male}}}", "columns: gender: code 'f': there twice"),
-    ("columns: {gender: {column: a, codes: {02: female, 2: male}}}", "columns: gender: code '2': there twice"),
+    ("columns: {gender: {column: a, codes: {F: female, f: male}}}", "expected one meaning of code 'f'"),
+    ("columns: {gender: {column: a, codes: {02: female, 2: male}}}", "expected one meaning of code '2'"),
     ("columns: {patient_id: a, patient_id: b}", "not valid YAML: the key 'patient_id' stands there twice"),
 ])
 def test_a_map_that_is_wrong_is_refused_with_file_and_key(read, text, message):

@@ -5,8 +5,9 @@ Oracle: docs/reference.md, section 4 and the study's table of measures.
 
 import pytest
 
+from durability_utils.study import measures
 from durability_utils.study.errors import InputError
-from durability_utils.study.measures import read_measures
+from durability_utils.study.measures import PATH, read_measures
 
 # name: items, smallest and largest score, cut-off, smallest reliable change
 STUDY_2016 = {
@@ -64,6 +65,40 @@ def test_one_measure_of_depression_one_of_anxiety_and_the_others_for_one_disorde
 
 
 def test_an_unknown_version_is_refused_and_the_known_ones_are_named():
-    with pytest.raises(InputError, match=r"no version 'study_2017' in measures.yaml; "
-                                         "there are study_2016, nhs_talking_therapies"):
+    with pytest.raises(InputError, match=r"^measures: found 'study_2017', expected a version in "
+                                         "measures.yaml: study_2016, nhs_talking_therapies$"):
         read_measures("study_2017")
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ("role: depression", "role: sadness",
+     "study_2016: PHQ-9: role: found 'sadness', expected depression or anxiety or disorder_specific or functioning"),
+    ("role: anxiety", "role: depression",
+     "study_2016: found {PHQ-9: {for: depression, .*, expected one measure of role depression and one of role anxiety"),
+    ("role: anxiety", "role: other", "study_2016: found .*, expected one measure of role depression and one of role"),
+    ("    caseness: 40\n", "", "study_2016: OCI: found {for: OCD, .*, expected caseness, reliable_change and "),
+    ("    reliable_change: 32\n", "", "study_2016: OCI: found {for: OCD, .*, expected caseness, reliable_change and "),
+    ("columns: phq9", "columns: phq", "study_2016: PHQ-9: found .*, expected .* columns of data/dictionary.csv"),
+    ("caseness: 40", "caseness: '40'", "study_2016: OCI: caseness: found '40', expected a number"),
+    ("caseness: 40", "casenes: 40", "study_2016: OCI: unknown key 'casenes'; did you mean 'caseness'[?]"),
+    ("items: 42", "items: 42.0", "study_2016: OCI: items: found 42.0, expected a whole number"),
+    ("confirmed: true", "confirmed: 1", "study_2016: PHQ-9: confirmed: found 1, expected true or false"),
+    ("range: [0, 168]", "range: [0]", r"study_2016: OCI: range: found \[0\], expected \[lowest, highest\]"),
+    ("    for: OCD\n", "", "study_2016: OCI: the key 'for' is missing; expected a text"),
+    ("study_2016:", "2016:", "found 2016, expected `key: value` lines"),
+])
+def test_a_measure_that_is_wrong_is_refused_with_its_version_and_key(tmp_path, monkeypatch, old, new, message):
+    text = PATH.read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "measures.yaml").write_text(text.replace(old, new, 1), encoding="utf-8")
+    monkeypatch.setattr(measures, "PATH", tmp_path / "measures.yaml")
+    with pytest.raises(InputError, match=f"^measures.yaml: {message}"):
+        read_measures("study_2016")
+
+
+def test_a_measure_that_decides_nothing_needs_no_thresholds(tmp_path, monkeypatch):
+    text = PATH.read_text(encoding="utf-8").replace("    caseness: 40\n    reliable_change: 32\n", "")
+    text = text.replace("for: OCD\n    role: disorder_specific", "for: OCD\n    role: functioning")
+    (tmp_path / "measures.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(measures, "PATH", tmp_path / "measures.yaml")
+    assert read_measures("study_2016")["OCI"].caseness is None

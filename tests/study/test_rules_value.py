@@ -10,8 +10,8 @@ from durability_utils.study.errors import InputError
 from durability_utils.study.measures import THRESHOLDS, Measure, read_measures
 from durability_utils.study.rules import Rules
 
-OTHER = Measure("CORE-10", role="other", columns="core10", disorder="distress", window="past week", items=10,
-                item_range=(0, 4), minimum=0, maximum=40, scale="sum", confirmed=True, source="made up")
+OTHER = Measure(name="CORE-10", role="other", columns="core10", disorder="distress", window="past week", items=10,
+                item_range=(0, 4), range=(0, 40), scale="sum", confirmed=True, source="made up")
 
 
 # -- which measures decide -------------------------------------------------------------------------
