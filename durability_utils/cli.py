@@ -114,20 +114,11 @@ def new(study: Annotated[str, typer.Argument(metavar="MY_STUDY", help="The name 
 
     Exit code 2: an export cannot be used, or a file is there already; nothing is written then.
     """
-    from durability_utils.new_study import draft as new_study_text
-    from durability_utils.new_study import services as new_study
+    from durability_utils.new_study.draft import new_study
 
     with _refusals():
-        path = new_study_text.study_path(study, Path())
-        services = new_study.new_services(exports)
-        texts = new_study_text.new_files(study, services, Path())
-        new_study_text.write_files(texts, force)
-    for service in services:
-        typer.echo("\n".join(new_study_text.summary(service)))
-    *maps, _ = texts
-    typer.echo(f"written: {path} and {', '.join(file.as_posix() for file in maps)}\n"
-               "Read them, above all what says CHECK, REQUIRED or NOT FOUND. Then:\n"
-               f"  durability check {path}\n  durability run {path}")
+        lines = new_study(study, exports, Path(), force)
+    typer.echo("\n".join(lines))
 
 
 @app.command()

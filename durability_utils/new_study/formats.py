@@ -48,27 +48,22 @@ def read_labels(path: Path) -> Labels:
 
 
 def _text_format(path: Path) -> dict[str, str]:
-    with path.open("rb") as file:
-        start = file.read(_BLOCK)
-    if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+    content = path.read_bytes()
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
-    elif start[1:2] == b"\0":
+    elif content[1:2] == b"\0":
         encoding = "utf-16-le"
     else:
-        encoding = "utf-8" if _is_in(path, "utf-8") else "windows-1252" if _is_in(path, "windows-1252") else "latin-1"
-    lines = start.decode(encoding, "ignore").splitlines()[:_LINES]
+        encoding = next((name for name in ("utf-8", "windows-1252") if _is_in(content, name)), "latin-1")
+    lines = content[:_BLOCK].decode(encoding, "ignore").splitlines()[:_LINES]
     separator = max(SEPARATORS, key=lambda separator: _agreement(lines, separator))
     usual = {"separator": ",", "encoding": "utf-8"}
     return dict({"separator": separator, "encoding": encoding}.items() - usual.items())
 
 
-def _is_in(path: Path, encoding: str) -> bool:
-    decoder = codecs.getincrementaldecoder(encoding)()
+def _is_in(content: bytes, encoding: str) -> bool:
     try:
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                decoder.decode(block)
-        decoder.decode(b"", final=True)
+        content.decode(encoding)
     except UnicodeDecodeError:
         return False
     return True

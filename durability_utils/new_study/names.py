@@ -1,287 +1,198 @@
 """What the name of an export's column may mean. A name only suggests: what its values contradict is dropped later.
 
-The patterns are matched with a name's words as `words` gives them: `PHQ9_Score_FU1` is `phq 9 score fu 1`.
+Measures are known by their names in `measures.yaml`, everything else by the words in `words.yaml`.
 """
 
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-_FU = r"f(?:ollow)? ?up?s?"
-_MONTHS = r"m(?:o|os|ths?|onths?|fu)?"
-_TREATMENT = r"(?: ?(?:treatment|therapy|tx))?"
+from durability_utils.new_study.words import Told, read_words, said, told, without
+from durability_utils.study.columns import FOLLOW_UPS, TIMES, dictionary
+from durability_utils.study.measures import Measure
 
-# PHQ-2, PHQ-4, PHQ-8, PHQ-15 and GAD-2 are other questionnaires
-MEASURES = {
-    "phq9": r"phq(?: 9|(?! (?:2|4|8|15)(?!\S)))",
-    "gad7": r"gad(?: 7|(?! 2(?!\S)))",
-    "adsm": r"adsm|(?:disorder )?specific(?: anxiety)?(?: measure)?|spec|anxiety(?: disorder)?(?: measure)?|"
-            r"other measure|^other",
-}
-ITEMS = {"phq9": 9, "gad7": 7}
-# For each time patterns from sure to unsure. Follow-ups come first: the `first follow-up` holds no first score.
-TIMES = {
-    "12m": (rf"(?:12|twelve) {_MONTHS}|(?:m|month) 12|(?:1|one) y(?:ea)?r|y(?:ea)?r 1|52 w(?:ee)?ks?|{_FU} 12",
-            rf"{_FU} 2|(?:2 nd|second) {_FU}"),
-    "6m": (rf"(?:6|six) {_MONTHS}|(?:m|month) 6|26 w(?:ee)?ks?|{_FU} 6",
-           rf"{_FU} 1|(?:1 st|first) {_FU}"),
-    "end": (rf"last|latest|final|end|ending|eot|post{_TREATMENT}|clos(?:e|ed|ing)|exit|completion|finish",
-            r"disch\w*|dc|after"),
-    "baseline": (rf"first|1 st|start|starting|initial|pre{_TREATMENT}|baseline|base|bl|intake|opening",
-                 r"assessment|assess|screen(?:ing)?|before|referral|entry|admission"),
-}
-_OTHER_TIME = rf"\d+ (?:{_MONTHS}|y(?:ea)?rs?|w(?:ee)?ks?)|{_FU} \d+"
-_NUMBER = r"(?:^|\b(?:t|tp|time|time ?point|wave|w|visit|v|occasion|total|tot|score|sum) )(\d+)\b"
-_MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTH = rf"\b({'|'.join(_MONTH_NAMES)})[a-z]* (?:20)?(\d\d)\b"
-# With one of these words a column holds no total, though it names a measure and a time.
-NO_TOTAL = (r"change|diff|difference|delta|improv\w*|deteriorat\w*|recover\w*|reliab\w*|case|caseness|severity|band|"
-            r"category|flag|completed?|(?:q|qu|item|question) \d+|\w*date|mode|n|count|percent\w*")
-FOLLOW_UP = {
-    "mode": r"mode|how|method|medium|channel|route|by|via",
-    "date": r"\w*date|dt|returned|received|completed|answered|when|on",
-}
-NO_ANSWER = r"sent|due|asked|invited|posted|offered"
-# Columns without a time but employment; for each patterns from sure to unsure. One name may match several columns.
-COLUMNS = {
-    "consent_upflow": (r"up ?flow|cons\w* up|(?:data|shar\w+) (?:cons\w*|ok|agree\w*)|"
-                       r"(?:cons\w*|agree\w*|happy|ok|permission) .*(?:data|shar\w+|pass\w*)",),
-    "consent_contact": (rf"(?:{_FU}|contact\w*) (?:ok|cons\w*|agree\w*|permission)|consfu|"
-                        rf"(?:cons\w*|agree\w*|happy|ok|permission) (?:.* )?(?:contact\w*|{_FU})",
-                        r"consent\w*"),
-    "gender": (r"gender|sex",),
-    "age": (r"age",),
-    "ethnicity": (r"ethnic\w*|eth",),
-    "employment": (r"employ\w*|emp|work|working|job|occupation\w*",),
-    "sessions": (r"sess\w* attended|attended (?:sess\w*|contacts|appointments)|n ?sess\w*|sessions",
-                 r"sess\w*|contacts|appointments|attendances|treatment completed total"),
-    "end_reason": (r"(?:end|disch\w*|close|closure) (?:code|reason)|reason for (?:end\w*|disch\w*)",),
-    "discharge_date": (r"disch\w*|closed|closure|end date|date of end",),
-    "primary_problem": (r"(?:main|primary|presenting|provisional) (?:\w+ )?(?:problem|diagnos\w*|dx|complaint)",
-                        r"problem|diag\w*|dx|complaint"),
-    "step": (r"steps?", r"intensity|pathway|treatment|modality"),
-    "patient_id": (r"(?:patient|pat|client|person|pseudo\w*)(?: \w+)? (?:id\w*|ref\w*|no|number|key)|pseudo\w*|pid",
-                   r"(?:local|study|record|subject|participant) (?:id\w*|ref\w*|no|number|key)|id|identifier",
-                   r"^(?:patient|client|participant|subject)$"),
-}
-_ACT = r"(?:contact|assess\w*|app\w*|activity|complet\w*|score\w*|measure\w*|session|attend\w*)"
-# The columns of a contact in a long export.
-CONTACTS = {
-    "patient_id": COLUMNS["patient_id"],
-    "date": (rf"{_ACT} (?:date|dt)|date of {_ACT}", r"\w*date|dt|day|when"),
-    "measure": (r"measure|tool|questionnaire|scale|instrument|assessment", r"\w*code|name|type"),
-    "score": (r"score|person score|total|result|value|points",),
-    "attended": (r"attend\w*|dna",),
-}
-NO_CONTACT = r"disch\w*|referral|referred|birth|start|end|ended|closed"
-_NO_CONSENT = r"no|not|non|without|refus\w*|declin\w*|withdr\w*|opt\w*|dissent"
-# With one of these words, or without a word for contact, nobody can tell what was agreed to.
-_OTHER_CONSENT = r"research|gdpr|treatment|sms|texts?|voicemail|e ?mails?|letters?|phone|gp|carers?|marketing"
-_ONE_ADSM = r"oci|spin|hai|ies(?: r)?|iesr|mi|pdss|pcl(?: 5)?"
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = rf"\b({'|'.join(_MONTHS)})[a-z]* (?:20)?(\d\d)\b"
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """A canonical column that a name suggests. `rank`: 0 is the surest; `said`: the words that suggest it.
+    """A column (with `*` for its time) that a name suggests. `rank`: 0 is the surest; `said`: the words that suggest it.
 
-    `doubt`: what a person has to look at before relying on it, or nothing.
+    `rest`: what else the name says. `doubt`: what a person has to look at before relying on it, or nothing.
     """
 
     column: str
+    told: Told
     rank: int
     said: str
+    rest: str
     doubt: str = ""
 
 
 @dataclass(frozen=True)
-class Times:
-    """What the numbers (T0, T1) and months (Dec16) in the names of one export stand for.
+class Items:
+    """The columns with all items of a measure, in their order; `template`: their name with `*` for the item."""
 
-    `bare`: it counts its times behind the measure, PHQ_1, PHQ_2, ...; else PHQ_2 is another questionnaire.
+    measure: Measure
+    template: str
+    names: tuple[str, ...]
+    meaning: Meaning
+
+
+@dataclass(frozen=True)
+class Names:
+    """What names mean in an export whose scores are of `measures`; `learned` fills in what its other names tell.
+
+    `numbers`: what T0, T1, ... stand for. `counting`: measures that count their times, PHQ_1, PHQ_2, ...; else PHQ_2 is
+    another questionnaire. `one_follow_up`: no name tells which. `discharged`: year and month in the middle of the
+    discharges, from which months of the calendar are counted.
     """
 
-    numbers: dict[int, str]
-    months: dict[str, str]
-    one_follow_up: bool
-    bare: bool = False
+    measures: dict[str, Measure]
+    numbers: dict[int, str] = field(default_factory=dict)
+    counting: frozenset[str] = frozenset()
+    one_follow_up: bool = False
+    discharged: tuple[int, int] | None = None
 
+    @cached_property
+    def scores(self) -> dict[Measure, Told]:
+        """By what the scores of each measure with columns of its own are told."""
+        return {measure: Told(f"{measure.columns}_*", [self._phrases(measure)])
+                for measure in self.measures.values() if measure.role != "disorder_specific"}
 
-def words(name: str) -> str:
-    """The words of a name in small letters with a blank between them, and its numbers apart from its letters."""
-    name = re.sub("(phq|gad|adsm)", r" \1 ", name, flags=re.I)  # PHQfinal
-    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
-    return " ".join(re.findall(r"\d+|[^\W\d_]+", name.casefold()))
+    def words(self, name: str) -> str:
+        """The words of a name in small letters with a blank between them, and its numbers apart from its letters."""
+        letters = {re.match("[a-z]*", measure.columns).group() for measure in self.measures.values()}
+        glued = "|".join(begin for begin in letters if len(begin) > 2)
+        name = re.sub(f"(?<!s)({glued})", r" \1 ", name, flags=re.I)  # PHQfinal; but `score` has no CORE in it
+        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
+        return " ".join(re.findall(r"\d+|[^\W\d_]+", name.casefold()))
 
+    def learned(self, names: Iterable[str], discharged: tuple[int, int] | None = None) -> "Names":
+        """The same with what all names of the export tell together.
 
-def item_families(names: Iterable[str]) -> dict[tuple[str, str], dict[int, str]]:
-    """The columns that hold single items: (measure, name with `*` for the item) -> item -> name.
+        Four numbers in a row, from 0 or 1, are baseline, end, 6 and 12 months; where fewer, the last are absent.
+        """
+        texts = [self.words(name) for name in names]
+        counting = frozenset(name for name in self.measures if f"{self.words(name).split()[0]} 1" in texts)
+        known = replace(self, counting=counting, discharged=discharged)
+        timed = {meaning.rest: known.timed(meaning) for text in texts for meaning in known._suggested(text)
+                 if "*" in meaning.column}
+        numbers = {_number(rest) for rest, meaning in timed.items() if not meaning} - {None}
+        told = any(meaning and f"_{time}" in meaning.column for meaning in timed.values() for time in FOLLOW_UPS)
+        return replace(known, numbers=_numbered(numbers), one_follow_up=not told)
 
-    Only where all items of the measure are there.
-    """
-    families = defaultdict(dict)
-    for name in names:
-        for number in re.finditer(r"\d+", name):
-            families[f"{name[:number.start()]}*{name[number.end():]}"][int(number.group())] = name
-    found = {}
-    for template, members in families.items():
-        for measure, items in ITEMS.items():
-            # some ask how difficult it all is after the last item
-            whole = set(range(1, items + 1)) <= set(members) <= set(range(1, items + 2))
-            if whole and _search(MEASURES[measure], words(template)):
-                found[measure, template] = {item: members[item] for item in range(1, items + 1)}
-    return found
-
-
-def read_times(names: Iterable[str], discharged: tuple[int, int] | None) -> Times:
-    """What numbers and months mean here. `discharged`: the year and month in the middle of the discharges.
-
-    Four numbers in a row, from 0 or 1, are baseline, end, 6 and 12 months; where there are fewer, the last are absent.
-    """
-    spoken = [words(name) for name in names]
-    bare = any(text in ("phq 1", "gad 1") for text in spoken)
-    numbers, months, any_known = set(), {}, False
-    for rest in filter(None, (_without_kind(_told_apart(text, bare)) for text in spoken)):
-        known = _spelled_out(rest)
-        any_known |= known is not None and known[0] in ("6m", "12m")
-        if known is None and not _search(_OTHER_TIME, rest):
-            numbers |= {int(number) for number in re.findall(_NUMBER, rest)}
-            for month, year in re.findall(_MONTH, rest) if discharged else ():
-                later = 12 * (2000 + int(year) - discharged[0]) + _MONTH_NAMES.index(month) + 1 - discharged[1]
-                months[f"{month} {year}"] = "6m" if 4 <= later <= 8 else "12m" if 10 <= later <= 15 else ""
-    return Times(_numbered(numbers), months, not any_known, bare)
-
-
-def meanings(name: str, times: Times) -> list[Meaning]:
-    """The canonical columns that a name suggests, the likeliest first; totals, but no items."""
-    text = _told_apart(words(name), times.bare)
-    found = _total(text, times) + _follow_up(text, times)
-    if re.search(r"(?<!\S)(?:phq|gad)(?!\S)", text):
+    def meanings(self, name: str) -> list[Meaning]:
+        """The canonical columns that a name suggests, the likeliest first; totals, but no items."""
+        found = []
+        for meaning in self._suggested(self.words(name)):
+            timed = self.timed(meaning)
+            if timed and timed.column in dictionary().index:
+                found.append(timed)
+            elif not timed and meaning.told.untimed:
+                column = meaning.told.untimed
+                doubt = f"no time in its name; is it at {dictionary().at[column, 'time']}?"
+                found.append(replace(meaning, column=column, rank=3, doubt=doubt))
         return found
-    for column, patterns in COLUMNS.items():
-        if column.startswith("consent") and _search(_NO_CONSENT, text):
-            continue  # a yes there is a no
-        for rank, pattern in enumerate(patterns):
-            if said := _search(pattern, text):
-                vague = column == "consent_contact" and (rank or _search(_OTHER_CONSENT, text))
-                doubt = "consent to what? It has to be to being contacted for follow-up" if vague else ""
-                found += (_employment(text, said, times) if column == "employment" else
-                          [Meaning(column, rank, said, doubt)])
-                break
-    return found
 
+    def contact_meanings(self, name: str) -> list[Meaning]:
+        """The columns of a contact in a long export that a name suggests."""
+        return _suggested(told("contacts"), self.words(name))
 
-def contact_meanings(name: str) -> list[Meaning]:
-    """The columns of a contact in a long export that a name suggests."""
-    text = words(name)
-    if _search(NO_CONTACT, text):
-        return []
-    found = [Meaning(column, rank, said) for column, patterns in CONTACTS.items()
-             for rank, pattern in enumerate(patterns) if (said := _search(pattern, text))]
-    return list({meaning.column: meaning for meaning in reversed(found)}.values())  # of each the surest
+    def items(self, names: Iterable[str]) -> list[Items]:
+        """The columns that hold single items, of measures of which all items are there."""
+        families = defaultdict(dict)
+        for name in names:
+            for number in re.finditer(r"\d+", name):
+                families[f"{name[:number.start()]}*{name[number.end():]}"][int(number.group())] = name
+        found = []
+        for template, members in families.items():
+            for measure, by in self.scores.items():
+                numbers = range(1, measure.items + 1)
+                # some ask how difficult it all is after the last item
+                whole = set(numbers) <= set(members) <= {*numbers, measure.items + 1}
+                for total in _suggested([by], self.words(template.replace("*", " item "))) if whole else ():
+                    meaning = replace(total, column=f"{total.column}_item*", rest=without("ITEM", total.rest))
+                    found.append(Items(measure, template, tuple(members[number] for number in numbers), meaning))
+        return found
 
+    def is_one_adsm(self, name: str) -> bool:
+        """Whether a name is that of one anxiety-disorder measure, as in a column for each of them."""
+        return any(said(self._phrases(measure), self.words(name)) for measure in self.measures.values()
+                   if measure.role == "disorder_specific")
 
-def names_one_adsm(name: str) -> bool:
-    """Whether a name is that of one anxiety-disorder measure, as in a column for each of them."""
-    return bool(_search(_ONE_ADSM, words(name)))
+    def timed(self, meaning: Meaning) -> Meaning | None:
+        """A meaning at the time that its `rest` tells; None where that is none, two, or one that is not ours."""
+        def at(time: str, rank: int, words: str, doubt: str = "") -> Meaning:
+            column = meaning.column.replace("*", time, 1)
+            return replace(meaning, column=column, rank=rank, said=f"{meaning.said}, {words}", doubt=doubt)
 
-
-def family_time(template: str, times: Times) -> Meaning | None:
-    """The time of a family of items; `column` is `baseline`, `end`, `6m` or `12m`."""
-    return _time(_without_kind(re.sub(r" \b(?:q|qu|item|question)\b", "", words(template))), times)
-
-
-def _told_apart(text: str, bare: bool) -> str:
-    """A name that is a measure and the number of a time, with a word between the two."""
-    return re.sub(r"^(phq|gad) (\d+)$", r"\1 t \2", text) if bare and text not in ("phq 9", "gad 7") else text
-
-
-def _total(text: str, times: Times) -> list[Meaning]:
-    measure, said = next(((measure, said) for measure, pattern in MEASURES.items() if (said := _search(pattern, text))),
-                         ("", ""))
-    rest = _without(MEASURES[measure], text) if measure else ""
-    if not measure or _search(NO_TOTAL, rest):
-        return []
-    if time := _time(rest, times):
-        return [Meaning(f"{measure}_{time.column}", time.rank, f"{said}, {time.said}", time.doubt)]
-    return [Meaning("adsm", 0, said)] if measure == "adsm" else []
-
-
-def _follow_up(text: str, times: Times) -> list[Meaning]:
-    if _search(NO_ANSWER, text):
-        return []
-    found = []
-    for what, pattern in FOLLOW_UP.items():
-        time = _time(_without_kind(text) or "", times)
-        if (said := _search(pattern, text)) and time and time.column in ("6m", "12m"):
-            found.append(Meaning(f"followup_{time.column}_{what}", time.rank, f"{time.said}, {said}", time.doubt))
-    return found
-
-
-def _employment(text: str, said: str, times: Times) -> list[Meaning]:
-    time = _time(_without_kind(text), times)
-    if time is None:
-        return [Meaning("employment_baseline", 3, said, "no time in its name; is it at baseline?")]
-    if time.column not in ("baseline", "end"):
-        return []
-    return [Meaning(f"employment_{time.column}", time.rank, f"{said}, {time.said}", time.doubt)]
-
-
-def _time(rest: str, times: Times) -> Meaning | None:
-    """The time that the rest of a name tells."""
-    if known := _spelled_out(rest):
-        time, rank, said = known
-        numbered = time in ("6m", "12m") and rank
-        return Meaning(time, rank, said, f"`{said}` is read as the {time[:-1]}-month follow-up" if numbered else "")
-    if _search(_OTHER_TIME, rest):
+        if "*" not in meaning.column:
+            return meaning
+        times, rest = read_words()["times"], meaning.rest
+        for several in (FOLLOW_UPS, ("end", "baseline")):
+            for rank in (0, 1):
+                found = {time: words for time in several if (words := said(times[time][rank], rest))}
+                for time, words in found.items():
+                    unsure = f"`{words}` is read as the {time[:-1]}-month follow-up"
+                    doubt = unsure if time in FOLLOW_UPS and rank else ""
+                    return at(time, rank, words, doubt) if len(found) == 1 else None
+            if said(times["other"], rest):
+                return None
+            if words := said("FU", rest):
+                return at("6m", 3, words, "the only follow-up, read as the 6-month one") if self.one_follow_up else None
+        for month, year in re.findall(_MONTH, rest) if self.discharged else ():
+            later = 12 * (2000 + int(year) - self.discharged[0]) + _MONTHS.index(month) + 1 - self.discharged[1]
+            if time := "6m" if 4 <= later <= 8 else "12m" if 10 <= later <= 15 else "":
+                return at(time, 0, f"{month} {year}, {time[:-1]} months after discharge")
+        number = _number(rest)
+        if number in self.numbers:
+            every = ", ".join(f"{n} = {time}" for n, time in sorted(self.numbers.items()))
+            return at(self.numbers[number], 2, str(number), "" if number in (6, 12) else f"numbered times are read as {every}")
         return None
-    if said := _search(_FU, rest):
-        doubt = "the only follow-up, read as the 6-month one"
-        return Meaning("6m", 3, said, doubt) if times.one_follow_up else None
-    for month, year in re.findall(_MONTH, rest):
-        if time := times.months.get(f"{month} {year}"):
-            return Meaning(time, 0, f"{month} {year}, {time[:-1]} months after discharge")
-    for number in map(int, re.findall(_NUMBER, rest)):
-        if time := times.numbers.get(number):
-            every = ", ".join(f"{n} = {time}" for n, time in sorted(times.numbers.items()))
-            return Meaning(time, 2, str(number), "" if number in (6, 12) else f"numbered times are read as {every}")
-    return None
+
+    def _phrases(self, measure: Measure) -> str:
+        """A measure's name, and its first word unless a number behind it makes it the name of another one."""
+        first, *rest = self.words(measure.name).split()
+        if not rest:
+            return first
+        phrases = [f"{first} {' '.join(rest)}", first + "".join(rest), rf"{first}(?! \d)", rf"{first}(?= TIME(?!\S))"]
+        return ", ".join([*phrases, rf"^{first}(?= \d+$)"] if measure.name in self.counting else phrases)
+
+    def _suggested(self, text: str) -> list[Meaning]:
+        """What a text suggests; where that is a questionnaire, its score, and when and how it was answered."""
+        scores = _suggested(self.scores.values(), text)[:1]
+        if not scores and not set(text.split()) & {self.words(measure.name).split()[0] for measure in self.scores}:
+            return _suggested(told("columns"), text)
+        rest = scores[0].rest if scores else text
+        answered = _suggested([of for of in told("columns") if of.column.startswith("followup_")], rest)
+        return answered if said(read_words()["no_score"], rest) else scores + answered
 
 
-def _spelled_out(rest: str) -> tuple[str, int, str] | None:
-    """Time, rank and words where words tell the time; None where they tell none, or two."""
-    for several in (("12m", "6m"), ("end", "baseline")):
-        for rank in (0, 1):
-            found = [(time, rank, said) for time in several if (said := _search(TIMES[time][rank], rest))]
-            if found:
-                return found[0] if len(found) == 1 else None
-        if _search(_OTHER_TIME, rest) or _search(_FU, rest):
-            return None
-    return None
+def _suggested(columns: Iterable[Told], text: str) -> list[Meaning]:
+    found = []
+    for told in columns:
+        ranked = [(rank, words) for rank, phrases in enumerate(told.names) if (words := said(phrases, text))]
+        for rank, words in ranked[:1] if not said(told.never, text) else ():
+            doubt = told.doubt if rank or said(told.doubtful, text) else ""
+            found.append(Meaning(told.column, told, rank, words, without(told.names[rank], text), doubt))
+    return found
+
+
+def _number(text: str) -> int | None:
+    """The number that may count times: at the begin of a text, or behind such a word as wave."""
+    words = said("^NUMBER, COUNTED NUMBER", text)
+    return int(words.split()[-1]) if words else None
 
 
 def _numbered(numbers: set[int]) -> dict[int, str]:
+    """The times that numbers stand for: 6 and 12 are months, the others count the times that are left."""
     months = {number: f"{number}m" for number in sorted(numbers & {6, 12})}
     others = sorted(numbers - {6, 12})
-    order = [time for time in ("baseline", "end", "6m", "12m") if time not in months.values()]
-    if others and (others[0] > 1 or others[-1] - others[0] >= len(order)):
+    left = [time for time in TIMES if time not in months.values()]
+    if others and (others[0] > 1 or others[-1] - others[0] >= len(left)):
         return months
-    return {number: order[number - others[0]] for number in others} | months
-
-
-def _without_kind(text: str) -> str | None:
-    """A name without the words for a measure, employment or a follow-up's date or mode; None where it has none."""
-    for pattern in (*MEASURES.values(), COLUMNS["employment"][0], *FOLLOW_UP.values()):
-        if _search(pattern, text):
-            return _without(pattern, text)
-    return None
-
-
-def _search(pattern: str, text: str) -> str:
-    """The words that match, or nothing; no part of a word does."""
-    found = re.search(rf"(?<!\S)(?:{pattern})(?!\S)", text)
-    return found.group() if found else ""
-
-
-def _without(pattern: str, text: str) -> str:
-    return " ".join(re.sub(rf"(?<!\S)(?:{pattern})(?!\S)", " ", text, count=1).split())
+    return {number: left[number - others[0]] for number in others} | months

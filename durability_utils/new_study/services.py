@@ -2,7 +2,8 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 from durability_utils.cohort.exports import read_export
@@ -17,23 +18,15 @@ MEASURES = "nhs_talking_therapies"
 # `all` is every service together; the others are no names of files on Windows
 _RESERVED = {"all", "con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
+
 @dataclass(frozen=True)
 class NewService:
-    """A service of the new study: its id, its export (and the file with its contacts), and what was guessed of it."""
+    """A service of the new study: its id, its export (and the one with its contacts), and what was guessed of them."""
 
     id: str
-    file: Path
-    form: dict[str, str]
-    proposal: Proposal
-    contacts: Path | None = None
-    contacts_form: dict[str, str] | None = None
-
-
-@dataclass(frozen=True)
-class _Read:
-    path: Path
-    form: dict[str, str]
     export: Export
+    proposal: Proposal
+    contacts: Export | None = None
 
 
 def new_services(paths: list[Path]) -> list[NewService]:
@@ -43,56 +36,48 @@ def new_services(paths: list[Path]) -> list[NewService]:
     """
     if len({path.resolve() for path in paths}) < len(paths):
         raise InputError("an export is named twice; expected each once")
-    reads = [_read(path) for path in paths]
-    proposals = [propose(read.export) for read in reads]
-    partners = _partners(reads, proposals)
-    ids = _service_ids([read.path for read in reads if read not in partners.values()])
+    exports = {path: _read(path) for path in paths}
+    proposals = {path: propose(export) for path, export in exports.items()}
+    contacts = _contacts(exports, proposals)
     services = []
-    for read, proposal in zip(reads, proposals, strict=True):
-        if read in partners.values():
+    for path in paths:
+        if path in contacts.values():
             continue
-        service = NewService(ids[read.path], read.path, read.form, proposal)
-        if (contacts := partners.get(read.path)) is not None:
-            service = replace(service, proposal=propose(read.export, contacts.export), contacts=contacts.path,
-                              contacts_form=contacts.form)
-        if not service.proposal.guesses:
-            raise InputError(f"{read.path.name}: line 1: no name of a column is understood; is line 1 the header?")
-        services.append(service)
+        scores = exports.get(contacts.get(path))
+        proposal = propose(exports[path], scores) if scores else proposals[path]
+        if not proposal.placed:
+            raise InputError(f"{path.name}: line 1: no name of a column is understood; is line 1 the header?")
+        services.append(NewService(_service_id(path, services), exports[path], proposal, scores))
     return services
 
 
-def _read(path: Path) -> _Read:
+def _read(path: Path) -> Export:
     form = file_format(path)
     table = read_export(path, ColumnMap(columns={}, file=form), [])
-    return _Read(path, form, Export(table, read_labels(path), read_measures(MEASURES)))
+    return Export(table, read_labels(path), read_measures(MEASURES), path, form)
 
 
-def _partners(reads: list[_Read], proposals: list[Proposal]) -> dict[Path, _Read]:
+def _contacts(exports: dict[Path, Export], proposals: dict[Path, Proposal]) -> dict[Path, Path]:
     """For a file of patients the file that holds their contacts: one with contacts, but without what is a patient's."""
-    partners = {}
-    patients = {read.path: set(read.export.table[proposal.placed["patient_id"].source])
-                for read, proposal in zip(reads, proposals, strict=True)
-                if proposal.contacts is None and "patient_id" in proposal.placed}
-    for read, proposal in zip(reads, proposals, strict=True):
-        if proposal.contacts is None or "consent_contact" in proposal.placed:
+    found = {}
+    for path, proposal in proposals.items():
+        if not proposal.contacts or "consent_contact" in proposal.placed:
             continue
-        ids = read.export.table[proposal.contacts.placed["patient_id"].source]
-        known = {path: ids.isin(found).mean() for path, found in patients.items() if path not in partners}
+        ids = exports[path].table[proposal.contacts.placed["patient_id"].source]
+        known = {other: ids.isin(exports[other].table[patients.placed["patient_id"].source]).mean()
+                 for other, patients in proposals.items()
+                 if other not in found and not patients.contacts and "patient_id" in patients.placed}
         best = max(known, key=known.get, default=None)
-        if best is not None and known[best] >= 0.5:
-            partners[best] = read
-    return partners
+        if best and known[best] >= 0.5:
+            found[best] = path
+    return found
 
 
-def _service_ids(paths: list[Path]) -> dict[Path, str]:
-    """For each file a plain name of its own, from its name."""
-    ids = {}
-    for path in paths:
-        ascii_only = unicodedata.normalize("NFKD", path.stem).encode("ascii", "ignore").decode()
-        name = re.sub("[^A-Za-z0-9-]+", "_", ascii_only).strip("_-") or "service"
-        name = f"service_{name}" if name.casefold() in _RESERVED else name
-        taken, number = {used.casefold() for used in ids.values()}, 2
-        while (unique := name if number == 2 else f"{name}_{number - 1}").casefold() in taken:
-            number += 1
-        ids[path] = unique
-    return ids
+def _service_id(path: Path, others: list[NewService]) -> str:
+    """A plain name from a file's, that no other service has."""
+    ascii_only = unicodedata.normalize("NFKD", path.stem).encode("ascii", "ignore").decode()
+    name = re.sub("[^A-Za-z0-9-]+", "_", ascii_only).strip("_-") or "service"
+    name = f"service_{name}" if name.casefold() in _RESERVED else name
+    taken = {service.id.casefold() for service in others}
+    names = chain([name], (f"{name}_{number}" for number in count(2)))
+    return next(unique for unique in names if unique.casefold() not in taken)

@@ -6,17 +6,23 @@ a code whose direction nobody can know is doubted.
 
 import pytest
 
-from durability_utils.new_study.codes import LISTS, WORDS, guess_codes
+from durability_utils.new_study.codes import guess_codes
+from durability_utils.new_study.words import told
 from durability_utils.study.column_maps import code_lists
 from durability_utils.study.columns import dictionary
 from durability_utils.study.measures import read_measures
 
-ALLOWED = {"consent": "consent_contact", "mode": "followup_6m_mode", "employment": "employment_end"}
+COLUMNS = {"consent": "consent_contact", "mode": "followup_*_mode", "employment": "employment_*"}
+TOLD = {by.column: by for by in told("columns")}
+
+
+def allowed(column):
+    return dictionary().at[column.replace("employment_*", "employment_end").replace("*", "6m"), "allowed"].split("|")
 
 
 def guess(kind, found, labels=None):
-    allowed = dictionary().at[ALLOWED.get(kind, kind), "allowed"].split("|")
-    return guess_codes(kind, found, allowed, labels or {})
+    column = COLUMNS.get(kind, kind)
+    return guess_codes(TOLD[column], found, allowed(column), labels or {})
 
 
 @pytest.mark.parametrize(("kind", "found", "codes"), [
@@ -69,9 +75,9 @@ def test_labels_in_the_file_decide():
 def test_measures_in_any_spelling():
     measures = list(read_measures("nhs_talking_therapies"))
     found = ["PHQ9", "gad-7", "IESR", "Obsessive Compulsive Inventory", "WSAS"]
-    assert guess_codes("measure", found, measures, {}).codes == {
+    assert guess_codes(TOLD["adsm"], found, measures, {}).codes == {
         "PHQ9": "PHQ-9", "gad-7": "GAD-7", "Obsessive Compulsive Inventory": "OCI", "IESR": "IES-R"}
-    assert guess_codes("measure", ["720433000", "445455005"], measures, {}).codes == "nhs_assessment_tool"
+    assert guess_codes(TOLD["adsm"], ["720433000", "445455005"], measures, {}).codes == "nhs_assessment_tool"
 
 
 def test_what_is_not_understood_is_not_guessed():
@@ -79,14 +85,13 @@ def test_what_is_not_understood_is_not_guessed():
     assert not {"7", "8"} & guess("gender", ["7", "8"]).known.keys()
 
 
-@pytest.mark.parametrize("kind", [kind for kind in WORDS if kind not in ("attended", "measure")])
-def test_no_word_means_two_things(kind):
-    allowed = dictionary().at[{"employment": "employment_end", "consent": "consent_contact",
-                               "mode": "followup_6m_mode"}.get(kind, kind), "allowed"].split("|")
-    assert set(WORDS[kind]) <= set(allowed)
-    words = [word for entry in WORDS[kind].values() for word in entry.split(", ")]
-    assert len(words) == len(set(words)) and not set(words) & set(allowed)
+@pytest.mark.parametrize("column", [by.column for by in TOLD.values() if by.codes and by.column != "adsm"])
+def test_no_word_means_two_things(column):
+    codes = TOLD[column].codes
+    assert set(codes) <= set(allowed(column))
+    words = [word for entry in codes.values() for word in entry.split(", ")]
+    assert len(words) == len(set(words)) and not set(words) & set(allowed(column))
 
 
 def test_the_lists_are_those_of_the_parameters():
-    assert {name for names in LISTS.values() for name in names} == code_lists().keys()
+    assert {name for by in (*told("columns"), *told("contacts")) for name in by.lists} == code_lists().keys()

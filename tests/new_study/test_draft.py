@@ -9,7 +9,7 @@ import re
 import pytest
 from conftest import canonical_rows, write_csv
 
-from durability_utils.new_study.draft import column_map, new_files, study_path, summary
+from durability_utils.new_study.draft import column_map, new_files, new_study, summary
 from durability_utils.new_study.services import new_services
 from durability_utils.study.column_maps import read_column_map
 from durability_utils.study.errors import InputError
@@ -64,7 +64,7 @@ def test_neither_file_nor_screen_shows_a_value_of_one_patient(service_of):
 @pytest.mark.parametrize("name", ["", "my study", "../mine", "mine.yaml", "a/b", "é"])
 def test_a_study_has_a_plain_name(tmp_path, name):
     with pytest.raises(InputError, match="expected a plain name"):
-        study_path(name, tmp_path)
+        new_study(name, [], tmp_path)
 
 
 def test_the_study_file_is_written_last(service_of, tmp_path):

@@ -5,13 +5,15 @@ Oracle: the names as a person who knows services' exports reads them; the commit
 
 import pytest
 
-from durability_utils.new_study.names import contact_meanings, family_time, item_families, meanings, read_times, words
+from durability_utils.new_study.names import Names
+from durability_utils.study.measures import read_measures
 
-NO_TIMES = read_times([], None)
+NAMES = Names(read_measures("nhs_talking_therapies"))
+ALONE = NAMES.learned([])  # a name of which nothing else in its export says more
 
 
-def columns(name, times=NO_TIMES):
-    return [meaning.column for meaning in meanings(name, times)]
+def columns(name, names=ALONE):
+    return [meaning.column for meaning in names.meanings(name)]
 
 
 @pytest.mark.parametrize(("name", "spoken"), [
@@ -20,7 +22,7 @@ def columns(name, times=NO_TIMES):
     ("AgeAtReferral", "age at referral"), ("LocalID", "local id"), ("preGAD7", "pre gad 7"), ("6mth", "6 mth"),
     ("Zoë's  Café", "zoë s café"), ("", ""), ("***", "")])
 def test_names_are_taken_apart(name, spoken):
-    assert words(name) == spoken
+    assert NAMES.words(name) == spoken
 
 
 @pytest.mark.parametrize(("name", "column"), [
@@ -55,7 +57,7 @@ def test_a_yes_that_is_a_no_is_never_taken_for_consent(name):
 
 @pytest.mark.parametrize("name", ["Consent", "Research consent", "GDPR consent", "Consent to contact by SMS"])
 def test_consent_to_something_is_doubted(name):
-    (meaning,) = meanings(name, NO_TIMES)
+    (meaning,) = ALONE.meanings(name)
     assert meaning.column == "consent_contact" and "consent to what?" in meaning.doubt
 
 
@@ -69,26 +71,26 @@ def test_consent_to_something_is_doubted(name):
     (["phq9_t2", "phq9_t3"], {}),
     (["PHQ9_first", "PHQ9_last", "Sess_3"], {})])
 def test_numbered_times_are_counted_from_the_first(names, numbers):
-    assert read_times(names, None).numbers == numbers
+    assert NAMES.learned(names).numbers == numbers
 
 
 def test_numbered_times_and_follow_ups_are_doubted():
-    times = read_times(["PHQ_T0", "PHQ_T1", "PHQ_T2"], None)
-    assert "0 = baseline, 1 = end, 2 = 6m" in meanings("PHQ_T1", times)[0].doubt
-    assert "6-month" in meanings("PHQ_FU1", NO_TIMES)[0].doubt
-    assert meanings("PHQ_6m", NO_TIMES)[0].doubt == ""
+    names = NAMES.learned(["PHQ_T0", "PHQ_T1", "PHQ_T2"])
+    assert "0 = baseline, 1 = end, 2 = 6m" in names.meanings("PHQ_T1")[0].doubt
+    assert "6-month" in ALONE.meanings("PHQ_FU1")[0].doubt
+    assert ALONE.meanings("PHQ_6m")[0].doubt == ""
 
 
 def test_months_of_the_calendar_count_from_discharge():
     names = ["Dec16_PHQ9", "Jun17_PHQ9", "Sep16_PHQ9"]
-    assert [columns(name, read_times(names, (2016, 6))) for name in names] == [["phq9_6m"], ["phq9_12m"], []]
-    assert columns("Dec16_PHQ9", read_times(names, None)) == []
+    assert [columns(name, NAMES.learned(names, (2016, 6))) for name in names] == [["phq9_6m"], ["phq9_12m"], []]
+    assert columns("Dec16_PHQ9", NAMES.learned(names)) == []
 
 
 def test_the_only_follow_up_may_be_the_6_month_one():
-    alone = read_times(["phq9_pre", "phq9_followup"], None)
-    assert columns("phq9_followup", alone) == ["phq9_6m"] and meanings("phq9_followup", alone)[0].doubt
-    assert columns("phq9_followup", read_times(["phq9_12m", "phq9_followup"], None)) == []
+    only = NAMES.learned(["phq9_pre", "phq9_followup"])
+    assert columns("phq9_followup", only) == ["phq9_6m"] and only.meanings("phq9_followup")[0].doubt
+    assert columns("phq9_followup", NAMES.learned(["phq9_12m", "phq9_followup"])) == []
 
 
 @pytest.mark.parametrize(("template", "measure", "time"), [
@@ -98,14 +100,15 @@ def test_items_are_known_by_being_all_there(template, measure, time):
     n = {"phq9": 9, "gad7": 7}[measure]
     items = {item: template.replace("*", str(item)) for item in range(1, n + 1)}
     # in service C `phq9_12` is the ninth item, not the total
-    times = read_times(["T0_gad7", "T1_gad7", "T2_gad7"] if "T2" in template else ["phq_6", "phq_12"], None)
-    assert item_families(["Team", *items.values()]) == {(measure, template): items}
-    assert family_time(template, times).column == time
-    assert item_families(list(items.values())[1:]) == {}
+    names = NAMES.learned(["T0_gad7", "T1_gad7", "T2_gad7"] if "T2" in template else ["phq_6", "phq_12"])
+    (found,) = names.items(["Team", *items.values()])
+    assert (found.measure.columns, found.template, found.names) == (measure, template, tuple(items.values()))
+    assert names.timed(found.meaning).column == f"{measure}_{time}_item*"
+    assert names.items(list(items.values())[1:]) == []
 
 
 def test_columns_of_contacts():
-    found = {name: [meaning.column for meaning in contact_meanings(name)] for name in (
+    found = {name: [meaning.column for meaning in NAMES.contact_meanings(name)] for name in (
         "ContactDate", "ToolCode", "PERSON SCORE", "Attendance", "Discharge date", "Referral Date", "Client ID")}
     assert found == {"ContactDate": ["date"], "ToolCode": ["measure"], "PERSON SCORE": ["score"],
                      "Attendance": ["attended"], "Discharge date": [], "Referral Date": [], "Client ID": ["patient_id"]}

@@ -18,6 +18,7 @@ from durability_utils.new_study.draft import column_map, new_files, write_files
 from durability_utils.new_study.services import new_services
 from durability_utils.study.column_maps import read_column_map
 from durability_utils.study.errors import InputError
+from durability_utils.study.measures import read_measures
 from durability_utils.study.parameters import PROJECT
 from durability_utils.study.study_file import read_study
 
@@ -89,7 +90,7 @@ def test_an_export_without_a_name_that_is_understood_is_refused(tmp_path):
 def test_the_study_file(tmp_path, stranger):
     study = propose(tmp_path, stranger)
     assert (study.id, study.title, study.discharged, study.follow_up_windows) == ("mine", "mine", None, None)
-    assert list(study.measures) == list(read_study(stranger.with_name("mine.yaml")).measures)
+    assert list(study.rules.measures) == list(read_measures("nhs_talking_therapies"))
     text = study.path.read_text(encoding="utf-8")
     assert "# discharged: {from: 2016-06-01, to: 2016-06-30}" in text
     uncommented = yaml.safe_load(text.replace("# discharged", "discharged"))

@@ -4,17 +4,21 @@ Oracle: the hand-written column maps of the six committed exports, and for other
 from which the columns were renamed.
 """
 
+from fnmatch import fnmatchcase
+
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from strangers_export import NAMES, cohort_texts, strangers_table
 
 from durability_utils.cohort.exports import read_export
 from durability_utils.new_study.formats import Labels, file_format, read_labels
 from durability_utils.new_study.proposal import propose, propose_contacts
 from durability_utils.new_study.values import Export
+from durability_utils.study import measures
 from durability_utils.study.column_maps import ColumnMap, normalise, read_column_map
-from durability_utils.study.columns import dictionary
+from durability_utils.study.columns import DICTIONARY_PATH, TIMES, columns_with, dictionary, from_contacts
 from durability_utils.study.measures import read_measures
 from durability_utils.study.parameters import PROJECT
 from durability_utils.study.study_file import read_study
@@ -69,11 +73,9 @@ def guess(table, labels=None, contacts=None):
 def sources(proposal):
     """Canonical column -> the export's, with every item on its own."""
     found = {}
-    for line in proposal.guesses:
-        names = [name for name in dictionary().index if name.startswith(line.column.removesuffix("*"))] \
-            if line.column.endswith("*") else [line.column]
-        found |= {name: line.source.replace("*", name.rsplit("item", 1)[-1]) if line.column.endswith("*")
-                  else line.source for name in names}
+    for line in proposal.placed.values():
+        names = [name for name in dictionary().index if fnmatchcase(name, line.column)]
+        found |= {name: line.source.replace("*", name.rsplit("item", 1)[-1]) for name in names}
     return found
 
 
@@ -92,7 +94,7 @@ def test_the_committed_exports_are_mapped_as_by_hand(service):
     found = proposal.placed
     for name in set(found) - {"age"}:  # service F has a code of its own that no row holds
         written = by_hand[name.replace("*", "1")]
-        assert {*map(normalise, proposal.missing), *found[name].missing} == written.missing
+        assert {*map(normalise, (*proposal.missing, *found[name].missing))} == written.missing
         assert (found[name].dates or proposal.dates) == written.dates
 
 
@@ -115,7 +117,7 @@ def test_a_strangers_export():
     proposal = guess(strangers_table())
     assert {name: line.source for name, line in proposal.placed.items()} == NAMES
     assert proposal.missing == ("NULL",) and proposal.dates == "day_first"
-    assert proposal.placed["ethnicity"].codes == "nhs_ethnic_category"
+    assert proposal.placed["ethnicity"].reading.codes == "nhs_ethnic_category"
     assert proposal.placed["gender"].doubts and not proposal.placed["consent_contact"].doubts
     assert proposal.unplaced == {"Therapist_team": ""}
     assert [str(month) for month in proposal.discharged] == ["2016-06", "2016-06"]
@@ -193,7 +195,54 @@ def test_labels_tell_what_short_names_do_not(cohort):
     sex = cohort["gender"].map({"female": "1", "male": "2"}).fillna("").astype("str")
     proposal = guess(cohort.rename(columns={"phq9_end": "V7"}).drop(columns="gender").assign(SEX=sex), labels)
     assert proposal.placed["phq9_end"].source == "V7"
-    assert proposal.placed["gender"].codes == {"1": "female", "2": "male"} and not proposal.placed["gender"].doubts
+    gender = proposal.placed["gender"]
+    assert gender.reading.codes == {"1": "female", "2": "male"} and not gender.doubts
+
+
+@pytest.fixture(params=["CORE-10", "WSAS"])
+def added(request, tmp_path, monkeypatch):
+    """A measure that is only declared: a copy of measures.yaml and of the data dictionary with it."""
+    name, columns = request.param, request.param.replace("-", "").lower()
+    items, most = {"CORE-10": (10, 4), "WSAS": (5, 8)}[name]
+    versions = yaml.safe_load(measures.PATH.read_text(encoding="utf-8"))
+    versions["nhs_talking_therapies"][name] = {
+        "for": "distress", "role": "functioning", "columns": columns, "window": "past week", "items": items,
+        "item_range": [0, most], "range": [0, items * most], "scale": "sum", "confirmed": False, "source": "a test"}
+    (tmp_path / "measures.yaml").write_text(yaml.safe_dump(versions, sort_keys=False), encoding="utf-8")
+    rows = pd.read_csv(DICTIONARY_PATH, dtype="str", keep_default_na=False)
+    rows = rows[~rows["column"].str.startswith(f"{columns}_")]
+    likes = rows[rows["column"].str.match("phq9_(?!.*item)|phq9_.*item1$")]
+    for like in likes.to_dict("records"):
+        whole = "_item" not in like["column"]
+        for number in [""] if whole else range(1, items + 1):
+            column = like["column"].replace("phq9", columns).removesuffix("1" if not whole else "") + str(number)
+            rows.loc[len(rows) + 1000] = like | {"column": column, "maximum": str(items * most if whole else most)}
+    rows.to_csv(tmp_path / "dictionary.csv", index=False)
+    monkeypatch.setattr(measures, "PATH", tmp_path / "measures.yaml")
+    monkeypatch.setattr("durability_utils.study.columns.DICTIONARY_PATH", tmp_path / "dictionary.csv")
+    cached = (dictionary, from_contacts, columns_with)
+    for function in cached:
+        function.cache_clear()
+    yield read_measures("nhs_talking_therapies")[name]
+    monkeypatch.undo()
+    for function in cached:
+        function.cache_clear()
+
+
+@pytest.mark.parametrize("names", [
+    "{}_Score_First {}_Score_Last {}_Score_6M {}_Score_12M", "T0_{} T1_{} T2_{} T3_{}", "first{} last{} FU1{} FU2{}"])
+def test_a_measure_that_is_only_declared_is_found_by_its_name(cohort, added, names):
+    # oracle: measures.yaml and the data dictionary that the fixture wrote
+    declared = read_measures("nhs_talking_therapies")
+    glued = added.name.replace("-", "")
+    scores = dict(zip((f"{added.columns}_{time}" for time in TIMES), names.format(*[glued] * 4).split(), strict=True))
+    totals = {name: str(n * 2) for n, name in enumerate(scores.values(), start=5)}
+    items = {f"{glued}_FU1_Q{n}": str(n % (added.item_range[1] + 1)) for n in range(1, added.items + 1)}
+    table = cohort.assign(**totals, **items, **{f"{added.name}-99 first": "3"})
+    proposal = propose(Export(table, Labels(), declared))
+    found = {column: guess.source for column, guess in proposal.placed.items() if column.startswith(added.columns)}
+    assert found == scores | {f"{added.columns}_6m_item*": f"{glued}_FU1_Q*"}
+    assert set(proposal.placed) >= set(TOTALS)  # and the others as before
 
 
 class TestLongExports:
@@ -211,8 +260,8 @@ class TestLongExports:
         assert {name: line.source for name, line in found.placed.items()} == {
             "patient_id": "Client", "date": "Contact date", "measure": "Tool", "score": "Score",
             "attended": "Attendance"}
-        assert found.placed["measure"].codes == {"PHQ9": "PHQ-9", "GAD7": "GAD-7"}
-        assert found.placed["attended"].codes == "nhs_attendance"
+        assert found.placed["measure"].reading.codes == {"PHQ9": "PHQ-9", "GAD7": "GAD-7"}
+        assert found.placed["attended"].reading.codes == "nhs_attendance"
 
     def test_patients_beside_their_contacts(self, contacts, cohort):
         patients = cohort[["patient_id", "discharge_date", "consent_contact", "phq9_end"]]

@@ -30,7 +30,7 @@ def exports(tmp_path):
 def test_each_export_is_a_service(exports):
     north, south = new_services(exports(north=ROWS, south=ROWS))
     assert (north.id, south.id) == ("north", "south")
-    assert north.proposal.rows == 8 and north.contacts is None
+    assert len(north.export.table) == 8 and north.contacts is None
     assert "consent_contact" in north.proposal.placed
 
 
@@ -50,8 +50,8 @@ def test_a_file_of_contacts_goes_with_its_patients(exports):
     paths = exports(south=strangers, scores=CONTACTS, north=patients)
     south, north = new_services(paths)
     assert (south.id, south.contacts, south.proposal.contacts) == ("south", None, None)
-    assert (north.id, north.contacts.name) == ("north", "scores.csv")
-    assert north.proposal.contacts.rows == len(CONTACTS)
+    assert (north.id, north.contacts.path.name) == ("north", "scores.csv")
+    assert "score" in north.proposal.contacts.placed and len(north.contacts.table) == len(CONTACTS)
 
 
 def test_contacts_of_nobody_are_a_service_of_their_own(exports):
@@ -93,4 +93,4 @@ def test_the_sheet_of_a_workbook_is_found(tmp_path):
         data.append(row)
     book.save(tmp_path / "north.xlsx")
     (north,) = new_services([tmp_path / "north.xlsx"])
-    assert north.form == {"sheet": "Data"} and north.proposal.rows == 8
+    assert north.export.form == {"sheet": "Data"} and len(north.export.table) == 8

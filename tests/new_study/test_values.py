@@ -7,14 +7,18 @@ import pandas as pd
 import pytest
 
 from durability_utils.new_study.formats import Labels
-from durability_utils.new_study.values import Contradiction, Export, read_contact_values, read_values
+from durability_utils.new_study.names import Meaning
+from durability_utils.new_study.values import Contradiction, Export, read_values
+from durability_utils.new_study.words import Told, told
 from durability_utils.study.measures import read_measures
 
 MEASURES = read_measures("nhs_talking_therapies")
 
 
-def read(column, cells, reader=read_values):
-    return reader(Export(pd.DataFrame({"x": list(cells)}, dtype="str"), Labels(), MEASURES), column, "x")
+def read(column, cells, section="columns"):
+    export = Export(pd.DataFrame({"x": list(cells)}, dtype="str"), Labels(), MEASURES)
+    by = next((by for by in told(section) if by.column == column), Told(column, []))
+    return read_values(export, Meaning(column, by, 0, "", ""), "x")
 
 
 @pytest.mark.parametrize(("column", "cells"), [
@@ -45,7 +49,7 @@ def test_what_values_look_like(column, cells, why):
 
 
 def test_missing_codes_are_what_is_no_value():
-    assert read("phq9_end", ["3"] * 9 + ["-99"] * 3 + ["NULL", "n/a"]).missing == {"-99", "null", "n/a"}
+    assert read("phq9_end", ["3"] * 9 + ["-99"] * 3 + ["NULL", "n/a"]).missing == {"-99", "NULL", "n/a"}
     assert read("phq9_end", ["3"] * 9 + ["88"]).missing == frozenset()  # one is a slip
     assert read("age", ["30"] * 9 + ["99"] * 3).missing == frozenset()  # 99 is an age
     assert read("phq9_end", ["."] * 4).why == "no values"
@@ -68,11 +72,11 @@ def test_codes_in_many_rows_are_shown_and_no_others():
     ("score", ["250"]), ("attended", ["5", "30"])])
 def test_values_that_contradict_a_contact(column, cells):
     with pytest.raises(Contradiction):
-        read(column, cells, read_contact_values)
+        read(column, cells, "contacts")
 
 
 @pytest.mark.parametrize(("column", "cells"), [
     ("patient_id", ["a", "a", "b", "b"]), ("measure", ["PHQ9", "GAD7", "WSAS", "WSAS"]), ("date", ["2016-06-30"]),
     ("score", ["12", "80"]), ("attended", ["5", "6", "3"]), ("measure", ["720433000", "445455005"])])
 def test_values_of_contacts(column, cells):
-    assert read(column, cells, read_contact_values).why
+    assert read(column, cells, "contacts").why
