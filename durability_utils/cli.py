@@ -268,7 +268,7 @@ def _conclude(study: Study, output: Path, results: list[Result], started: dateti
     for result in results:
         if result.status == "failed":
             typer.echo(_failure(result), err=True)
-        log = report.read_table(result.run.folder / "cleaning_log.csv") if result.run.name == plan.CLEANING else []
+        log = report.read_table(result.run.folder / "cleaning_log.csv") if result.run.cleans else []
         if {row["rule"]: row["rows"] for row in log}.get("rows_in_cohort") == "0":
             typer.echo(f"service {result.run.service}: every row was refused, nobody is in its cohort; "
                        f"{(result.run.folder / 'rejected.csv').as_posix()} says why", err=True)

@@ -29,6 +29,7 @@ _KEYS = {
                                 "the 12-month window after the 6-month one", False),
     "published": (str, "the path of a YAML file", False),
     "disclosure": (str, " or ".join(DISCLOSURE_RULES), False),
+    "notebooks": (list, "a list of notebooks, as in [my/12_functioning.ipynb]", False),
     "services": (dict, "one line a service: {file: ..., columns: ...}", True),
 }
 
@@ -51,6 +52,7 @@ class Study:
     """A validated study file. `discharged` is (first day, last day), both included, or None.
 
     `disclosure`: the rule by which `durability share` shows small numbers; None where the file has none.
+    `notebooks`: those of its own, which run after cleaning like the project's.
     `follow_up_windows`: for `6m` and `12m` the first and last day after discharge, both included; or None.
     """
 
@@ -64,6 +66,7 @@ class Study:
     services: dict[str, Service]
     disclosure: str | None = None
     follow_up_windows: dict[str, tuple[int, int]] | None = None
+    notebooks: tuple[Path, ...] = ()
 
 
 def read_study(path: str | Path) -> Study:
@@ -88,6 +91,8 @@ def read_study(path: str | Path) -> Study:
             rules = rules.changed(measure, **values)
     except InputError as error:
         raise InputError(f"{path.name}: {error}") from None
+    _check(path, "notebooks", all(isinstance(name, str) for name in content.get("notebooks", [])),
+           _KEYS["notebooks"][1])
     published = path.parent / content["published"] if "published" in content else None
     _check(path, "published", published is None or published.is_file(), f"{_KEYS['published'][1]} that is there")
     return Study(
@@ -95,6 +100,7 @@ def read_study(path: str | Path) -> Study:
         discharged=_window(content.get("discharged"), path), table1_services=tuple(table1),
         published=published, disclosure=content.get("disclosure"), services=services,
         follow_up_windows=_follow_up_windows(content.get("follow_up_windows"), path),
+        notebooks=tuple(path.parent / name for name in content.get("notebooks", [])),
     )
 
 

@@ -47,7 +47,7 @@ def test_key_rates_without_tables_are_none(tmp_path):
 
 def test_published_counts_are_those_of_a_comparison_that_succeeded(study, tmp_path):
     write_tables(tmp_path / "durability_2016" / "all" / "all")
-    compared = next(run for run in plan.every_run(study, tmp_path) if run.name == plan.PUBLISHED)
+    compared = next(run for run in plan.every_run(study, tmp_path) if run.head.owns(report.COMPARISON))
     assert report.published_counts([Result(compared, "succeeded")]) == {
         "agrees": 2, "differs": 1, "paper_contradicts_itself": 1}
     # an old table says nothing of a run that failed, or did not compare at all
@@ -63,7 +63,7 @@ class TestIndex:
         runs = {(run.name, run.service, run.step): run for run in every_run}
         results = [
             Result(runs["01_cleaning", "B", "all"], "failed", "B.csv: <b>line 3</b>: no number"),
-            Result(runs["02_response_rates", "B", "all"], "skipped", "01_cleaning failed for B"),
+            Result(runs["02_response_rates", "B", "all"], "skipped", "cleaning failed for B"),
         ]
         return report.index(study, tmp_path, every_run, results)
 
