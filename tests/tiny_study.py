@@ -64,7 +64,8 @@ def make_notebook(name: str, code: str, *parameters: str, **rows: str) -> nbform
 def rows_of(head: Head) -> dict[str, str]:
     """The rows of a head as a table says them, without the prose."""
     names = {row: " and ".join(f"`{name}`" for name in getattr(head, row)) for row in ("reads", "writes")}
-    return {"runs for": ", ".join(sorted(head.runs_for))} | names | ({"restricted": "patients' ids"} if head.restricted else {})
+    restricted = {"restricted": "patients' ids"} if head.restricted else {}
+    return {"runs for": ", ".join(sorted(head.runs_for))} | names | restricted
 
 
 def analysis(name: str) -> str:
@@ -85,11 +86,8 @@ def parameters_of(name: str) -> tuple[str, ...]:
 
 
 def make_study(folder: Path, exports: dict[str, str], published: bool = False,
-               notebooks: str = "") -> tuple[Study, Path]:
-    """A study in `folder` with an export for each service, and the folder of its notebooks.
-
-    `notebooks`: one of its own, by its path from the study file.
-    """
+               **keys: str) -> tuple[Study, Path]:
+    """A study in `folder` with an export for each service and more keys, and the folder of its notebooks."""
     for name in ("parameters", "data", "notebooks"):
         (folder / name).mkdir()
     lines = ["study: durability_2016", "title: Gains <kept>, synthetic cohort", "measures: study_2016",
@@ -100,8 +98,7 @@ def make_study(folder: Path, exports: dict[str, str], published: bool = False,
     if published:
         lines.append("published: published.yaml")
         (folder / "parameters" / "published.yaml").write_text("figures: {}\n", encoding="utf-8")
-    if notebooks:
-        lines.append(f"notebooks: [{notebooks}]")
+    lines += [f"{key}: {value}" for key, value in keys.items()]
     path = folder / "parameters" / "durability_2016.yaml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     for name in HEADS:

@@ -12,7 +12,7 @@ from tiny_study import make_notebook, make_study
 from durability_utils.runs import heads, plan
 from durability_utils.study.errors import InputError
 
-OWN = {"runs_for": "each service, all services", "reads": "the cohort (`cohort.parquet`)", "writes": "`functioning*`: all"}
+OWN = {"runs_for": "each service, all services", "reads": "the cohort (`cohort.parquet`)", "writes": "`functioning*`"}
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ class TestStudysOwn:
             rows = {row: text for row, text in (OWN | rows).items() if text is not None}
             notebook = make_notebook("own", "1", *parameters, **rows)
             nbformat.write(notebook, tmp_path / "my" / f"{name}.ipynb")
-            study, notebooks = make_study(tmp_path, {"A": "fine", "B": "fine"}, notebooks=f"../my/{name}.ipynb")
+            study, notebooks = make_study(tmp_path, {"A": "fine", "B": "fine"}, notebooks=f"[../my/{name}.ipynb]")
             return plan.plan(study, tmp_path / "results", notebooks=notebooks)
 
         return make

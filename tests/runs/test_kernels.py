@@ -133,7 +133,8 @@ def test_a_script_that_runs_a_batch_is_not_run_again_in_the_kernels(tmp_path):
     make_study(tmp_path, {"A": "fine"})
     script = tmp_path / "script.py"
     script.write_text("print('once')\nfrom pathlib import Path\nfrom durability_utils.runs import batch, plan\n"
-                      "from durability_utils.study import study_file\nthe_study = study_file.read_study('parameters/durability_2016.yaml')\n"
+                      "from durability_utils.study.study_file import read_study\n"
+                      "the_study = read_study('parameters/durability_2016.yaml')\n"
                       "run = plan.plan(the_study, Path('results'), [], [], ['01'], Path('notebooks').resolve())[0]\n"
                       "print(batch.execute(run).status)\n", encoding="utf-8")
     done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=True)
@@ -151,7 +152,7 @@ def test_kernels_end_with_the_process_that_started_them(tmp_path):
     notebook.cells[2].source = "import time; time.sleep(120)"
     nbformat.write(notebook, notebooks / "01_cleaning.ipynb")
     code = ("from pathlib import Path\nfrom durability_utils.runs import batch, plan\n"
-            f"from durability_utils.study import study_file\nthe_study = study_file.read_study({str(study.path)!r})\n"
+            f"from durability_utils.study.study_file import read_study\nthe_study = read_study({str(study.path)!r})\n"
             f"batch.execute(plan.plan(the_study, Path('results'), [], [], ['01'], Path({str(notebooks)!r}))[0])\n")
     mark = {"DURABILITY_TEST": tmp_path.name}
     batch_process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=os.environ | mark)
