@@ -8,7 +8,7 @@ MONTHLY := parameters/monthly_2017.yaml
 export OPENBLAS_NUM_THREADS := 1
 
 # start_here is not among them: what it shows of this machine's runs is not committed
-NOTEBOOKS := $(wildcard notebooks/[0-9]*.ipynb notebooks/lessons/*.ipynb)
+NOTEBOOKS := $(wildcard notebooks/[0-9]*.ipynb notebooks/lessons/*.ipynb docs/examples/*.ipynb)
 
 .PHONY: run test bench lab book notebooks exports lock clean
 

@@ -8,6 +8,7 @@ import json
 import tomllib
 from pathlib import Path
 
+from durability_utils.runs.heads import number
 from durability_utils.runs.report import words_on_the_left
 
 metadata = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -56,16 +57,16 @@ html_theme_options = {"top_of_page_buttons": []}
 def notebook_page(app, name: str, source: list[str]) -> None:
     """A notebook as a page: before its question the number that others call it by, and words of tables on the left.
 
-    The code of a study notebook is folded away; in a lesson it is what there is to learn.
+    The code of a study notebook is folded away; in a lesson and in an example it is what there is to learn.
     """
     path = Path(name)
-    if path.parts[0] != "notebooks":
+    if path.parts[0] != "notebooks" and path.parent.name != "examples":
         return
     notebook = json.loads(source[0])
     first, *_ = notebook["cells"]
-    first["source"] = "".join(first["source"]).replace("# ", f"# {path.name.partition('_')[0]} · ", 1)
+    first["source"] = "".join(first["source"]).replace("# ", f"# {number(path)} · ", 1)
     for cell in (cell for cell in notebook["cells"] if cell["cell_type"] == "code"):
-        if "lessons" not in path.parts:
+        if path.parent.name == "notebooks":
             cell["metadata"].setdefault("tags", []).append("hide-input")
         for data in (output["data"] for output in cell["outputs"] if "text/html" in output.get("data", {})):
             data["text/html"] = words_on_the_left("".join(data["text/html"]))

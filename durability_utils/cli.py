@@ -30,8 +30,8 @@ Output = Annotated[Path, typer.Option(help="The folder that holds the results.",
 Services = Annotated[list[str], typer.Option("--service", help="Only this service, or `all`; may be repeated.")]
 Steps = Annotated[list[str], typer.Option("--step", help="Only this step: all, step2 or step3; may be repeated.")]
 Notebooks = Annotated[list[str], typer.Option("--notebook", help="Only this notebook, by name or number (03); "
-                                              "may be repeated. Cleaning runs with whatever needs it; 07 runs only "
-                                              "when asked for.")]
+                                              "may be repeated. Cleaning runs with whatever needs it; a restricted "
+                                              "one (07) runs only when asked for.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Notebooks at a time, on this machine.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Run again what would come out the same, too.")]
 Timeout = Annotated[float | None, typer.Option(min=1, help="Seconds after which a notebook has failed.")]
@@ -58,6 +58,7 @@ def run(study_file: StudyFile, output: Output = RESULTS, service: Services = (),
             if scheduler:  # the other machines know the shared folder by its whole path only
                 study_file, output = study_file.resolve(), output.resolve()
             study = read_study(study_file)
+            everything = plan.every_run(study, output, plan.NOTEBOOKS)
             runs = plan.plan(study, output, service, step, notebook, plan.NOTEBOOKS)
             pool, jobs = _pool(scheduler, jobs, len(runs))
             held.enter_context(batch.alone(study, output))
@@ -69,7 +70,7 @@ def run(study_file: StudyFile, output: Output = RESULTS, service: Services = (),
                 for running, result in batch.run_all(runs, pool, jobs, timeout, fresh):
                     results += [result] if result else []
                     show(running, result)
-            _conclude(study, output, results, started, quiet)
+            _conclude(study, output, everything, results, started, quiet)
         except KeyboardInterrupt:
             _stop(f"stopped after {len(results)} of {len(runs)}; the same command runs the rest", 130)
         except OSError as error:
@@ -249,17 +250,17 @@ def _progress(total: int, quiet: bool) -> Iterator[Callable[[list[Run], Result |
         yield show
 
 
-def _conclude(study: Study, output: Path, results: list[Result], started: datetime, quiet: bool) -> None:
+def _conclude(study: Study, output: Path, everything: list[Run], results: list[Result], started: datetime,
+              quiet: bool) -> None:
     """Write report and account, and say in a few lines how it went."""
     from durability_utils.runs import report  # statsmodels comes with it: not for `list` and `--help`
 
-    everything = plan.every_run(study, output, plan.NOTEBOOKS)
     batch.write(_index(study, output), report.index(study, output, everything, results))
     batch.write(_account(study, output), batch.account(study, results, started))
     for result in results:
         if result.status == "failed":
             typer.echo(_failure(result), err=True)
-        log = report.read_table(result.run.folder / "cleaning_log.csv") if result.run.name == plan.CLEANING else []
+        log = report.read_table(result.run.folder / "cleaning_log.csv") if result.run.cleans else []
         if {row["rule"]: row["rows"] for row in log}.get("rows_in_cohort") == "0":
             typer.echo(f"service {result.run.service}: every row was refused, nobody is in its cohort; "
                        f"{(result.run.folder / 'rejected.csv').as_posix()} says why", err=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 import psutil
-from tiny_study import make_study
+from tiny_study import HEADS, make_study
 
 from durability_utils.study.parameters import PROJECT
 
@@ -33,6 +33,9 @@ def copy_with_tiny_notebooks(folder):
     for name in ("measures.yaml", "codes.yaml"):
         shutil.copy(PROJECT / "parameters" / name, folder / "parameters" / name)
     shutil.copy(PROJECT / "data" / "dictionary.csv", folder / "data")
+    for name in {name for head in HEADS.values() for name in head.reads if (PROJECT / name).is_file()}:
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(PROJECT / name, folder / name)
     return folder
 
 

@@ -18,6 +18,7 @@ from strangers_export import write_strangers_export
 from typer.testing import CliRunner
 
 from durability_utils.cli import app
+from durability_utils.runs.heads import question
 from durability_utils.study.parameters import PROJECT
 
 STUDY_NOTEBOOKS = sorted((PROJECT / "notebooks").glob("[0-9]*.ipynb"))
@@ -156,19 +157,24 @@ def test_the_instructor_s_page_says_what_each_exercise_is_for(module):
 
 class TestStartNotebook:
     notebook = nbformat.read(PROJECT / "notebooks" / "start_here.ipynb", as_version=4)
-    prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    links = frozenset(re.findall(r"\]\(([^)]+)\)", prose))
+    code = tuple(cell for cell in notebook.cells if cell.cell_type == "code")
+    prose = tuple(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    shown = tuple(cell.outputs[0].data["text/markdown"] for cell in code)
+    links = frozenset(re.findall(r"\]\(([^)]+)\)", "\n".join((*prose, *shown))))
 
     def test_leads_to_every_notebook_and_nowhere_else(self):
         folder = PROJECT / "notebooks"
         assert not [link for link in self.links if not (folder / link).is_file()]
         assert {path.relative_to(folder).as_posix() for path in (*STUDY_NOTEBOOKS, *LESSONS)} <= self.links
 
+    def test_lists_study_notebooks_and_lessons_by_number_and_question(self):
+        lists = [[f"[{path.stem.split('_')[0]} {question(path)}]" for path in paths]
+                 for paths in (STUDY_NOTEBOOKS, LESSONS)]
+        assert [re.findall(r"\[.*?\]", text) for text in self.shown[:2]] == lists
+
     def test_is_committed_without_the_runs_of_a_machine(self):
-        [cell] = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
-        assert cell.metadata.tags == ["nbval-ignore-output"]
-        [output] = cell.outputs
-        assert output.data["text/markdown"].startswith("**No runs yet.**")
+        assert [cell.metadata.get("tags") for cell in self.code] == [None, None, ["nbval-ignore-output"]]
+        assert self.shown[-1].startswith("**No runs yet.**")
 
     def test_make_lab_opens_on_it_and_sees_the_results(self):
         command = "jupyter lab --ServerApp.root_dir=. notebooks/start_here.ipynb"

@@ -6,15 +6,17 @@ import re
 import nbformat
 import pytest
 
+from durability_utils.runs.heads import question, read_heads
 from durability_utils.study.measures import read_measures
 from durability_utils.study.parameters import PROJECT
 
 PATHS = sorted((PROJECT / "notebooks").glob("[0-9]*.ipynb"))
+EXAMPLES = sorted((PROJECT / "docs" / "examples").glob("*.ipynb"))
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|Users|root|tmp|work|opt|var|mnt)/\w|[A-Z]:\\\\")
 LONGEST_CELL = 25
 
 
-@pytest.fixture(params=PATHS, ids=lambda path: path.stem)
+@pytest.fixture(params=[*PATHS, *EXAMPLES], ids=lambda path: path.stem)
 def notebook(request):
     return nbformat.read(request.param, as_version=4)
 
@@ -23,11 +25,13 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def test_the_notebooks_are_there_in_the_order_of_reading():
-    assert [path.stem for path in PATHS] == [
-        "00_study_cohort", "01_cleaning", "02_response_rates", "03_reliable_improvement", "04_reliable_recovery",
-        "05_representativeness", "06_published_figures", "07_follow_up_desk", "08_attrition",
-        "09_definitions", "10_relapse", "11_services"]
+def test_the_readme_has_every_notebook_with_its_question():
+    tree = (PROJECT / "README.md").read_text(encoding="utf-8").partition("\nnotebooks/")[2].partition("\n  lessons/")[0]
+    assert tree.splitlines()[1:] == [f"  {path.stem:<25}{question(path)}" for path in PATHS]
+
+
+def test_all_are_run_by_a_batch_but_the_one_that_makes_the_study_s_exports():
+    assert [head.path for head in read_heads(PROJECT / "notebooks")] == PATHS[1:]
 
 
 def test_begins_with_its_question_and_says_what_it_reads_writes_and_does_not_show(notebook):

@@ -5,8 +5,12 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from durability_utils.runs.plan import CLEANING, DESK, PUBLISHED, STEPS_OF
+from durability_utils.runs.heads import EACH_SERVICE, EACH_STEP, Head, read_heads
+from durability_utils.runs.plan import NOTEBOOKS
 from durability_utils.study.study_file import Study, read_study
+
+HEADS = {head.name: head for head in read_heads(NOTEBOOKS)}
+CLEANING, DESK = "01_cleaning", "07_follow_up_desk"
 
 PARAMETERS = {"study": "durability_2016.yaml", "service": "A", "step": "all", "results": "../results",
               "as_of": "2017-06-30"}
@@ -35,20 +39,33 @@ TABLES = {
                                 "no_reliable_improvement,reliable_improvement,17\\n"
                                 "reliable_improvement,no_reliable_improvement,10\\n"
                                 "reliable_improvement,reliable_improvement,61\\n"),
-    PUBLISHED: ("published_figures.csv", "figure,verdict\\na,agrees\\nb,agrees\\nc,differs\\n"
+    "06_published_figures": ("published_figures.csv", "figure,verdict\\na,agrees\\nb,agrees\\nc,differs\\n"
                 "d,paper_contradicts_itself\\n"),
 }
 
 
-def make_notebook(name: str, code: str, *parameters: str) -> nbformat.NotebookNode:
-    """A notebook that declares the given parameters and runs `code`."""
+def make_notebook(name: str, code: str, *parameters: str, **rows: str) -> nbformat.NotebookNode:
+    """A notebook that declares the given parameters, runs `code`, and has the head of the real notebook `name`.
+
+    `rows` of the head (`runs_for="each service"`) take the place of the real ones, or are its rows.
+    """
+    real = HEADS.get(name)
+    rows = (rows_of(real) if real else {}) | {row.replace("_", " "): text for row, text in rows.items()}
+    table = "\n".join(f"| {row} | {text} |" for row, text in rows.items())
     declared = "\n".join(f'{key}: str = "{PARAMETERS[key]}"' for key in parameters)
     return new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}}, cells=[
-        new_markdown_cell(f"# Is this {name}?"),
+        new_markdown_cell(f"# Is this {name}?\n\n| | |\n|---|---|\n{table}"),
         new_code_cell(declared, metadata={"tags": ["parameters"]}),
         new_code_cell(code),
         new_code_cell("print('to the end')"),
     ])
+
+
+def rows_of(head: Head) -> dict[str, str]:
+    """The rows of a head as a table says them, without the prose."""
+    names = {row: " and ".join(f"`{name}`" for name in getattr(head, row)) for row in ("reads", "writes")}
+    restricted = {"restricted": "patients' ids"} if head.restricted else {}
+    return {"runs for": ", ".join(sorted(head.runs_for))} | names | restricted
 
 
 def analysis(name: str) -> str:
@@ -63,15 +80,14 @@ def analysis(name: str) -> str:
 
 
 def parameters_of(name: str) -> tuple[str, ...]:
-    if name == PUBLISHED:
-        return ("study", "results")
-    if name == DESK:
-        return ("study", "service", "as_of", "results")
-    return ("study", "service", "results") + (("step",) if len(STEPS_OF[name]) > 1 else ())
+    runs_for = HEADS[name].runs_for
+    return ("study", "results", *(["service"] if EACH_SERVICE in runs_for else []),
+            *(["step"] if EACH_STEP in runs_for else []), *(["as_of"] if name == DESK else []))
 
 
-def make_study(folder: Path, exports: dict[str, str], published: bool = False) -> tuple[Study, Path]:
-    """A study in `folder` with an export for each service, and the folder of its notebooks."""
+def make_study(folder: Path, exports: dict[str, str], published: bool = False,
+               **keys: str) -> tuple[Study, Path]:
+    """A study in `folder` with an export for each service and more keys, and the folder of its notebooks."""
     for name in ("parameters", "data", "notebooks"):
         (folder / name).mkdir()
     lines = ["study: durability_2016", "title: Gains <kept>, synthetic cohort", "measures: study_2016",
@@ -82,9 +98,10 @@ def make_study(folder: Path, exports: dict[str, str], published: bool = False) -
     if published:
         lines.append("published: published.yaml")
         (folder / "parameters" / "published.yaml").write_text("figures: {}\n", encoding="utf-8")
+    lines += [f"{key}: {value}" for key, value in keys.items()]
     path = folder / "parameters" / "durability_2016.yaml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    for name in STEPS_OF:
+    for name in HEADS:
         code = CLEAN if name == CLEANING else analysis(name)
         nbformat.write(make_notebook(name, code, *parameters_of(name)), folder / "notebooks" / f"{name}.ipynb")
     return read_study(path), folder / "notebooks"

@@ -7,7 +7,6 @@ one, the provenance last. A run without provenance has not been finished, and is
 
 import errno
 import json
-import logging
 import os
 import shutil
 import sys
@@ -19,13 +18,9 @@ from datetime import UTC, datetime
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from durability_utils.runs.plan import (
-    CLEANING,
-    DESK,
-    OUTPUTS_OF,
-    OWN_FOLDERS,
+    RESTRICTED,
     Result,
     Run,
     cleaned_files,
@@ -80,7 +75,7 @@ def run_all(runs: list[Run], pool: Executor, jobs: int, timeout: float | None = 
     A run of which no cohort could be cleaned is skipped. `timeout`: seconds for one notebook. Raises OSError, and
     starts nothing more, where no space is left for the results.
     """
-    cleaning = {run.service: run for run in runs if run.name == CLEANING}
+    cleaning = {run.service: run for run in runs if run.cleans}
     order = TopologicalSorter({run: [cleaning[service] for service in run.needs] for run in runs})
     order.prepare()
     ready: list[Run] = []
@@ -103,7 +98,7 @@ def run_all(runs: list[Run], pool: Executor, jobs: int, timeout: float | None = 
             yield list(running.values()), None
             ended = [_result(running.pop(future), future) for future in wait(running, None, FIRST_COMPLETED).done]
         for result in ended:
-            if result.run.name == CLEANING and result.status in ("succeeded", "unchanged"):
+            if result.run.cleans and result.status in ("succeeded", "unchanged"):
                 cleaned.add(result.run.service)
             order.done(result.run)
             yield list(running.values()), result
@@ -111,7 +106,7 @@ def run_all(runs: list[Run], pool: Executor, jobs: int, timeout: float | None = 
 
 def _first(run: Run) -> tuple[bool, int]:
     """Cleaning, which others wait for, then whatever reads most and so takes longest: a short run ends a batch best."""
-    return run.name != CLEANING, -len(run.needs)
+    return not run.cleans, -len(run.needs)
 
 
 def _result(run: Run, future: Future) -> Result:
@@ -149,7 +144,7 @@ def cores() -> int:
 
 def skip(run: Run) -> Result:
     """Leave a run out because no cohort is there for it; what an earlier run left goes with it."""
-    message = f"{CLEANING} failed for {', '.join(run.needs)}"
+    message = f"cleaning failed for {', '.join(run.needs)}"
     try:
         _within(run)
         shutil.rmtree(run.folder, ignore_errors=True)
@@ -166,16 +161,18 @@ def execute(run: Run, timeout: float | None = None) -> Result:
     started, attempt, cell_seconds, memory = time.perf_counter(), 1, 0.0, None
     folders = (run.home, run.home.parent, run.results.resolve())
     record = {"notebook": run.notebook.name, "service": run.service, "step": run.step,
-              "parameters": run.shown_parameters, "versions": versions(), "git": commit()}
+              "parameters": run.shown_parameters, "rules_changed": run.study.rules.note,
+              "versions": versions(), "git": commit()}
     try:
         with _work_folder(run) as (work, attempt):
             record["inputs"] = input_hashes(run)
             _link_cleaned(run, work)
-            notebook, memory = _executed(run, work, timeout)
-            cell_seconds = _cell_seconds(notebook)
-            text, message = _without_traces(notebook, run, work, folders)
-            _raise_if_no_space(_error(notebook))
+            notebook, cell_seconds, memory = _execution().executed(
+                run.notebook, run.parameters | {"results": relative(work, run.home)}, run.home, timeout)
+            _raise_if_no_space(_execution().error(notebook))
             made = work / run.folder.relative_to(run.results)
+            text, message = _without_traces(notebook, run, work, folders)
+            message = message or _foreign(run, made)
             if message:
                 shutil.rmtree(made, ignore_errors=True)
             _write_documents(run, made, text)
@@ -184,7 +181,7 @@ def execute(run: Run, timeout: float | None = None) -> Result:
             record |= {"status": status, "message": message, "seconds": seconds, "outputs": outputs,
                        "finished": datetime.now(UTC).isoformat(timespec="seconds")}
             write(made / run.record.name, json.dumps(record, indent=1, ensure_ascii=False))
-            _move_into_place(run, made, whole_service=bool(message) and run.name == CLEANING)
+            _move_into_place(run, made, whole_service=bool(message) and run.cleans)
     except Exception as error:  # a locked file, a folder that may not be written: this run has failed, others go on
         if isinstance(error, OSError) and error.errno in NO_SPACE:
             raise
@@ -192,6 +189,20 @@ def execute(run: Run, timeout: float | None = None) -> Result:
         status, message = "failed", without_machine_paths(f"{type(error).__name__}{words}", folders)
     return Result(run, status, message, round(time.perf_counter() - started, 2), round(cell_seconds, 2),
                   memory, attempt, _worker())
+
+
+@cache
+def _execution():
+    """The module that knows papermill. It is imported when the first notebook runs, since that takes a second."""
+    from durability_utils.runs.kernels import use_warm_kernels
+
+    use_warm_kernels()  # first: they warm up while this process imports the rest, the report's libraries too
+    # jsonschema would compile grammars with it, for another second, that no notebook needs
+    sys.modules.setdefault("rfc3987_syntax", None)
+    from durability_utils.runs import execution, report
+
+    report.warm_up()
+    return execution
 
 
 def _worker() -> str:
@@ -246,16 +257,19 @@ def _without_traces(notebook, run: Run, work: Path, folders: tuple[Path, ...]) -
     """The executed notebook as text and why it failed (empty: it did not), as if it had run in its final place."""
     from nbformat import v4
 
-    for holder in (notebook, *notebook.cells):
-        for key in ("papermill", "execution"):
-            holder.metadata.pop(key, None)
-    for cell in notebook.cells:
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.id = "injected-parameters"  # papermill draws one at random: no two runs would give the same file
     here, there = relative(work, run.home), run.shown_parameters["results"]
     # what an error says may name a patient; of one in a restricted notebook only its kind gets out
-    message = without_machine_paths(_error(notebook, words=not run.restricted), folders).replace(here, there)
-    return v4.writes(without_machine_paths(notebook, folders)).replace(here, there), message
+    error = _execution().error(notebook, words=not run.restricted)
+    texts = v4.writes(without_machine_paths(notebook, folders)), without_machine_paths(error, folders)
+    return tuple(text.replace(here, there) for text in texts)
+
+
+def _foreign(run: Run, made: Path) -> str:
+    """What is wrong where a run has left a file that its head does not name: it could be another notebook's."""
+    own = _outputs(run, made)
+    names = [file.relative_to(made).as_posix() for file in made.rglob("*") if file.is_file() and file not in own]
+    shown = "another file" if run.restricted else ", ".join(sorted(names))  # a name could be a patient's
+    return f"writes: found {shown}, expected {', '.join(run.head.writes)} in tables/ or figures/" if names else ""
 
 
 def _raise_if_no_space(message: str) -> None:
@@ -281,12 +295,12 @@ def _move_into_place(run: Run, made: Path, whole_service: bool) -> None:
     _within(run)
     run.record.unlink(missing_ok=True)  # from here until its return the run counts as unfinished
     files = [file.relative_to(made) for file in made.rglob("*") if file.is_file()]
-    for old in _outputs(run):
+    for old in _outputs(run, run.folder):
         if old.relative_to(run.folder) not in files:
             old.unlink(missing_ok=True)
     if whole_service:
         for folder in run.folder.parent.glob("*"):
-            if folder.name != OWN_FOLDERS[DESK]:
+            if folder.name != RESTRICTED:
                 shutil.rmtree(folder, ignore_errors=True)
     if run.private:
         from durability_utils.results import owner_only
@@ -298,111 +312,12 @@ def _move_into_place(run: Run, made: Path, whole_service: bool) -> None:
         (made / name).replace(run.folder / name)
 
 
-def _outputs(run: Run) -> list[Path]:
-    """The files of this run that stand in its folder."""
-    own = [run.target, run.target.with_suffix(".html")]
-    found = [file for folder in (".", "tables", "figures")[run.name not in OWN_FOLDERS:]
-             for pattern in OUTPUTS_OF[run.name] for file in (run.folder / folder).glob(pattern)]
+def _outputs(run: Run, folder: Path) -> list[Path]:
+    """The files of this run that stand in its folder, or in the one where it works."""
+    own = [folder / run.target.name, folder / run.target.with_suffix(".html").name]
+    found = [file for place in (".", "tables", "figures")[not run.private:]
+             for pattern in run.head.writes for file in (folder / place).glob(pattern)]
     return [file for file in own + found if file.is_file()]
-
-
-# -- papermill and what it leaves ------------------------------------------------------------------
-
-def _executed(run: Run, work: Path, timeout: float | None):
-    """The executed notebook, with its error where it stopped, and its kernel's peak memory in MB."""
-    execute_notebook, remove_error_markers, execution_error = _papermill()
-    from nbformat import v4
-
-    from durability_utils.runs.kernels import WarmKernel
-
-    kept = []
-    deadline = None if timeout is None else time.monotonic() + timeout
-    # papermill has the error in the notebook too. The folder holds the kernel's sockets.
-    with suppress(execution_error), TemporaryDirectory(prefix="kernel-") as sockets:
-        connection = f"{sockets}/kernel.json"
-        execute_notebook(
-            v4.reads(run.notebook.read_text(encoding="utf-8")), None,
-            run.parameters | {"results": relative(work, run.home)},
-            engine_name="durability", kept=kept, deadline=deadline, kernel_name="python3", language="python",
-            # nobody reads half a notebook, and a kernel that has nothing left to say need not be asked to leave
-            progress_bar=False, request_save_on_cell_execute=False, shutdown_kernel="immediate",
-            # papermill's own `cwd` changes the directory of the whole process, so of the other threads
-            resources={"metadata": {"path": str(run.home)}},
-            config=_private(sockets, connection), extra_arguments=["--log-level=CRITICAL"],
-        )
-    return remove_error_markers(kept[0]), WarmKernel.peaks.pop(connection, None)
-
-
-def _private(sockets: str, connection: str):
-    """A kernel on socket files of this user: to a TCP port another user of a shared host could listen."""
-    from traitlets.config import Config
-
-    places = {} if os.name == "nt" else {"transport": "ipc", "ip": f"{sockets}/s"}
-    return Config(KernelManager={"connection_file": connection} | places)
-
-
-@cache
-def _papermill():
-    """What is used of papermill, imported when the first notebook runs: it costs a second."""
-    from durability_utils.runs.kernels import use_warm_kernels
-
-    use_warm_kernels()  # first: they warm up while this process imports the rest, the report's libraries too
-    # jsonschema would compile grammars with it, for another second, that no notebook needs
-    sys.modules.setdefault("rfc3987_syntax", None)
-    logging.getLogger("papermill").setLevel(logging.CRITICAL)
-    from nbformat.v4 import new_output
-    from papermill.engines import NBClientEngine, papermill_engines
-    from papermill.exceptions import PapermillExecutionError
-    from papermill.execute import execute_notebook, remove_error_markers
-
-    from durability_utils.runs import report
-
-    report.warm_up()
-
-    class Engine(NBClientEngine):
-        """papermill's own engine, except that a kernel that dies or takes too long costs its cell, not the notebook."""
-
-        @classmethod
-        def execute_managed_notebook(cls, nb_man, kernel_name, kept, deadline, **options):
-            kept.append(nb_man.nb)
-            if deadline is not None:
-                options["timeout_func"] = lambda cell: max(0.01, deadline - time.monotonic())
-            try:
-                super().execute_managed_notebook(nb_man, kernel_name, **options)
-            except Exception as error:
-                cells = [cell for cell in nb_man.nb.cells if cell.cell_type == "code"]
-                begun = [cell for cell in cells if cell.metadata.papermill["status"] != nb_man.PENDING]
-                text = f"{type(error).__name__}: {error}"
-                (begun or cells)[-1 if begun else 0].outputs.append(
-                    new_output("error", ename=type(error).__name__, evalue=str(error), traceback=[text]))
-
-    papermill_engines.register("durability", Engine)
-    return execute_notebook, remove_error_markers, PapermillExecutionError
-
-
-def _cell_seconds(notebook) -> float:
-    """Seconds that the kernel worked on cells, by its own clock."""
-    times = [cell.metadata.get("execution", {}) for cell in notebook.cells]
-    ends = [(cell["iopub.status.busy"], cell["shell.execute_reply"]) for cell in times if "shell.execute_reply" in cell]
-    return sum((datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds() for begin, end in ends)
-
-
-def _error(notebook, words: bool = True) -> str:
-    """Why the notebook did not come to its end, in one line; empty where it did.
-
-    Without `words` an error is its kind only, unless it is an InputError, whose words never name a patient.
-    """
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
-    for output in (output for cell in cells for output in cell.outputs if output.output_type == "error"):
-        text = " ".join(output.evalue.split())
-        if output.ename == InputError.__name__:
-            return text
-        if output.ename == "DeadKernelError":
-            return "the kernel died (out of memory, or a library crashed)"
-        if output.ename == "CellTimeoutError":
-            return "it took longer than --timeout allows"
-        return f"{output.ename}: {text}" if text and words else output.ename
-    return "" if all(cell.execution_count for cell in cells) else "the notebook stopped before its end"
 
 
 def write(path: Path, text: str) -> None:

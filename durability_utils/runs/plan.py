@@ -1,13 +1,13 @@
 """Which notebooks run for which service and step, what each of them reads, and which have nothing new to say."""
 
-import ast
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from durability_utils.runs.heads import ALL_SERVICES, EACH_SERVICE, EACH_STEP, EXPORT, PUBLISHED, Head, read_heads
 from durability_utils.runs.provenance import PROJECT, hashes, own_code, versions
 from durability_utils.study.errors import InputError
 from durability_utils.study.study_file import STEPS, Study
@@ -15,73 +15,47 @@ from durability_utils.study.study_file import STEPS, Study
 NOTEBOOKS = PROJECT / "notebooks"
 RULE_FILES = [PROJECT / name for name in ("parameters/measures.yaml", "parameters/codes.yaml", "data/dictionary.csv")]
 POOLED = "all"
-CLEANING = "01_cleaning"
-PUBLISHED = "06_published_figures"
-DESK = "07_follow_up_desk"
-ATTRITION = "08_attrition"
-RELAPSE = "10_relapse"
-SERVICES = "11_services"
-STEPS_OF = {
-    CLEANING: ("all",),
-    "02_response_rates": ("all",),
-    "03_reliable_improvement": STEPS,
-    "04_reliable_recovery": STEPS,
-    "05_representativeness": ("all",),
-    PUBLISHED: ("all",),
-    DESK: ("all",),
-    ATTRITION: STEPS,
-    "09_definitions": STEPS,
-    RELAPSE: ("all",),
-    SERVICES: STEPS,
-}
-# Notebooks share a folder: by its name a table or figure is known as one's own.
-OUTPUTS_OF = {
-    CLEANING: ("*",),
-    "02_response_rates": ("response*",),
-    "03_reliable_improvement": ("reliable_improvement*",),
-    "04_reliable_recovery": ("reliable_recovery*",),
-    "05_representativeness": ("representativeness*", "sample_characteristics*"),
-    PUBLISHED: ("published*",),
-    DESK: ("telephone.csv", "unseen.csv", "due.csv", "reminders.csv", "answers.csv"),
-    ATTRITION: ("attrition*",),
-    "09_definitions": ("definitions*",),
-    RELAPSE: ("relapse*",),
-    SERVICES: ("services*",),
-}
-# Files of the project that one notebook reads.
-READ_BY = {name: [PROJECT / file for file in files] for name, files in {
-    ATTRITION: ("data/attrition_coverage.csv", "data/attrition_coverage.json"),
-    RELAPSE: ("parameters/published/ali_2017.yaml",),
-    SERVICES: ("parameters/published/england.yaml",),
-}.items()}
-OWN_FOLDERS = {CLEANING: "cleaning", DESK: "restricted"}
+RESTRICTED = "restricted"
 
 
 @dataclass(frozen=True)
 class Run:
-    """One notebook for one service and step; `needs` are the services whose cleaned cohorts it reads."""
+    """One notebook for one service and step.
 
-    notebook: Path
+    `needs` are the services after whose cleaning it runs; `reads` are the files that its head names, those that are
+    not there included.
+    """
+
+    head: Head
     service: str
     step: str
     folder: Path
     needs: tuple[str, ...]
+    reads: tuple[Path, ...] = field(repr=False, compare=False)
     study: Study = field(repr=False, compare=False)
     parameters: dict[str, str] = field(default_factory=dict, compare=False)
 
     @property
+    def notebook(self) -> Path:
+        return self.head.path
+
+    @property
     def name(self) -> str:
-        return self.notebook.stem
+        return self.head.name
+
+    @property
+    def cleans(self) -> bool:
+        return self.head.cleans
 
     @property
     def restricted(self) -> bool:
         """Whether it holds patients' ids: run when asked for, for its owner only, without a page, in no report."""
-        return self.name == DESK
+        return self.head.restricted
 
     @property
     def private(self) -> bool:
         """Whether patients' ids lie in its folder, which then is for its owner only."""
-        return self.name in OWN_FOLDERS
+        return self.cleans or self.restricted
 
     @property
     def target(self) -> Path:
@@ -114,7 +88,7 @@ class Run:
 
     @property
     def label(self) -> str:
-        step = "" if len(STEPS_OF[self.name]) == 1 else f", {self.step}"
+        step = f", {self.step}" if EACH_STEP in self.head.runs_for else ""
         return f"service {self.service}{step}: {self.name}"
 
 
@@ -139,20 +113,22 @@ class Result:
 # -- what runs -------------------------------------------------------------------------------------
 
 def every_run(study: Study, output: Path, notebooks: Path = NOTEBOOKS) -> list[Run]:
-    """All runs of a study in the order of the notebooks; raises InputError for undeclared parameters of a notebook."""
-    services = tuple(study.services)
-    pooled = (POOLED,) if study.published else ()
-    own = {CLEANING: services, PUBLISHED: pooled, DESK: services}
-    runs_for = dict.fromkeys(STEPS_OF, (*services, POOLED)) | own
+    """All runs of a study in the order of the notebooks; raises InputError for a notebook that says what cannot be."""
+    heads = read_heads(notebooks, study.notebooks)
+    cleaning = next(head for head in heads if head.cleans)
+    root = output / study.id
 
-    def run(name: str, service: str, step: str) -> Run:
-        needs = () if name == CLEANING else services if service == POOLED else (service,)
-        folder = output / study.id / service / OWN_FOLDERS.get(name, step)
-        return with_parameters(Run(notebooks / f"{name}.ipynb", service, step, folder, needs, study), declared[name])
+    def run(head: Head, service: str, step: str) -> Run:
+        services = tuple(study.services) if service == POOLED else (service,)
+        needs = () if head.cleans else services
+        files = tuple(file for name in head.reads for file in _files(name, head, cleaning, root, services, study))
+        folder = root / service / ("cleaning" if head.cleans else RESTRICTED if head.restricted else step)
+        return Run(head, service, step, folder, needs, files, study, _parameters(head, study, output, service, step))
 
-    declared = {name: declared_parameters(notebooks / f"{name}.ipynb") for name in STEPS_OF if runs_for[name]}
-    return [run(name, service, step) for name, steps in STEPS_OF.items()
-            for service in runs_for[name] for step in steps]
+    return [run(head, service, step) for head in heads if study.published or PUBLISHED not in head.reads
+            for service in (*study.services, POOLED)
+            if (ALL_SERVICES if service == POOLED else EACH_SERVICE) in head.runs_for
+            for step in (STEPS if EACH_STEP in head.runs_for else STEPS[:1])]
 
 
 def plan(study: Study, output: Path, services: Sequence[str] = (), steps: Sequence[str] = (),
@@ -160,22 +136,24 @@ def plan(study: Study, output: Path, services: Sequence[str] = (), steps: Sequen
     """The runs of a selection (nothing selected: all but restricted ones) and the cleaning whose cohorts they read.
 
     Raises InputError for a service, step or notebook that does not exist, for a selection that holds
-    nothing, and for a notebook that does not declare what it would be given.
+    nothing, and for a notebook that says what cannot be.
     """
     services = _chosen("service", services, [*study.services, POOLED])
     steps = _chosen("step", steps, STEPS)
-    by_number = {name[:2]: name for name in STEPS_OF}
-    usual = [name for name in STEPS_OF if name != DESK]
-    names = _chosen("notebook", [by_number.get(name, name) for name in names] or usual, list(STEPS_OF))
     runs = every_run(study, output, notebooks)
+    heads = list(dict.fromkeys(run.head for run in runs))
+    by_number = {head.number: head.name for head in heads}
+    usual = [head.name for head in heads if not head.restricted]
+    names = _chosen("notebook", [by_number.get(name.zfill(2), name) for name in names] or usual,
+                    [head.name for head in heads])
     wanted = [run for run in runs if run.name in names and (
-        run.service in services or POOLED in services if run.name == CLEANING
+        run.service in services or POOLED in services if run.cleans
         else run.service in services and run.step in steps)]
     if not wanted:
         asked = (", ".join(chosen) for chosen in (names, services, steps))
         raise InputError("nothing to run: {} for {} at {}".format(*asked))
     read = {service for run in wanted for service in run.needs}
-    return [run for run in runs if run in wanted or (run.name == CLEANING and run.service in read)]
+    return [run for run in runs if run in wanted or (run.cleans and run.service in read)]
 
 
 def _chosen(kind: str, given, valid) -> list[str]:
@@ -185,40 +163,28 @@ def _chosen(kind: str, given, valid) -> list[str]:
     return list(given or valid)
 
 
-def declared_parameters(notebook: Path) -> dict:
-    """Names and defaults in the notebook's cell tagged `parameters`; raises InputError unless there is one."""
-    try:
-        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-        tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
-        if len(tagged) != 1:
-            raise InputError(f"{notebook.name}: expected one cell tagged `parameters`, found {len(tagged)}")
-        body = ast.parse("".join(tagged[0]["source"])).body
-        lines = [(getattr(line, "target", None) or line.targets[0], line.value) for line in body
-                 if isinstance(line, ast.Assign | ast.AnnAssign)]
-        return {target.id: ast.literal_eval(value) for target, value in lines}
-    except FileNotFoundError:
-        raise InputError(f"{notebook.name}: no such file in {notebook.parent.name}/") from None
-    except (ValueError, SyntaxError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{notebook.name}: expected a notebook with flat values in its cell tagged "
-                         f"`parameters` ({type(error).__name__})") from None
+def _files(name: str, head: Head, cleaning: Head, root: Path, services: tuple[str, ...], study: Study) -> list[Path]:
+    """What a name under `reads` stands for; raises InputError where it stands for nothing."""
+    if name == PUBLISHED:
+        return [study.published]
+    if name == EXPORT:
+        exports = [study.services[service] for service in services]
+        return [file for export in exports for file in (export.file, export.columns, export.contacts) if file]
+    if name in cleaning.writes:
+        return [root / service / "cleaning" / name for service in services]
+    for file in (study.path.parent / name, PROJECT / name):
+        if file.is_file():
+            return [file]
+    left = ", ".join(f"`{file}`" for file in cleaning.writes)
+    raise InputError(f"{head.path.name}: reads: found `{name}`, expected {left} (what {cleaning.path.name} writes), "
+                     f"`{EXPORT}`, `{PUBLISHED}`, or the path of a file from the study file or the project")
 
 
-def with_parameters(run: Run, declared: dict) -> Run:
-    """The run with what its notebook is given: study, service, step, results and today, where it declares them.
-
-    Raises InputError where it does not declare one that its runs differ by, or not as text: papermill
-    would only warn, and every run would show the defaults.
-    """
-    values = {"study": run.study.path.name, "service": run.service, "step": run.step,
-              "results": relative(run.results.resolve(), run.home), "as_of": date.today().isoformat()}
-    required = ["study", "results", *(["service"] if run.name != PUBLISHED else []),
-                *(["step"] if len(STEPS_OF[run.name]) > 1 else [])]
-    for name in required:
-        if not isinstance(declared.get(name), str):
-            raise InputError(f"{run.notebook.name}: expected `{name}: str = ...` in its cell tagged "
-                             f"`parameters`; it declares {', '.join(declared) or 'nothing'}")
-    given = {name: value for name, value in values.items() if name in declared}
-    return replace(run, parameters=given)
+def _parameters(head: Head, study: Study, output: Path, service: str, step: str) -> dict[str, str]:
+    """What the notebook is given: study, service, step, results and today, where it declares them."""
+    values = {"study": study.path.name, "service": service, "step": step,
+              "results": relative(output.resolve(), study.path.parent.resolve()), "as_of": date.today().isoformat()}
+    return {name: value for name, value in values.items() if name in head.parameters}
 
 
 def relative(path: Path, start: Path) -> str:
@@ -232,24 +198,14 @@ def relative(path: Path, start: Path) -> str:
 # -- what has been run -----------------------------------------------------------------------------
 
 def cleaned_files(run: Run) -> list[Path]:
-    """The cohorts that the run reads, those of failed services included, and what cleaning left beside them for it.
-
-    For the desk that is what was refused, for relapses the scores after discharge (of long exports only).
-    """
-    files = ["cohort.parquet", *{DESK: ["rejected.csv"], RELAPSE: ["after_discharge.parquet"]}.get(run.name, [])]
-    return [run.folder.parents[1] / service / OWN_FOLDERS[CLEANING] / file for service in run.needs for file in files]
+    """What the run reads of what cleaning leaves, the cohorts of failed services included."""
+    return [file for file in run.reads if run.results in file.parents]
 
 
 def input_hashes(run: Run) -> dict[str, str]:
     """The SHA-256, by name, of all that decides what comes out: notebook, files read, package and lock."""
-    study = run.study
-    files = [run.notebook, study.path, *RULE_FILES, *cleaned_files(run), PROJECT / "requirements.lock"]
-    if run.name == CLEANING:
-        service = study.services[run.service]
-        files += [file for file in (service.file, service.columns, service.contacts) if file]
-    if run.name == PUBLISHED:
-        files.append(study.published)
-    files += READ_BY.get(run.name, ())
+    files = [run.notebook, run.study.path, *RULE_FILES, *run.reads, PROJECT / "requirements.lock",
+             *([run.study.published] if run.study.published else [])]  # part of the study: many compare with it
     return hashes(files, [run.results, PROJECT, run.home, run.home.parent]) | own_code()
 
 

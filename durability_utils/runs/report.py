@@ -14,7 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from durability_utils.outcomes.proportions import proportion
-from durability_utils.runs.plan import CLEANING, POOLED, PUBLISHED, STEPS_OF, Result, Run, is_current, read_record
+from durability_utils.runs.plan import POOLED, Result, Run, is_current, read_record
 from durability_utils.runs.provenance import commit, versions
 from durability_utils.study.study_file import STEPS, Study
 
@@ -23,6 +23,10 @@ STATUS_NAMES = {"succeeded": "", "unchanged": "", "failed": "failed", "skipped":
                 "not_run": "not run"}
 RESPONSE = ("discharged", "consented", "either_follow_up")
 OUTCOMES = {"improvement": "reliable_improvement", "recovery": "reliable_recovery"}
+# the rates of the first page by the table that they are read from
+RATES = {"response_rates.csv": ("discharged", "consented", "answered")} | {
+    f"{code}_6m.csv": (name, f"{name}_kept") for name, code in OUTCOMES.items()}
+COMPARISON = "published_figures.csv"
 
 _TABLE = re.compile(r'<table border="1" class="dataframe">.*?</table>', re.DOTALL)
 _ROW = re.compile(r"<tr.*?</tr>", re.DOTALL)
@@ -43,7 +47,7 @@ def page(executed: str, run: Run) -> str:
             output.traceback = [f"{output.ename}: {output.evalue}"]
     body, _ = _exporter().from_notebook_node(notebook)
     return pages.get_template("report_page.html").render(
-        title=notebook_title(run.name), study=run.study.title, synthetic=is_synthetic(run.study),
+        title=run.head.question, study=run.study.title, synthetic=is_synthetic(run.study),
         body=words_on_the_left(body),
         service=service_name(run.service), step=STEP_NAMES[run.step], notebook=run.target.name)
 
@@ -118,11 +122,11 @@ def index(study: Study, output: Path, runs: list[Run], results: list[Result]) ->
         study=study, synthetic=is_synthetic(study), rows=[
             _row(study, output, service, step, latest)
             for service in (POOLED, *study.services) for step in STEPS],
-        titles=list(dict.fromkeys(notebook_title(result.run.name) for result in latest)),
+        heads=list(dict.fromkeys(result.run.head for result in latest)),
         problems=[(result.run.label, STATUS_NAMES[result.status], result.message, _link(result, output / study.id))
                   for result in latest if result.status in ("failed", "skipped", "outdated")],
         uncleaned=[result.run.service for result in latest
-                   if result.run.name == CLEANING and result.status == "failed"],
+                   if result.run.cleans and result.status == "failed"],
         published=published_counts(latest), versions=versions(), git=commit(),
         finished=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"))
 
@@ -159,8 +163,8 @@ def last_commands(results: Path) -> list[dict]:
 def published_counts(results: list[Result]) -> dict[str, int] | None:
     """How many published figures have each verdict; None where these results hold no good comparison."""
     folders = [result.run.folder for result in results
-               if result.run.name == PUBLISHED and result.status in ("succeeded", "unchanged")]
-    rows = read_table(folders[0] / "tables" / "published_figures.csv") if folders else []
+               if result.run.head.owns(COMPARISON) and result.status in ("succeeded", "unchanged")]
+    rows = read_table(folders[0] / "tables" / COMPARISON) if folders else []
     verdicts = [row["verdict"] for row in rows]
     return {name: verdicts.count(name) for name in ("agrees", "differs", "paper_contradicts_itself")} if rows else None
 
@@ -200,17 +204,15 @@ def _row(study: Study, output: Path, service: str, step: str, latest: list[Resul
         "service": service_name(service), "step": STEP_NAMES[step], "first": step == STEPS[0],
         "rates": key_rates(tables), "tables": f"{service}/{step}/tables/" if tables.is_dir() else None,
         "absent": _absent(here),
-        "notebooks": [(notebook_title(result.run.name), result.status, STATUS_NAMES[result.status],
-                       _link(result, root)) for result in here],
+        "notebooks": [(result.run.head, result.status, STATUS_NAMES[result.status], _link(result, root))
+                      for result in here],
     }
 
 
 def _absent(here: list[Result]) -> dict[str, str]:
     """What stands in place of a rate without a table: the status of the notebook that would have written it."""
-    status = {result.run.name: STATUS_NAMES[result.status] for result in here}
-    response, improvement, recovery = (status.get(name, "\u2013") for name in list(STEPS_OF)[1:4])
-    return dict.fromkeys(("discharged", "consented", "answered"), response) | dict.fromkeys(
-        ("improvement", "improvement_kept"), improvement) | dict.fromkeys(("recovery", "recovery_kept"), recovery)
+    return {rate: next((STATUS_NAMES[result.status] for result in here if result.run.head.owns(table)), "\u2013")
+            for table, rates in RATES.items() for rate in rates}
 
 
 def _link(result: Result, root: Path) -> str | None:
@@ -219,11 +221,6 @@ def _link(result: Result, root: Path) -> str | None:
 
 
 # -- words -----------------------------------------------------------------------------------------
-
-def notebook_title(name: str) -> str:
-    """`03_reliable_improvement` as `03 reliable improvement`."""
-    return name.replace("_", " ")
-
 
 def service_name(service: str) -> str:
     return "All services" if service == POOLED else f"Service {service}"

@@ -19,7 +19,8 @@ from matplotlib.figure import Figure
 from durability_utils.figures import label, scope
 from durability_utils.outcomes.response import STAGES
 from durability_utils.results import cleaning_folder, read_cohort, write_figure, write_table
-from durability_utils.runs.plan import PUBLISHED, every_run
+from durability_utils.runs.heads import PUBLISHED
+from durability_utils.runs.plan import every_run
 from durability_utils.runs.provenance import commit, hashes, versions
 from durability_utils.runs.report import is_synthetic, pages, recorded, service_name
 from durability_utils.sharing.audit import control_safely
@@ -94,7 +95,7 @@ def _check_results(study: Study, results: Path) -> list[str]:
     """What the bundle will lack because its notebook failed; InputError where the results are not up to date."""
     lacking = []
     for result in map(recorded, every_run(study, results)):
-        if result.run.name == PUBLISHED or result.run.restricted:
+        if PUBLISHED in result.run.head.reads or result.run.restricted:
             continue
         if result.status in ("not_run", "outdated"):
             words = "has not been run" if result.status == "not_run" else "is out of date"

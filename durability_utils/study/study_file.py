@@ -79,7 +79,7 @@ class Study:
 
     `disclosure`: the rule by which `durability share` shows small numbers; None where the file has none.
     `follow_up_windows`: for `6m` and `12m` the first and last day after discharge, both included; or None.
-    `notebooks`: those of one's own.
+    `notebooks`: those of one's own, which run after cleaning like the project's.
     """
 
     path: Path

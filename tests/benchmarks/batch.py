@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from durability_utils.runs.batch import cores
-from durability_utils.runs.plan import CLEANING, Run, plan
+from durability_utils.runs.plan import Run, plan
 from durability_utils.runs.provenance import PROJECT
 from durability_utils.study.study_file import read_study
 
@@ -50,7 +50,7 @@ def shell_loop(runs: list[Run]) -> None:
 def two_processes(runs: list[Run]) -> None:
     with ProcessPoolExecutor(2) as pool:
         for stage in (True, False):
-            list(pool.map(one_in_a_pool, [run for run in runs if (run.name == CLEANING) is stage]))
+            list(pool.map(one_in_a_pool, [run for run in runs if run.cleans is stage]))
 
 
 def one_in_a_pool(run: Run) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import nbformat
 import pytest
-from tiny_study import make_notebook, make_study
+from tiny_study import DESK, make_notebook, make_study
 
 from durability_utils.runs import batch, plan
 from durability_utils.study.errors import InputError
@@ -61,7 +61,7 @@ class TestOrder:
         assert {key for key, result in results.items() if result.status == "skipped"} == {
             key for key in results if key[1] == "B" and key[0] != "01"}
         assert results["02", "all", "all"].status == "succeeded"
-        assert results["02", "B", "all"].message == "01_cleaning failed for B"
+        assert results["02", "B", "all"].message == "cleaning failed for B"
 
     def test_nothing_is_pooled_where_no_service_could_be_cleaned(self, runs, monkeypatch):
         self.fake(monkeypatch, failing=[("01", "A", "all"), ("01", "B", "all")])
@@ -91,6 +91,7 @@ class TestExecution:
         assert record["status"] == "succeeded"
         assert {"durability_2016/A/cleaning/cohort.parquet", "parameters/measures.yaml"} <= set(record["inputs"])
         assert record["parameters"] == runs[1].parameters
+        assert record["rules_changed"] == ""
         for file in (path for path in (tmp_path / "results").rglob("*") if path.is_file()):
             assert not file.name.startswith(".")
             assert str(tmp_path).encode() not in file.read_bytes(), file.name
@@ -130,6 +131,51 @@ class TestExecution:
         assert (tmp_path / "elsewhere" / "cleaning").is_dir()
 
 
+WRITES = """
+from pathlib import Path
+folder = Path(results, "durability_2016", service, "all", "tables")
+folder.mkdir(parents=True)
+(folder / "{}").write_text("n\\n1\\n")
+"""
+
+
+class TestOwnNotebook:
+    """A notebook that the study file names."""
+
+    @pytest.fixture
+    def own(self, tmp_path):
+        """own(table): the plan of service A with a notebook of its own that says `functioning*` and writes `table`."""
+        study, notebooks = make_study(tmp_path, {"A": "fine"}, notebooks="[12_functioning.ipynb]")
+
+        def make(table):
+            notebook = make_notebook("functioning kept", WRITES.format(table), "study", "service", "results",
+                                     runs_for="each service", reads="`cohort.parquet`", writes="`functioning*`")
+            nbformat.write(notebook, tmp_path / "parameters" / "12_functioning.ipynb")
+            return plan.plan(study, tmp_path / "results", ["A"], names=["12"], notebooks=notebooks)
+
+        return make
+
+    def test_leaves_table_page_and_provenance_and_is_not_run_again(self, own, tmp_path):
+        runs = own("functioning.csv")
+        assert [result.status for result in run_all(runs).values()] == ["succeeded"] * 2
+        folder = tmp_path / "results/durability_2016/A/all"
+        assert (folder / "tables" / "functioning.csv").is_file()
+        assert "Is this functioning kept?" in (folder / "12_functioning.html").read_text(encoding="utf-8")
+        record = json.loads((folder / "12_functioning.provenance.json").read_text(encoding="utf-8"))
+        assert {"12_functioning.ipynb", "durability_2016/A/cleaning/cohort.parquet"} <= set(record["inputs"])
+        assert {result.status for result in run_all(runs).values()} == {"unchanged"}
+        again = run_all(own("functioning_by_step.csv"))
+        assert [result.status for result in again.values()] == ["unchanged", "succeeded"]
+        assert [path.name for path in (folder / "tables").iterdir()] == ["functioning_by_step.csv"]
+
+    def test_a_file_that_its_head_does_not_name_fails_it_and_is_put_nowhere(self, own, tmp_path):
+        result = run_all(own("response_rates.csv"))["12", "A", "all"]
+        assert result.status == "failed"
+        assert result.message == ("writes: found tables/response_rates.csv, expected functioning* in tables/ or "
+                                  "figures/")
+        assert not (tmp_path / "results/durability_2016/A/all/tables").exists()
+
+
 class TestAgain:
     def test_nothing_is_run_again_that_would_come_out_the_same(self, study, tmp_path):
         runs = plan.plan(study[0], tmp_path / "results", notebooks=study[1])
@@ -153,7 +199,7 @@ class TestAgain:
         runs = plan.plan(study[0], tmp_path / "results", ["A"], ["all"], ["02"], study[1])
         run_all(runs)
         notebook = nbformat.read(runs[0].notebook, as_version=4)
-        notebook.cells[0].source = "# Is this another question?"
+        notebook.cells[0].source = notebook.cells[0].source.replace("# Is this", "# Is this still")
         nbformat.write(notebook, runs[0].notebook)
         assert [result.status for result in run_all(runs).values()] == ["succeeded", "unchanged"]
 
@@ -174,6 +220,14 @@ class TestAgain:
 
 def contents(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_provenance_says_which_rules_are_changed(tmp_path):
+    study, notebooks = make_study(tmp_path, {"A": "fine"}, thresholds="{PHQ-9: {reliable_change: 5}}")
+    run = plan.plan(study, tmp_path / "results", ["A"], [], ["01"], notebooks)[0]
+    assert batch.execute(run).status == "succeeded"
+    record = json.loads(run.record.read_text(encoding="utf-8"))
+    assert record["rules_changed"] == "PHQ-9 reliable change 5, not 6."
 
 
 class TestIntoPlace:
@@ -264,8 +318,8 @@ class TestRestricted:
     def desk(self, study, tmp_path):
         """desk(code): its runs for service A, cleaning first, where its notebook does `code` after it showed an id."""
         def runs(code=""):
-            notebook = make_notebook(plan.DESK, SHOWS_ID + code, "study", "service", "as_of", "results")
-            nbformat.write(notebook, study[1] / f"{plan.DESK}.ipynb")
+            notebook = make_notebook(DESK, SHOWS_ID + code, "study", "service", "as_of", "results")
+            nbformat.write(notebook, study[1] / f"{DESK}.ipynb")
             return plan.plan(study[0], tmp_path / "results", ["A"], names=["07"], notebooks=study[1])
         return runs
 

@@ -38,18 +38,18 @@ def run_cells(tmp_path, monkeypatch):
     """run_cells(*sources, timeout=None): what the batch has each of them put out, and the kernel's peak memory."""
     study, notebooks = make_study(tmp_path, {"A": "fine"})
     run = plan.plan(study, tmp_path / "results", ["A"], [], ["01"], notebooks)[0]
-    declared = nbformat.read(run.notebook, as_version=4).cells[1]
+    head, declared, *_ = nbformat.read(run.notebook, as_version=4).cells
 
     def execute(*sources, timeout=None):
         monkeypatch.delenv("PYTEST_CURRENT_TEST", raising=False)  # ipykernel would not show what C code prints
-        cells = [declared, *map(new_code_cell, sources)]
+        cells = [head, declared, *map(new_code_cell, sources)]
         for number, cell in enumerate(cells):
             cell.id = f"cell-{number}"
         notebook = new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}}, cells=cells)
         nbformat.write(notebook, run.notebook)
-        executed, memory = batch._executed(run, tmp_path / "results", timeout)
+        executed, _, memory = batch._execution().executed(run.notebook, run.parameters, run.home, timeout)
         shown = [[{key: value for key, value in output.items() if key != "execution_count"} for output in cell.outputs]
-                 for cell in executed.cells[2:]]  # after the parameters, declared and given
+                 for cell in executed.cells[3:]]  # after the parameters, declared and given
         return shown, memory
 
     return execute
@@ -132,8 +132,9 @@ def test_a_script_that_runs_a_batch_is_not_run_again_in_the_kernels(tmp_path):
     # without an `if __name__ == "__main__"`: multiprocessing alone would import the script in every child
     make_study(tmp_path, {"A": "fine"})
     script = tmp_path / "script.py"
-    script.write_text("print('once')\nfrom pathlib import Path\nfrom durability_utils import batch, plan, study\n"
-                      "the_study = study.read_study('parameters/durability_2016.yaml')\n"
+    script.write_text("print('once')\nfrom pathlib import Path\nfrom durability_utils.runs import batch, plan\n"
+                      "from durability_utils.study.study_file import read_study\n"
+                      "the_study = read_study('parameters/durability_2016.yaml')\n"
                       "run = plan.plan(the_study, Path('results'), [], [], ['01'], Path('notebooks').resolve())[0]\n"
                       "print(batch.execute(run).status)\n", encoding="utf-8")
     done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=True)
@@ -150,8 +151,8 @@ def test_kernels_end_with_the_process_that_started_them(tmp_path):
     notebook = nbformat.read(notebooks / "01_cleaning.ipynb", as_version=4)
     notebook.cells[2].source = "import time; time.sleep(120)"
     nbformat.write(notebook, notebooks / "01_cleaning.ipynb")
-    code = ("from pathlib import Path\nfrom durability_utils import batch, plan, study\n"
-            f"the_study = study.read_study({str(study.path)!r})\n"
+    code = ("from pathlib import Path\nfrom durability_utils.runs import batch, plan\n"
+            f"from durability_utils.study.study_file import read_study\nthe_study = read_study({str(study.path)!r})\n"
             f"batch.execute(plan.plan(the_study, Path('results'), [], [], ['01'], Path({str(notebooks)!r}))[0])\n")
     mark = {"DURABILITY_TEST": tmp_path.name}
     batch_process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=os.environ | mark)

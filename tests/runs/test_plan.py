@@ -1,14 +1,10 @@
 """Which notebooks run for which service and step, and what counts as having been run already."""
 
 import json
-import re
 from datetime import date
-from fnmatch import fnmatch
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell
-from tiny_study import make_notebook, make_study
+from tiny_study import make_study
 
 from durability_utils.runs import plan, provenance
 from durability_utils.study.errors import InputError
@@ -74,6 +70,7 @@ def test_parameters_are_those_declared_and_hold_no_machine_path(study, tmp_path)
      {("01", "B", "all"), *((name, "B", "step3") for name in ("03", "04", "08", "09", "11"))}),
     ({"names": ["06"]}, {("01", "A", "all"), ("01", "B", "all"), ("06", "all", "all")}),
     ({"names": ["07"], "services": ["B"]}, {("01", "B", "all"), ("07", "B", "all")}),
+    ({"names": ["2"], "services": ["A"]}, {("01", "A", "all"), ("02", "A", "all")}),
 ])
 def test_a_selection_brings_the_cleaning_that_it_reads(study, tmp_path, selection, expected):
     assert labels(plan.plan(study[0], tmp_path, notebooks=study[1], **selection)) == expected
@@ -89,49 +86,6 @@ def test_a_selection_brings_the_cleaning_that_it_reads(study, tmp_path, selectio
 def test_what_does_not_exist_is_refused(study, tmp_path, selection, message):
     with pytest.raises(InputError, match=message):
         plan.plan(study[0], tmp_path, notebooks=study[1], **selection)
-
-
-def test_a_notebook_that_would_ignore_its_parameters_is_refused(study, tmp_path):
-    nbformat.write(make_notebook("x", "1", "study", "results"), study[1] / "05_representativeness.ipynb")
-    with pytest.raises(InputError, match=r"05_representativeness\.ipynb: expected `service: str"):
-        plan.plan(study[0], tmp_path, notebooks=study[1])
-
-
-def test_two_cells_tagged_parameters_are_refused(study, tmp_path):
-    notebook = make_notebook("x", "1", "study", "service", "results")
-    notebook.cells.append(new_code_cell(notebook.cells[1].source, metadata={"tags": ["parameters"]}))
-    nbformat.write(notebook, study[1] / "01_cleaning.ipynb")
-    with pytest.raises(InputError, match="expected one cell tagged `parameters`, found 2"):
-        plan.plan(study[0], tmp_path, notebooks=study[1])
-
-
-@pytest.mark.parametrize("source, message", [
-    ("study = 1 +", "SyntaxError"), ("study = open('x')", "ValueError"), ("study: str", "ValueError|TypeError"),
-])
-def test_parameters_that_are_no_flat_values_are_refused(tmp_path, source, message):
-    notebook = make_notebook("x", "1")
-    notebook.cells[1].source = source
-    nbformat.write(notebook, tmp_path / "x.ipynb")
-    with pytest.raises(InputError, match=f"x.ipynb: expected a notebook with flat values.*({message})"):
-        plan.declared_parameters(tmp_path / "x.ipynb")
-
-
-def test_a_notebook_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"x\.ipynb: no such file in"):
-        plan.declared_parameters(tmp_path / "x.ipynb")
-
-
-def test_every_table_and_figure_is_known_as_that_of_its_notebook():
-    for name in set(plan.OUTPUTS_OF) - {plan.CLEANING}:
-        source = (plan.NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8")
-        written = re.findall(r'"(?:tables|figures)\\" / \\"([\w.]+)', source)
-        if name == plan.DESK:
-            written = [f"{table}.csv" for table in re.findall(r'\\"(\w+)\\": \w+[,}]', source)]
-        assert written
-        for file in written:
-            assert [other for other, patterns in plan.OUTPUTS_OF.items() if other != plan.CLEANING
-                    if any(fnmatch(file, pattern) for pattern in patterns)] == [name], file
-
 
 
 # -- what has been run already ---------------------------------------------------------------------
@@ -172,7 +126,14 @@ def test_a_changed_input_asks_for_a_new_run(finished, tmp_path, changed):
 def test_the_national_figures_are_an_input_of_the_notebook_that_reads_them(study, tmp_path):
     runs = plan.plan(study[0], tmp_path, ["A"], ["all"], notebooks=study[1])
     reading = [run.name for run in runs if any(name.endswith("england.yaml") for name in plan.input_hashes(run))]
-    assert reading == [plan.SERVICES]
+    assert reading == ["11_services"]
+
+
+def test_published_figures_are_an_input_of_all_since_many_compare_with_them(study, tmp_path):
+    runs = plan.plan(study[0], tmp_path, notebooks=study[1])
+    before = [plan.input_hashes(run) for run in runs]
+    append(study[0].published)
+    assert not [run.label for run, inputs in zip(runs, before, strict=True) if plan.input_hashes(run) == inputs]
 
 
 def test_the_time_of_a_file_does_not_matter(finished, tmp_path):

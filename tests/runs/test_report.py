@@ -47,7 +47,7 @@ def test_key_rates_without_tables_are_none(tmp_path):
 
 def test_published_counts_are_those_of_a_comparison_that_succeeded(study, tmp_path):
     write_tables(tmp_path / "durability_2016" / "all" / "all")
-    compared = next(run for run in plan.every_run(study, tmp_path) if run.name == plan.PUBLISHED)
+    compared = next(run for run in plan.every_run(study, tmp_path) if run.head.owns(report.COMPARISON))
     assert report.published_counts([Result(compared, "succeeded")]) == {
         "agrees": 2, "differs": 1, "paper_contradicts_itself": 1}
     # an old table says nothing of a run that failed, or did not compare at all
@@ -63,7 +63,7 @@ class TestIndex:
         runs = {(run.name, run.service, run.step): run for run in every_run}
         results = [
             Result(runs["01_cleaning", "B", "all"], "failed", "B.csv: <b>line 3</b>: no number"),
-            Result(runs["02_response_rates", "B", "all"], "skipped", "01_cleaning failed for B"),
+            Result(runs["02_response_rates", "B", "all"], "skipped", "cleaning failed for B"),
         ]
         return report.index(study, tmp_path, every_run, results)
 
@@ -79,12 +79,38 @@ class TestIndex:
         assert '<td class="absent">not run</td>' in page
         assert 'href="A/all/tables/"' in page
 
+    def test_calls_notebooks_by_their_numbers_and_says_what_each_of_them_asks(self, study, tmp_path):
+        every_run = plan.every_run(study, tmp_path)
+        run = next(run for run in every_run if run.name == "03_reliable_improvement" and run.service == "A")
+        write(run.target.with_suffix(".html"), "<html>")
+        page = report.index(study, tmp_path, every_run, [Result(run, "succeeded")])
+        assert ('<a href="A/all/03_reliable_improvement.html" title="Do patients who reliably improved stay improved?">'
+                '03</a>') in page
+        assert '<span class="number">02</span> Who was discharged, who consented, and who answered?' in page
+
+    def test_a_notebook_of_one_s_own_is_linked_like_any_other(self, tmp_path):
+        (tmp_path / "own").mkdir()
+        study, notebooks = make_study(tmp_path / "own", {"A": "fine"}, notebooks="[functioning.ipynb]")
+        nbformat.write(make_notebook("<b>", "1", "study", "service", "results", runs_for="each service",
+                                     reads="`cohort.parquet`", writes="`functioning*`"),
+                       study.path.with_name("functioning.ipynb"))
+        every_run = plan.every_run(study, tmp_path, notebooks)
+        write(every_run[-1].target.with_suffix(".html"), "<html>")
+        page = report.index(study, tmp_path, every_run, [Result(every_run[-1], "succeeded")])
+        assert '<a href="A/all/functioning.html" title="Is this &lt;b&gt;?">functioning</a>' in page
+
+    def test_says_which_rules_are_changed(self, study, page, tmp_path):
+        assert "Other rules" not in page
+        changed = replace(study, rules=study.rules.changed("PHQ-9", reliable_change=5))
+        page = report.index(changed, tmp_path, plan.every_run(changed, tmp_path), [])
+        assert "Other rules than the measures&rsquo; own: PHQ-9 reliable change 5, not 6." in page
+
     def test_says_nothing_of_restricted_runs(self, study, tmp_path):
         runs = plan.every_run(study, tmp_path)
         results = [Result(run, "failed", "who it is") for run in runs if run.restricted]
         page = report.index(study, tmp_path, runs, results)
         assert results
-        assert not {"restricted", "desk", "who it is"} & set(re.findall(r"restricted|desk|who it is", page))
+        assert not re.findall(r"restricted|desk|telephone|who it is", page)
 
     def test_escapes_what_comes_from_data(self, page):
         assert "&lt;b&gt;line 3&lt;/b&gt;" in page
