@@ -5,7 +5,10 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from durability_utils.outcomes.response import RESPONSE_RATES
+from durability_utils.outcomes.transitions import SIX_MONTHS
 from durability_utils.runs.plan import CLEANING, DESK, PUBLISHED, STEPS_OF
+from durability_utils.study.holds import Holds
 from durability_utils.study.study_file import Study, read_study
 
 PARAMETERS = {"study": "durability_2016.yaml", "service": "A", "step": "all", "results": "../results",
@@ -38,6 +41,8 @@ TABLES = {
     PUBLISHED: ("published_figures.csv", "figure,verdict\\na,agrees\\nb,agrees\\nc,differs\\n"
                 "d,paper_contradicts_itself\\n"),
 }
+HOLDS = {"response_rates.csv": RESPONSE_RATES, "reliable_improvement_6m.csv": SIX_MONTHS["improvement"],
+         "published_figures.csv": Holds(words=("figure", "verdict"))}
 
 
 def make_notebook(name: str, code: str, *parameters: str) -> nbformat.NotebookNode:
@@ -59,7 +64,8 @@ def analysis(name: str) -> str:
     service = "service" if "service" in parameters_of(name) else "'all'"
     step = "step" if "step" in parameters_of(name) else "'all'"
     return (f"from pathlib import Path\nfolder = Path(results, 'durability_2016', {service}, {step}, 'tables')\n"
-            f"folder.mkdir(parents=True, exist_ok=True)\n(folder / '{table}').write_text('{text}')")
+            f"folder.mkdir(parents=True, exist_ok=True)\n(folder / '{table}').write_text('{text}')\n"
+            f"(folder / '{table}').with_suffix('.json').write_text({HOLDS[table].as_json()!r})")
 
 
 def parameters_of(name: str) -> tuple[str, ...]:
