@@ -20,16 +20,7 @@ from durability_utils.outcomes.transitions import (
     by_status_at_end,
     six_month_table,
 )
-from durability_utils.sharing.disclosure import (
-    BASE,
-    LARGEST_HIDDEN,
-    SYMBOLS,
-    Controlled,
-    Table,
-    TableName,
-    bounds,
-    table_of,
-)
+from durability_utils.sharing.disclosure import BASE, LARGEST_HIDDEN, SYMBOLS, Controlled, Tables, bounds, table_of
 from durability_utils.study.rules import Rules
 from durability_utils.study.study_file import Study
 
@@ -64,7 +55,7 @@ def difference(a: Proportion, b: Proportion) -> tuple[float, float]:
 
 # -- tables with hidden counts ---------------------------------------------------------------------
 
-def six_month_tables(cohort: pd.DataFrame, study: Study, service: str, outcome: str) -> dict[TableName, Table]:
+def six_month_tables(cohort: pd.DataFrame, study: Study, service: str, outcome: str) -> Tables:
     """The six-month tables of an outcome of all patients and of both steps, and the same with shares and intervals.
 
     `service` names whose cohort it is. Keys as `disclosure` has them: service, step, name of the table.
@@ -104,7 +95,7 @@ def starred(counts: pd.DataFrame) -> pd.DataFrame:
     return counts.map(lambda n: SYMBOLS["nhs"] if n <= LARGEST_HIDDEN["nhs"] else str(n))
 
 
-def squares(tables: dict[TableName, Table]) -> dict[str, pd.DataFrame]:
+def squares(tables: Tables) -> dict[str, pd.DataFrame]:
     """The tables of counts as the paper prints them, with totals, by step."""
     return {step: as_square(table.cells) for (_, step, name), table in tables.items() if name.endswith("_6m")}
 

@@ -42,7 +42,7 @@ OUTPUTS_OF = {
     "04_reliable_recovery": ("reliable_recovery*",),
     "05_representativeness": ("representativeness*", "sample_characteristics*"),
     PUBLISHED: ("published*",),
-    DESK: ("telephone.csv", "unseen.csv", "due.csv", "reminders.csv", "answers.csv"),
+    DESK: ("telephone.*", "unseen.*", "due.*", "reminders.*", "answers.*"),
     ATTRITION: ("attrition*",),
     "09_definitions": ("definitions*",),
     RELAPSE: ("relapse*",),

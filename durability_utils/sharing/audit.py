@@ -16,51 +16,31 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
 from durability_utils.outcomes.representativeness import DESCRIBED, GROUPS, VARIABLES
-from durability_utils.outcomes.response import STAGES
+from durability_utils.outcomes.response import MODES, STAGES
 from durability_utils.outcomes.rules import IMPROVEMENT, RECOVERY, STEP_GROUPS
-from durability_utils.sharing.disclosure import (
-    LARGEST_HIDDEN,
-    STATISTICS,
-    WITHHELD,
-    Controlled,
-    Count,
-    Table,
-    TableName,
-    bounds,
-    group_of,
-)
+from durability_utils.sharing.disclosure import LARGEST_HIDDEN, WITHHELD, Controlled, Count, Tables, bounds, group_of
 from durability_utils.study.columns import FOLLOW_UPS, dictionary
 from durability_utils.study.errors import InputError
 
 OUTCOMES = {"improvement": IMPROVEMENT, "recovery": RECOVERY}
 _BY_STEP = {f"{outcome}_{time}": [codes] * times for outcome, codes in OUTCOMES.items()
             for time, times in (("6m", 2), ("path", 3))}
-# The kinds of counts that are reckoned with below, and what may stand at each place of their names (None: anything).
-KNOWN = {"response": [("discharged", *STAGES)], "mode": [FOLLOW_UPS, None], **_BY_STEP,
-         "sample": [(*DESCRIBED, "age", "step", "sessions"), None], "group": [VARIABLES, GROUPS]}
+# The kinds of counts that are reckoned with below, and what may stand at each place of their names (empty: anything).
+KNOWN = {"response": [("discharged", *STAGES)], "mode": [FOLLOW_UPS, MODES], **_BY_STEP,
+         "sample": [(*DESCRIBED, "age", "step", "sessions"), ()], "group": [VARIABLES, GROUPS]}
 
 
-def is_known(table: Table) -> bool:
-    """Whether all that a table holds is reckoned with; another tells more of the same patients, and is not shared."""
-    if table.holds.patients or not table.counts or set(table.cells) != table.holds.columns:
-        return False
-    means = {count for kinds in table.statistics.values()
-             for count, kind in zip(table.first, kinds, strict=True) if kind == "mean"}
-    return (set().union(*table.statistics.values()) <= STATISTICS
-            and all(_is_known(count) for counts in table.counts.values() for count in counts)
-            and all(count.what[0] in VARIABLES for count in means))
-
-
-def _is_known(count: Count) -> bool:
+def is_known(count: Count) -> bool:
+    """Whether a count is reckoned with here; a table with any other tells more of the same patients, unnoticed."""
     places, what = KNOWN.get(count.kind), count.what[:-1] if count.is_total else count.what
     if not places or (count.step != "all" and count.kind not in _BY_STEP):
         return False
     depths = range(len(places)) if count.is_total and count.kind != "response" else [len(places)]
-    return len(what) in depths and all(allowed is None or name in allowed
+    return len(what) in depths and all(not allowed or name in allowed
                                        for name, allowed in zip(what, places, strict=False))
 
 
-def control_safely(tables: dict[TableName, Table], rule: str, compared: Sequence[str]) -> Controlled:
+def control_safely(tables: Tables, rule: str, compared: Sequence[str]) -> Controlled:
     """The tables under a rule, without the groups of counts from which a hidden count could be worked out.
 
     compared: the services that the table of representativeness of `all` pools.
@@ -91,7 +71,7 @@ def hidden_counts(controlled: Controlled) -> list[Count]:
 def _absent_paths(controlled: Controlled) -> set[Count]:
     """The counts of paths of which no table is shown."""
     return {count for key, table in controlled.given.items() if key not in controlled.tables
-            for counts in table.counts.values() for count in counts if count.kind.endswith("_path")}
+            for count in table.every_count if count.kind.endswith("_path")}
 
 
 def _neighbours(groups: Iterable[Count], controlled: Controlled) -> frozenset[Count]:
@@ -174,7 +154,9 @@ class System:
             one = left[0]
             for least, most in ((1, up[one]), (down[one], -1)):  # whole numbers: at least one away, on either side
                 if least <= most:
-                    found = _solution(np.zeros(len(place)), *problem[:3], *_narrowed(down, up, one, least, most))
+                    lowest, highest = down.copy(), up.copy()
+                    lowest[one], highest[one] = least, most
+                    found = _solution(np.zeros(len(place)), *problem[:3], lowest, highest)
                     if found is not None:
                         left = left[found[left] == 0]
                         break
@@ -184,12 +166,6 @@ class System:
                 open_groups.update(names[at] for at in left[in_group])
                 left = left[~in_group]
         return pinned, set(asked) - open_groups
-
-
-def _narrowed(low, high, place: int, least: float, most: float) -> tuple[np.ndarray, np.ndarray]:
-    low, high = low.copy(), high.copy()
-    low[place], high[place] = least, most
-    return low, high
 
 
 def _solution(aim, matrix, row_low, row_high, low, high) -> np.ndarray | None:

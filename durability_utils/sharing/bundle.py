@@ -8,6 +8,7 @@ import json
 import shutil
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
@@ -15,7 +16,6 @@ from typing import NamedTuple
 
 import matplotlib as mpl
 import pandas as pd
-from matplotlib.figure import Figure
 
 from durability_utils.figures import label, scope
 from durability_utils.results import cleaning_folder, read_cohort, write_figure, write_table
@@ -23,7 +23,7 @@ from durability_utils.runs.plan import PUBLISHED, every_run
 from durability_utils.runs.provenance import commit, hashes, versions
 from durability_utils.runs.report import is_synthetic, pages, recorded, service_name
 from durability_utils.sharing.audit import KNOWN, OUTCOMES, control_safely, is_known
-from durability_utils.sharing.disclosure import WITHHELD, WORDS, Controlled, Count, Table, TableName, group_of, table_of
+from durability_utils.sharing.disclosure import WITHHELD, WORDS, Controlled, Count, Tables, group_of, table_of
 from durability_utils.sharing.leaks import leaks
 from durability_utils.sharing.shared_figures import shared_figures
 from durability_utils.study.errors import InputError
@@ -59,7 +59,8 @@ def share(study: Study, results: Path, output: Path, rule: str) -> list[str]:
     aside = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}")
     try:
         write_bundle(study, controlled, aside, lacking)
-        if found := leaks(aside, patient_ids(study, results), _private_folders(study, results)):
+        private = [PROJECT, results, study.path.parent, *(entry.file.parent for entry in study.services.values())]
+        if found := leaks(aside, patient_ids(study, results), private):
             more = f" and {len(found) - 5} more" if len(found) > 5 else ""
             raise InputError(f"nothing was shared: {'; '.join(found[:5])}{more}")
         old = output.with_name(f".{output.name}.old")
@@ -103,23 +104,19 @@ def _check_output(study: Study, output: Path) -> None:
         raise InputError(f"{output.name}: is a file; expected a folder for the bundle after --output")
 
 
-def read_tables(study: Study, results: Path) -> dict[TableName, Table]:
+def read_tables(study: Study, results: Path) -> Tables:
     """The private tables of a study's results by service, step and name, those of which all is known that they hold."""
     tables = {}
     for file in sorted((results / study.id).glob("*/*/tables/*.json")):
-        service, step, name = file.parts[-4], file.parts[-3], file.stem
+        service, step, holds = file.parts[-4], file.parts[-3], read_holds(file)
         if service in (*study.services, "all") and step in STEPS:
-            table = table_of(service, step, _read_cells(file, holds := read_holds(file)), holds)
-            if is_known(table):
-                tables[service, step, name] = table
+            # a category called NA is no missing value; only numbers are missing where blank
+            cells = pd.read_csv(file.with_suffix(".csv"), dtype=str, keep_default_na=False)
+            numbers = cells[cells.columns.intersection(holds.numbers)].apply(pd.to_numeric, errors="coerce")
+            table = table_of(service, step, cells.assign(**numbers), holds)
+            if table.is_controlled and all(map(is_known, table.every_count)):
+                tables[service, step, file.stem] = table
     return tables
-
-
-def _read_cells(file: Path, holds: Holds) -> pd.DataFrame:
-    # a category called NA is no missing value; only numbers are missing where blank
-    cells = pd.read_csv(file.with_suffix(".csv"), dtype=str, keep_default_na=False)
-    numbers = cells.columns.intersection(holds.numbers)
-    return cells.assign(**{column: pd.to_numeric(cells[column]) for column in numbers})
 
 
 def patient_ids(study: Study, results: Path) -> set[str]:
@@ -131,10 +128,6 @@ def patient_ids(study: Study, results: Path) -> set[str]:
     return set(cohort["patient_id"]).union(*refused) - {""}
 
 
-def _private_folders(study: Study, results: Path) -> list[Path]:
-    return [PROJECT, results, study.path.parent, *(service.file.parent for service in study.services.values())]
-
-
 # -- what is in it ---------------------------------------------------------------------------------
 
 def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: list[str]) -> None:
@@ -144,12 +137,14 @@ def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: li
                 if any(service == of for of, *_ in controlled.tables)]
     for (service, step, name), table in controlled.tables.items():
         write_table(table, folder / "tables" / service / step / f"{name}.csv")
-    for service in services:
-        for step in STEPS:
-            for name, figure in shared_figures(service, step, controlled.tables, caption).items():
-                _write_both(figure, folder / "figures" / service / step / name)
+    for service, step in product(services, STEPS):
+        for name, figure in shared_figures(service, step, controlled.tables, caption).items():
+            path = folder / "figures" / service / step / name
+            write_figure(figure, path.with_suffix(".png"))
+            with mpl.rc_context({"svg.hashsalt": name}):  # else its ids would be drawn at random
+                figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
     sections = {service: _service_sections(service, controlled, folder) for service in services}
-    first = [*_about(study, controlled, lacking), Section(2, "Key rates", _KEY_RATES, _key_rates(services, controlled))]
+    first = [_about(study, controlled, lacking), Section(2, "Key rates", _KEY_RATES, _key_rates(services, controlled))]
     strobe = pd.read_csv(STROBE, dtype=str, keep_default_na=False)
     checklist = Section(2, "STROBE checklist", "Where each item of the statement for observational studies is found.",
                         strobe)
@@ -179,21 +174,14 @@ def withheld_groups(controlled: Controlled) -> list[str]:
     return sorted({str(group_of(count)) for count, shown in controlled.shown.items() if shown == WITHHELD})
 
 
-def _write_both(figure: Figure, path: Path) -> None:
-    write_figure(figure, path.with_suffix(".png"))
-    with mpl.rc_context({"svg.hashsalt": path.name}):  # else its ids would be drawn at random
-        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
-
-
-def _about(study: Study, controlled: Controlled, lacking: list[str]) -> list[Section]:
-    texts = [SYNTHETIC] if is_synthetic(study) else []
-    texts += [WORDS[controlled.rule]]
+def _about(study: Study, controlled: Controlled, lacking: list[str]) -> Section:
+    texts = [*([SYNTHETIC] if is_synthetic(study) else []), WORDS[controlled.rule]]
     if controlled.rule != "none":
         texts += ["Left out are tables without any number that may be shown, levels with such numbers, and (marked "
                   f"{WITHHELD}) what could be worked out from the rest."]
     if lacking:
         texts += [f"Missing, because it could not be computed: {', '.join(lacking)}."]
-    return [Section(2, "About these numbers", " ".join(texts))]
+    return Section(2, "About these numbers", " ".join(texts))
 
 
 def _service_sections(service: str, controlled: Controlled, folder: Path) -> list[Section]:
@@ -329,10 +317,7 @@ def _write_workbook(path: Path, first: list[Section], controlled: Controlled, st
 
 
 def _number(text: str) -> str | int | float:
-    try:
-        return int(text)
-    except ValueError:
-        try:
-            return float(text)
-        except ValueError:
-            return text
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text

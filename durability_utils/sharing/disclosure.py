@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from durability_utils.outcomes.proportions import proportion, rounded_percent
+from durability_utils.outcomes.representativeness import VARIABLES
 from durability_utils.study.errors import InputError
 from durability_utils.study.holds import Holds
 
@@ -36,10 +37,7 @@ WORDS = {
     "opensafely": "Counts of 7 or fewer are shown as [REDACTED], all others rounded to the nearest 5. Totals, "
                   "percentages and intervals were computed from rounded counts.",
 }
-STATISTICS = {"share", "mean", "sd", "range", "letters", "p"}  # those that can be shown
-
-TableName = tuple[str, str, str]  # service, step, name of the CSV file without its ending
-
+STATISTICS = {"share", "mean", "sd", "range", "letters", "p"}
 
 # -- which counts a table holds --------------------------------------------------------------------
 
@@ -73,13 +71,30 @@ class Table(NamedTuple):
     @property
     def first(self) -> list[Count]:
         """The count of those whom each row is about."""
-        return next(iter(self.counts.values()))
+        return next(iter(self.counts.values()), [])
+
+    @property
+    def every_count(self) -> list[Count]:
+        return [count for counts in self.counts.values() for count in counts]
+
+    @property
+    def is_controlled(self) -> bool:
+        """Whether small numbers can be kept out of each of its columns: whole numbers, and what follows from them."""
+        means = [count.what[0] for kinds in self.statistics.values()
+                 for count, kind in zip(self.first, kinds, strict=True) if kind == "mean"]
+        return (bool(self.counts) and not self.holds.patients and set(self.cells) == self.holds.columns
+                and set().union(*self.statistics.values()) <= STATISTICS and set(means) <= set(VARIABLES)
+                and all(self.cells[column].mod(1).eq(0).all() for column in self.counts))
 
     @property
     def statistics(self) -> dict[str, list[str]]:
         """Of each column of `Holds.statistics` what stands in every row."""
         return {column: [kind] * len(self.cells) if isinstance(kind, str) else kind
                 for column, kind in self.holds.statistics.items()}
+
+
+TableName = tuple[str, str, str]  # service, step, name of the CSV file without its ending
+Tables = dict[TableName, Table]
 
 
 def table_of(service: str, step: str, cells: pd.DataFrame, holds: Holds) -> Table:
@@ -93,7 +108,7 @@ def table_of(service: str, step: str, cells: pd.DataFrame, holds: Holds) -> Tabl
         for column, rows in names.items()})
 
 
-def exact_counts(tables: dict[TableName, Table]) -> dict[Count, int]:
+def exact_counts(tables: Tables) -> dict[Count, int]:
     """Every count of the tables by its name. Raises InputError where two disagree: they are of different runs."""
     exact: dict[Count, int] = {}
     for (*_, name), table in tables.items():
@@ -105,7 +120,7 @@ def exact_counts(tables: dict[TableName, Table]) -> dict[Count, int]:
     return exact
 
 
-def exact_sums(tables: dict[TableName, Table], exact: dict[Count, int]) -> dict[Count, int]:
+def exact_sums(tables: Tables, exact: dict[Count, int]) -> dict[Count, int]:
     """The sum of whole numbers behind every mean, by the count of those whose numbers they are."""
     return {count: round(mean * exact[count]) if exact[count] else 0
             for table in tables.values() for column, kinds in table.statistics.items()
@@ -117,17 +132,15 @@ def group_of(count: Count) -> Count:
     return count._replace(what=count.what[:1] if count.kind in ("sample", "group", "mode") else ())
 
 
-def parts_of(exact: Iterable[Count]) -> dict[Count, list[Count]]:
+def parts_of(exact: dict[Count, int]) -> dict[Count, list[Count]]:
     """The counts that each total is the sum of, within its table, and of services where a row is that of all."""
     parts = defaultdict(list)
-    exact = list(exact)
-    totals = {count for count in exact if count.is_total}
     for count in exact:
-        if count not in totals:
+        if not count.is_total:
             possible = [count._replace(what=(*count.what[:depth], "total")) for depth in range(len(count.what))]
             if count.service != "all":
                 possible.append(count._replace(service="all").below("total"))
-            for total in filter(totals.__contains__, possible):
+            for total in filter(exact.__contains__, possible):
                 parts[total].append(count)
     return dict(parts)
 
@@ -164,7 +177,7 @@ class Controlled:
     sums behind all means, shown or not.
     """
 
-    def __init__(self, tables: dict[TableName, Table], rule: str, withheld: frozenset[Count] = frozenset(),
+    def __init__(self, tables: Tables, rule: str, withheld: frozenset[Count] = frozenset(),
                  without_rates: frozenset[Count] = frozenset()):
         self.given, self.rule, self.without_rates = tables, rule, without_rates
         self.exact = exact_counts(tables)
@@ -185,8 +198,12 @@ class Controlled:
         shown = table.cells.astype("object")
         for column, names in table.counts.items():
             shown[column] = [str(self.shown[count]) for count in names]
-        for prefix, (n, of) in table.holds.rates.items():
-            shown = self._with_rates(shown, table.counts[n], table.counts[of], prefix)
+        for prefix, columns in table.holds.rates.items():  # per cent in the place of a share
+            pairs = list(zip(*(table.counts[column] for column in columns), strict=True))
+            self.rates |= {pair: self._rate(*pair) for pair in pairs}
+            ends = [f"{prefix}{end}" for end in ("share", "low", "high")]
+            shown[ends] = np.array([self.rates[pair] for pair in pairs], object)
+            shown = shown.rename(columns={ends[0]: f"{prefix}percent"})
         for column, pair in table.holds.effects.items():
             self._effects(shown, column, [table.counts[of] for of in pair])
         compared = defaultdict(list)
@@ -207,14 +224,6 @@ class Controlled:
 
     def _hidden(self, *counts: Count) -> str:
         return WITHHELD if WITHHELD in map(self.shown.get, counts) else SYMBOLS[self.rule]
-
-    def _with_rates(self, shown: pd.DataFrame, n: list[Count], of: list[Count], prefix: str) -> pd.DataFrame:
-        """The table with per cent, and its interval, in the place of a share."""
-        pairs = list(zip(n, of, strict=True))
-        self.rates |= {pair: self._rate(*pair) for pair in pairs}
-        columns = (f"{prefix}{name}" for name in ("share", "low", "high"))
-        shown = shown.assign(**dict(zip(columns, zip(*map(self.rates.get, pairs), strict=True), strict=True)))
-        return shown.rename(columns={f"{prefix}share": f"{prefix}percent"})
 
     def _rate(self, n: Count, of: Count) -> tuple[str, str, str]:
         """Per cent with the ends of its interval, as texts."""
@@ -249,7 +258,7 @@ class Controlled:
     def _statistic(self, kind: str, value, row: Sequence[Count], compared: list[Count]) -> str:
         """One of STATISTICS as text: `row` has the counts of its row, `compared` those of all groups compared."""
         if kind == "share":
-            return self._rate(*row[:2])[0]
+            return self._rate(row[0], row[-1])[0]
         if kind in ("letters", "p"):
             return self._text(value, compared, "{}" if kind == "letters" else "< 0.001" if value < 0.001 else "{:.3f}")
         text = self._text(value, row[:1])

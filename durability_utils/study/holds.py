@@ -1,7 +1,6 @@
 """What a table holds, as it says itself where it is written: nobody has to guess it from the names of files."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from string import Formatter
@@ -23,7 +22,7 @@ class Holds:
     rates: columns n and of for the prefix of each `share`, `low` and `high`.
     effects: the two columns of counts for each column of Hedges' g with its `low` and `high`.
     statistics: what each other column is, in all rows or a list with one a row: `share` (of the first column of counts
-    in the second), `mean`, `sd` or `range` (of the first), `letters` or `p` (of all groups compared), or what people
+    in the last), `mean`, `sd` or `range` (of the first), `letters` or `p` (of all groups compared), or what people
     call it.
     words: columns of words besides those of templates. service: the column that says whose row it is; where there are
     several, the row `all` is the sum of the others. patients: a row is a patient, or an answer of one.
@@ -41,8 +40,8 @@ class Holds:
     @property
     def kinds(self) -> set[str]:
         """The kinds of its counts."""
-        names = (names if isinstance(names, list) else [names] for names in self.counts.values())
-        return {name.split("/")[0] for of_column in names for name in of_column}
+        return {name.split("/")[0] for names in self.counts.values()
+                for name in ([names] if isinstance(names, str) else names)}
 
     @property
     def numbers(self) -> set[str]:
@@ -63,9 +62,8 @@ class Holds:
         """All columns of which it says what they hold."""
         return {*self.numbers, *self.labels, *self.statistics, *filter(None, [self.service])}
 
-    def names(self, rows: Iterable[dict]) -> dict[str, list[tuple[str, ...]]]:
+    def names(self, rows: list[dict]) -> dict[str, list[tuple[str, ...]]]:
         """The name of the count in each row of each column of counts, in its parts."""
-        rows = list(rows)
         return {column: [tuple(part.format_map(row) for part in names.split("/")) for row in rows]
                 if isinstance(names, str) else [tuple(name.split("/")) for name in names]
                 for column, names in self.counts.items()}
