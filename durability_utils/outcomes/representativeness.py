@@ -21,7 +21,7 @@ COMPARED = {test: Holds(title, {"n": "group/{variable}/{group}"},
                         statistics={column: column for column in ("mean", "sd", "letters", "p")})
             for test, title in (
                 ("tukey", "Those who answered, compared with those who did not"),
-                ("games_howell", "The same by Welch's analysis of variance and Games-Howell"))}
+                ("games_howell", "Compared by Welch's analysis of variance and Games-Howell"))}
 EFFECT_SIZES = Holds(
     "How large the differences are (Hedges' g)",
     {"n": f"group/{{variable}}/{GROUPS[2]}", "n_against": "group/{variable}/{against}"},

@@ -77,9 +77,9 @@ def _absent_paths(controlled: Controlled) -> set[Count]:
 def _neighbours(groups: Iterable[Count], controlled: Controlled) -> frozenset[Count]:
     """The same table of other steps, else of other services, else whatever else is shown of the service, or at all."""
     others = {group_of(count) for count, shown in controlled.shown.items() if shown != WITHHELD}
-    for of in (attrgetter("service", "kind", "what"), attrgetter("kind", "what"), attrgetter("service"), bool):
-        alike = set(map(of, groups))
-        if found := frozenset(other for other in others if of(other) in alike):
+    for place in (attrgetter("service", "kind", "what"), attrgetter("kind", "what"), attrgetter("service"), bool):
+        places = set(map(place, groups))
+        if found := frozenset(other for other in others if place(other) in places):
             return found
     raise AssertionError("a count is known although nothing is shown")
 
@@ -182,8 +182,7 @@ def knowledge(controlled: Controlled, compared: Sequence[str]) -> System:
     system, absent = System(), _absent_paths(controlled)
     system.exact = {count: n for count, n in controlled.exact.items() if count not in absent}
     for count in system.exact:
-        shown = controlled.shown[count]
-        system.bounds[count] = _bounds(shown, controlled.rule, count in controlled.parts)
+        system.bounds[count] = _bounds(controlled.shown[count], controlled.rule, count in controlled.parts)
     for total, parts in controlled.parts.items():
         system.between(0, 0, [total], parts)
     for (n, of), percent in controlled.percentages.items():  # half a per cent is rounded up

@@ -112,7 +112,7 @@ def read_tables(study: Study, results: Path) -> Tables:
         if service in (*study.services, "all") and step in STEPS:
             # a category called NA is no missing value; only numbers are missing where blank
             cells = pd.read_csv(file.with_suffix(".csv"), dtype=str, keep_default_na=False)
-            numbers = cells[cells.columns.intersection(holds.numbers)].apply(pd.to_numeric, errors="coerce")
+            numbers = {column: pd.to_numeric(cells[column], errors="coerce") for column in holds.numbers & set(cells)}
             table = table_of(service, step, cells.assign(**numbers), holds)
             if table.is_controlled and all(map(is_known, table.every_count)):
                 tables[service, step, file.stem] = table
@@ -133,8 +133,7 @@ def patient_ids(study: Study, results: Path) -> set[str]:
 def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: list[str]) -> None:
     """Write all files of the bundle below `folder`."""
     caption = f"{study.title}. {WORDS[controlled.rule]}"
-    services = [service for service in ("all", *study.services)
-                if any(service == of for of, *_ in controlled.tables)]
+    services = [name for name in ("all", *study.services) if any(name == service for service, *_ in controlled.tables)]
     for (service, step, name), table in controlled.tables.items():
         write_table(table, folder / "tables" / service / step / f"{name}.csv")
     for service, step in product(services, STEPS):
@@ -177,8 +176,8 @@ def withheld_groups(controlled: Controlled) -> list[str]:
 def _about(study: Study, controlled: Controlled, lacking: list[str]) -> Section:
     texts = [*([SYNTHETIC] if is_synthetic(study) else []), WORDS[controlled.rule]]
     if controlled.rule != "none":
-        texts += ["Left out are tables without any number that may be shown, levels with such numbers, and (marked "
-                  f"{WITHHELD}) what could be worked out from the rest."]
+        texts += ["Left out are tables (and on pages rows) without any number that may be shown, levels with such "
+                  f"numbers, and (marked {WITHHELD}) what could be worked out from the rest."]
     if lacking:
         texts += [f"Missing, because it could not be computed: {', '.join(lacking)}."]
     return Section(2, "About these numbers", " ".join(texts))
@@ -215,7 +214,7 @@ def _key_rates(services: list[str], controlled: Controlled) -> pd.DataFrame:
         discharged, consented, answered = (  # of several services the sum
             of.below("total") if of.below("total") in controlled.shown else of for of in response)
         row = {"patients of": f"{service_name(service)}, {_STEP_TITLES[step].lower()}",
-               "discharged": controlled.shown.get(discharged), "consented": rate(consented, discharged),
+               "discharged": str(controlled.shown.get(discharged, "\u2013")), "consented": rate(consented, discharged),
                "answered": rate(answered, consented)}
         for outcome, (*_, code) in OUTCOMES.items():
             table = Count(service, step, f"{outcome}_6m", (code,))
@@ -242,8 +241,8 @@ def for_reader(holds: Holds, table: pd.DataFrame) -> pd.DataFrame:
     for prefix, (n, _) in holds.rates.items():
         columns = [n, *(f"{prefix}{end}" for end in ("percent", "low", "high"))]
         rates = [_rate(*row) for row in shown[columns].itertuples(index=False)]
-        shown = shown.assign(**{n: rates}).drop(columns=columns[1:]).rename(
-            columns={n: f"{n} (per cent, 95 % interval)"})
+        shown = shown.assign(**{n: rates}).drop(columns=columns[1:])
+        shown = shown if prefix else shown.rename(columns={n: f"{n} (per cent, 95 % interval)"})
     if holds.effects:
         shown = shown.assign(**{"95 % interval": shown["low"] + " to " + shown["high"]}).drop(columns=["low", "high"])
     words = shown.columns.intersection(holds.labels)

@@ -71,7 +71,7 @@ class Table(NamedTuple):
     @property
     def first(self) -> list[Count]:
         """The count of those whom each row is about."""
-        return next(iter(self.counts.values()), [])
+        return next(iter(self.counts.values()))
 
     @property
     def every_count(self) -> list[Count]:
@@ -80,10 +80,11 @@ class Table(NamedTuple):
     @property
     def is_controlled(self) -> bool:
         """Whether small numbers can be kept out of each of its columns: whole numbers, and what follows from them."""
-        means = [count.what[0] for kinds in self.statistics.values()
-                 for count, kind in zip(self.first, kinds, strict=True) if kind == "mean"]
-        return (bool(self.counts) and not self.holds.patients and set(self.cells) == self.holds.columns
-                and set().union(*self.statistics.values()) <= STATISTICS and set(means) <= set(VARIABLES)
+        if self.holds.patients or not self.counts or set(self.cells) != self.holds.columns:
+            return False
+        means = {count.what[0] for kinds in self.statistics.values()
+                 for count, kind in zip(self.first, kinds, strict=True) if kind == "mean"}
+        return (set().union(*self.statistics.values()) <= STATISTICS and means <= set(VARIABLES)
                 and all(self.cells[column].mod(1).eq(0).all() for column in self.counts))
 
     @property

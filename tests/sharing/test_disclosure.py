@@ -205,6 +205,12 @@ def test_a_percentage_may_tell_the_exact_counts():
     assert not tells_exactly(86, 60, 70)
 
 
+def test_a_table_without_rows_is_left_out(tmp_path):
+    """A service without relapses has such tables."""
+    write_table(COUNTS[:0], tmp_path / "study/A/all/tables/mine.csv", ANSWERS_BY_MODE)
+    assert Controlled(read_tables(SimpleNamespace(id="study", services=["A"]), tmp_path), "nhs").tables == {}
+
+
 def test_a_table_without_any_number_is_left_out():
     tables = {("A", "all", "reliable_recovery_6m"): six_months(1, 2, 3, 4)[["end", "follow_up", "n"]]}
     assert Controlled(declared(tables), "nhs").tables == {}
@@ -257,6 +263,7 @@ def test_a_table_of_which_anything_is_unknown_is_in_no_bundle(holds, tmp_path):
 
 def test_a_table_without_all_its_counts_or_of_a_step_that_is_not_reckoned_with_is_in_no_bundle(tmp_path):
     assert not is_shared(COUNTS.assign(n=[30, None]), ANSWERS_BY_MODE, tmp_path)
+    assert not is_shared(COUNTS.assign(n=["30", "some"]), ANSWERS_BY_MODE, tmp_path)
     assert not is_shared(COUNTS, ANSWERS_BY_MODE, tmp_path / "other", "step2")
 
 
