@@ -19,6 +19,7 @@ import PIL.Image
 from IPython.display import Image
 
 from durability_utils.study.errors import InputError
+from durability_utils.study.holds import Holds
 from durability_utils.study.study_file import STEPS, Study
 
 _FORMULA_STARTS = ("=", "+", "-", "@")
@@ -108,11 +109,21 @@ def readable(table: pd.DataFrame, digits: int) -> pd.DataFrame:
     return table.round(digits).astype("object").where(table.notna(), "")
 
 
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a tidy CSV: one header line, unrounded numbers, and no text that a spreadsheet would run as a formula."""
+def write_table(table: pd.DataFrame, path: Path, holds: Holds | None = None) -> None:
+    """Write a tidy CSV: one header line, unrounded numbers, and no text that a spreadsheet would run as a formula.
+
+    What it holds is written beside it as JSON; a table that does not say it is never shared. Raises InputError where it
+    does not hold what is said.
+    """
+    if holds:
+        holds.check(table, path.name)
+    beside = path.with_suffix(".json")
+    beside.unlink(missing_ok=True)  # first: an older one says what this table need not hold
     text = table.select_dtypes(["str", "object", "category"]).columns
     safe = table.assign(**{column: table[column].map(not_a_formula) for column in text})
     write_aside(path, lambda aside: safe.to_csv(aside, index=False, encoding="utf-8", lineterminator="\n"))
+    if holds:
+        write_aside(beside, lambda aside: aside.write_text(holds.as_json(), encoding="utf-8", newline="\n"))
 
 
 def write_figure(figure: matplotlib.figure.Figure, path: Path) -> Image:

@@ -26,6 +26,7 @@ from durability_utils.results import (
 )
 from durability_utils.study.columns import dictionary
 from durability_utils.study.errors import InputError
+from durability_utils.study.holds import Holds, read_holds
 from durability_utils.study.study_file import read_study
 
 
@@ -65,12 +66,15 @@ def test_files_with_ids_are_their_owners_only_whatever_the_usual_rights(tmp_path
     cohort = pd.DataFrame({"patient_id": ["a"]})
     usual = os.umask(0o022)
     try:
-        write_cleaned(Cleaned(cohort, cohort, cohort, [], [], [], cohort), tmp_path / "cleaning")
+        log = pd.DataFrame({"rule": ["copy"], "rows": [0]})
+        write_cleaned(Cleaned(cohort, cohort, log, [], [], [], cohort), tmp_path / "cleaning")
     finally:
         os.umask(usual)
     assert (tmp_path / "cleaning").stat().st_mode & 0o777 == 0o700
     assert {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "cleaning").iterdir()} == dict.fromkeys(
-        ("cleaning_log.csv", "rejected.csv", "after_discharge.parquet", "cohort.parquet"), 0o600)
+        ("cleaning_log.csv", "cleaning_log.json", "rejected.csv", "rejected.json", "after_discharge.parquet",
+         "cohort.parquet"), 0o600)
+    assert read_holds(tmp_path / "cleaning" / "rejected.json").patients
 
 
 class TestTables:
@@ -103,6 +107,45 @@ class TestTables:
         write_table(pd.DataFrame({"n": [4]}), path)
         assert path.read_text() == "n\n4\n"
         assert files(tmp_path) == ["new/tables/t.csv"]
+
+    def test_what_a_table_holds_stands_beside_it_and_can_be_read_back(self, tmp_path):
+        holds = Holds("Wie geantwortet wurde, ä", {"n": "mode/{time}/{mode}", "of": ["mode/6m/total"] * 2},
+                      statistics={"sd": "sd"}, words=("note",))
+        table = pd.DataFrame({"time": "6m", "mode": ["post", "online"], "n": [3, 4], "of": 7, "sd": 0.5, "note": ""})
+        write_table(table, tmp_path / "t.csv", holds)
+        assert files(tmp_path) == ["t.csv", "t.json"]
+        read = read_holds(tmp_path / "t.json")
+        assert read.names(table.to_dict("records")) == {
+            "n": [("mode", "6m", "post"), ("mode", "6m", "online")], "of": [("mode", "6m", "total")] * 2}
+        assert (read.title, read.columns) == (holds.title, set(table))
+        assert "ä" in (tmp_path / "t.json").read_text(encoding="utf-8")
+
+    def test_a_table_that_no_longer_says_what_it_holds_has_nothing_beside_it(self, tmp_path):
+        table = pd.DataFrame({"n": [3]})
+        write_table(table, tmp_path / "t.csv", Holds(counts={"n": ["discharged"]}))
+        write_table(table, tmp_path / "t.csv")
+        assert files(tmp_path) == ["t.csv"]
+
+    @pytest.mark.parametrize(("holds", "message"), [
+        (Holds(counts={"N": "mode/{time}"}), "t.csv: is said to hold N, time; expected columns of the table, which are "
+                                             "n, of, share, low, high"),
+        (Holds(counts={"n": ["a"]}, rates={"": ("n", "of")}), "t.csv: is said to hold of"),
+        (Holds(counts={"n": ["a", "b"]}), "t.csv: column n is said to hold 2 things; expected one for each of its 1 "
+                                          "rows"),
+        (Holds(counts={"n": ["a"]}, statistics={"of": ["p", "p"]}), "t.csv: column of is said to hold 2 things"),
+    ])
+    def test_a_table_that_does_not_hold_what_is_said_is_refused(self, holds, message, tmp_path):
+        table = pd.DataFrame({"n": [1], "of": [2], "share": [0.5], "low": [0.1], "high": [0.9]})
+        with pytest.raises(InputError) as refused:
+            write_table(table, tmp_path / "t.csv", holds)
+        assert str(refused.value).startswith(message)
+        assert files(tmp_path) == []
+
+    @pytest.mark.parametrize("text", ["", "[1]", '{"rows_of": "patients"}', "not json"])
+    def test_what_nobody_can_read_is_named(self, text, tmp_path):
+        (tmp_path / "t.json").write_text(text)
+        with pytest.raises(InputError, match=r"^t.json: expected what `write_table` writes beside a table"):
+            read_holds(tmp_path / "t.json")
 
     def test_a_table_without_rows_keeps_its_header(self, tmp_path):
         write_table(pd.DataFrame(columns=["end", "n"]), tmp_path / "t.csv")
@@ -178,7 +221,7 @@ class TestCohort:
     def test_what_cleaning_leaves(self, study, tmp_path):
         self.save(study, tmp_path / "r", "A", "007")
         assert files(tmp_path / "r") == [f"durability_test/A/cleaning/{name}" for name in (
-            "cleaning_log.csv", "cohort.parquet", "rejected.csv")]
+            "cleaning_log.csv", "cleaning_log.json", "cohort.parquet", "rejected.csv", "rejected.json")]
         folder = cleaning_folder(tmp_path / "r", study, "A")
         assert (folder / "cleaning_log.csv").read_text() == "rule,rows\nrows_read,1\n"
         assert (folder / "rejected.csv").read_text() == (
@@ -250,4 +293,4 @@ class TestCohort:
         with pytest.raises(ZeroDivisionError):
             self.save(study, tmp_path / "r", "A", "1")
         assert files(tmp_path / "r") == [f"durability_test/A/cleaning/{name}" for name in (
-            "cleaning_log.csv", "rejected.csv")]
+            "cleaning_log.csv", "cleaning_log.json", "rejected.csv", "rejected.json")]

@@ -5,8 +5,11 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from durability_utils.outcomes.response import RESPONSE_RATES
+from durability_utils.outcomes.transitions import SIX_MONTHS
 from durability_utils.runs.heads import EACH_SERVICE, EACH_STEP, Head, read_heads
 from durability_utils.runs.plan import NOTEBOOKS
+from durability_utils.study.holds import Holds
 from durability_utils.study.study_file import Study, read_study
 
 HEADS = {head.name: head for head in read_heads(NOTEBOOKS)}
@@ -42,6 +45,8 @@ TABLES = {
     "06_published_figures": ("published_figures.csv", "figure,verdict\\na,agrees\\nb,agrees\\nc,differs\\n"
                 "d,paper_contradicts_itself\\n"),
 }
+HOLDS = {"response_rates.csv": RESPONSE_RATES, "reliable_improvement_6m.csv": SIX_MONTHS["improvement"],
+         "published_figures.csv": Holds(words=("figure", "verdict"))}
 
 
 def make_notebook(name: str, code: str, *parameters: str, **rows: str) -> nbformat.NotebookNode:
@@ -76,7 +81,8 @@ def analysis(name: str) -> str:
     service = "service" if "service" in parameters_of(name) else "'all'"
     step = "step" if "step" in parameters_of(name) else "'all'"
     return (f"from pathlib import Path\nfolder = Path(results, 'durability_2016', {service}, {step}, 'tables')\n"
-            f"folder.mkdir(parents=True, exist_ok=True)\n(folder / '{table}').write_text('{text}')")
+            f"folder.mkdir(parents=True, exist_ok=True)\n(folder / '{table}').write_text('{text}')\n"
+            f"(folder / '{table}').with_suffix('.json').write_text({HOLDS[table].as_json()!r})")
 
 
 def parameters_of(name: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from scipy.special import expit, logit
 
 from durability_utils.outcomes.proportions import proportion
 from durability_utils.outcomes.rules import OUTCOMES, STEP_GROUPS, relevant_anxiety
+from durability_utils.study.holds import Holds
 from durability_utils.study.rules import Rules
 
 ASSUMPTIONS = {
@@ -32,6 +33,28 @@ LEAST_ON_A_SIDE, LEAST_OF_EACH, ANSWERED_A_VARIABLE, LEAST_IN_GROUP = 30, 5, 10,
 LARGEST_WEIGHT = 10  # times the mean weight
 MOST_MODELLED = 20_000  # of more patients the models see a random sample: resampling a million would take hours
 RESAMPLES, SEED = 500, 2016
+_ESTIMATE = dict.fromkeys(("estimate", "low", "high"), "estimated share with its interval")
+HOLDS = {
+    "estimates": Holds(
+        "The share who kept it, by method", {name: f"well_at_end/{{outcome}}/{{method}}/{name}" for name in
+                                             ("of", "answered", "kept")},
+        statistics=_ESTIMATE, words=("assumption", "note")),
+    "tipping": Holds(
+        "How many of those who did not answer may have lost it",
+        {name: f"well_at_end/{{outcome}}/{name}" for name in ("answered", "unanswered")},
+        statistics={"not_kept": "number needed"} | dict.fromkeys(
+            ("threshold_share", "answered_not_kept_share", "not_kept_share"), "share of one column in another"),
+        words=("threshold",)),
+    "weights": Holds(
+        "The weights of those who answered", {name: f"well_at_end/{{outcome}}/{name}" for name in
+                                              ("of", "answered", "trimmed", "with_missing_values")},
+        statistics={"effective_sample_size": "effective sample size", "largest_weight": "weight"},
+        words=("variables",)),
+    "balance": Holds("Those who answered against all", words=("outcome", "variable"),
+                     statistics=dict.fromkeys(("before", "after"), "standardised mean difference")),
+    "delta": Holds("The share who kept it, if those who did not answer did worse by so many points",
+                   statistics=_ESTIMATE | {"delta": "points of the PHQ-9"}, words=("outcome",)),
+}
 
 
 # -- who is in it ----------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import pandas as pd
 from durability_utils.analyses.reliable_change import own_criterion
 from durability_utils.outcomes.proportions import with_proportions
 from durability_utils.outcomes.rules import classify, relapsed_on
+from durability_utils.study.holds import Holds
 from durability_utils.study.rules import Rules
 
 LOST_OR_KEPT = ("lost", "kept")
@@ -30,6 +31,19 @@ KEPT_OF = {
 
 AS_PUBLISHED = ("reliable_improvement_kept", "reliable_recovery_kept", "recovery_kept_gad7", "no_relapse_gad7",
                 "own_criterion_kept_gad7")
+_OF_TWO = ("both", "first_only", "second_only", "neither")
+HOLDS = {
+    "shares": Holds("How many kept it, by definition", {
+        "n": "kept/{definition}/{time}/{population}", "of": "well_at_end/{definition}/{time}/{population}"},
+        {"": ("n", "of")}, words=("measures", "denominator")),
+    "agreement": Holds("What two definitions say of the same patients", {
+        column: f"agreement/{{time}}/{{first}}/{{second}}/{column}" for column in _OF_TWO}),
+    "thresholds": Holds("Reliable change by each measure's own spread", {"n": "scored/{measure}"}, statistics={
+        "mean": "mean", "sd": "sd", "reliability": "reliability"} | dict.fromkeys(
+            ("own_criterion", "own_whole_points", "fixed"), "reliable change in points")),
+    "classed_otherwise": Holds("Improvement by fixed thresholds and by the measures' own",
+                               {"n": "by_criterion/{time}/{fixed}/{own}"}),
+}
 
 
 # -- the rules -------------------------------------------------------------------------------------
@@ -166,6 +180,12 @@ def patterns(statuses: pd.DataFrame, time: str) -> pd.DataFrame:
     found = found.sort_values(["n", *statuses], ascending=[False, *[True] * statuses.shape[1]], ignore_index=True)
     found.insert(0, "time", time)
     return found
+
+
+def patterns_holds(found: pd.DataFrame) -> Holds:
+    """What a table of `patterns` holds."""
+    definitions = "/".join(f"{{{name}}}" for name in found.columns.drop(["time", "n"]))
+    return Holds("What the definitions say of the same patients", {"n": f"pattern/{{time}}/{definitions}"})
 
 
 def classed_otherwise(cohort: pd.DataFrame, time: str, rules: Rules, own: Rules) -> pd.DataFrame:

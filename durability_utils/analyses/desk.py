@@ -12,6 +12,7 @@ import pandas as pd
 from durability_utils.results import cleaning_folder, for_owner_only, not_a_formula, write_table
 from durability_utils.study.columns import FOLLOW_UP_DATA, FOLLOW_UPS, completed, evidence, items_of
 from durability_utils.study.errors import InputError
+from durability_utils.study.holds import Holds
 from durability_utils.study.rules import Rules
 from durability_utils.study.study_file import Study
 
@@ -148,4 +149,4 @@ def write_worklists(tables: dict[str, pd.DataFrame], folder: Path) -> None:
     """Write each table as `<name>.csv` for the owner of `folder` only, from the first byte on."""
     with for_owner_only(folder):
         for name, table in tables.items():
-            write_table(table, folder / f"{name}.csv")
+            write_table(table, folder / f"{name}.csv", Holds(patients=True))

@@ -1,11 +1,23 @@
 """Funnel plots in numbers: which services lie further from a target than chance alone explains."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
+
+from durability_utils.analyses.rates import RATES
+from durability_utils.study.holds import Holds
 
 LEVELS = {"95": 0.95, "998": 0.998}
 POSITIONS = ("below_998", "below_95", "within", "above_95", "above_998")
 WINSORISED = 0.1
+FUNNEL = replace(
+    RATES, title="Services against a target", rates={}, words=("position",),
+    statistics={"share": "share", "target": "rate of all, or England's", "z": "z"} | dict.fromkeys(
+        ("low_95", "high_95", "low_998", "high_998"), "control limit"))
+DISPERSION = Holds("How far services differ", {"services": "services/{rate}/{denominator}"}, statistics={
+    "target": "pooled rate", "phi": "overdispersion", "expected_up_to": "overdispersion by chance",
+    "tau": "standard deviation between services"})
 
 
 def limits(target: float, of, level: float) -> tuple[np.ndarray, np.ndarray]:

@@ -14,9 +14,18 @@ from durability_utils.analyses.reliable_change import TWO_SIDED
 from durability_utils.outcomes.rules import STEP_GROUPS, classify, in_step
 from durability_utils.outcomes.transitions import count
 from durability_utils.study.columns import LATER_TIMES, completed
+from durability_utils.study.holds import Holds
 from durability_utils.study.rules import Rules
 
 WELL = {"improvement": "reliable_improvement", "recovery": "reliable_recovery"}
+HOLDS = {
+    "tests": Holds("Whether shares differ between times", {
+        "n": "paired/{outcome}/{times}/total", "changed": "paired/{outcome}/{times}/{test}/changed"},
+        statistics={"statistic": "test statistic", "df": "degrees of freedom", "p": "p"}, words=("note",)),
+    "effect_sizes": Holds("Standardised mean change", {"n": "paired_scores/{measure}/{times}/{step}"}, statistics={
+        "mean_change": "mean", "sd_before": "sd", "sd_later": "sd", "d": "Cohen's d", "g": "Hedges' g"}
+        | dict.fromkeys(("low", "high"), "interval of Hedges' g")),
+}
 
 
 class PairedTest(NamedTuple):

@@ -1,9 +1,16 @@
 """Partial pooling of services' rates by a beta-binomial model, and what it says of their ranks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
+from durability_utils.analyses.rates import RATES
+
 SEED, DRAWS, GRID_STEPS, NARROWINGS = 2016, 20_000, 120, 4
+POOLED = replace(
+    RATES, title="Rates of services, partly pooled", rates={}, statistics={"share": "share"} | dict.fromkeys(
+        ("pooled", "pooled_low", "pooled_high", "rank", "rank_low", "rank_high"), "posterior mean with its interval"))
 
 
 def beta_binomial_grid(n, of) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from durability_utils.outcomes.response import response_flags, response_rates, w
 from durability_utils.outcomes.rules import STEP_GROUPS, carry_back, classify, in_step
 from durability_utils.outcomes.transitions import as_square, path_table, six_month_table
 from durability_utils.study.columns import FOLLOW_UPS, LATER_TIMES, completed
+from durability_utils.study.holds import Holds
 from durability_utils.study.parameters import read_yaml
 from durability_utils.study.rules import Rules
 from durability_utils.study.study_file import Study
@@ -31,6 +32,10 @@ TABLES = {"table2_all": ("improvement", "all"), "table3_step2": ("improvement", 
           "table4_step3": ("improvement", "step3"), "table5_all": ("recovery", "all"),
           "table6_step2": ("recovery", "step2"), "table7_step3": ("recovery", "step3")}
 SECTIONS = {"improvement": "reliable_improvement", "recovery": "reliable_recovery"}
+HOLDS = {
+    "figures": Holds("Every published figure beside ours", words=("figure", "published", "ours", "verdict", "note")),
+    "contradictions": Holds("Where the paper contradicts itself", words=("what", "printed", "against")),
+}
 
 
 def read_published(path: Path) -> dict[str, object]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from durability_utils.outcomes.proportions import with_proportions
+from durability_utils.study.holds import Holds
 from durability_utils.study.parameters import PROJECT, FileModel, Number, Text, read_checked
 
 ENGLAND = PROJECT / "parameters" / "published" / "england.yaml"
@@ -22,6 +23,9 @@ DENOMINATORS = {
 # The rates by which services are compared.
 COMPARED = [("reliable_improvement", "nhs"), ("reliable_improvement", "paired"), ("improvement_kept", "followed_up"),
             ("reliable_recovery", "nhs"), ("reliable_recovery", "paired"), ("recovery_kept", "followed_up")]
+RATES = Holds("Rates of services at end of treatment and later",
+              {"n": "service_rate/{rate}/{denominator}/n", "of": "service_rate/{rate}/{denominator}/of"},
+              {"": ("n", "of")}, service="service")
 
 
 class _Year(FileModel):
@@ -106,6 +110,11 @@ def with_all(counts: pd.DataFrame) -> pd.DataFrame:
     """The counts with a last row `all` where there are several services."""
     total = counts.sum().to_frame("all").T.rename_axis("service")
     return pd.concat([counts, total]) if len(counts) > 1 else counts
+
+
+def counts_holds(counts: pd.DataFrame) -> Holds:
+    """What a table of `with_all` holds."""
+    return Holds("Patients of services by outcome", {name: f"service/{name}" for name in counts}, service="service")
 
 
 def rates_from_counts(counts: pd.DataFrame) -> pd.DataFrame:

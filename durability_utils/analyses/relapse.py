@@ -13,6 +13,7 @@ import pandas as pd
 from durability_utils.outcomes.rules import STEP_GROUPS, at_caseness, relapsed_on
 from durability_utils.results import cleaning_folder
 from durability_utils.study.columns import FOLLOW_UPS, TIMES
+from durability_utils.study.holds import Holds
 from durability_utils.study.parameters import PROJECT
 from durability_utils.study.rules import Rules
 from durability_utils.study.study_file import Study
@@ -26,6 +27,25 @@ GROUPED_BY = {"residual_phq9": ("no_residual_symptoms", "residual_symptoms"),
              "residual_gad7": ("no_residual_symptoms", "residual_symptoms"), "step3": ("step2", "step3")}
 Z = NormalDist().inv_cdf(0.975)                   # of a 95 % interval
 EVENTS_A_VARIABLE = 10                            # Peduzzi et al. 1995: with fewer, estimates and intervals go astray
+_KAPLAN_MEIER = "cumulative share by Kaplan-Meier, with its interval"
+_GROUP = {name: f"followed/{{variable}}/{{level}}/{name}" for name in ("n", "relapses")}
+_TEST = {"n": "compared/{variable}", "relapses": "compared/{variable}/relapses"}
+HOLDS = {
+    "included": Holds("Who is followed", {"n": "remission/{status}"}),
+    "watched": Holds("How closely they are watched", {"n": "watched/{what}"}),
+    "intervals": Holds("Months between the last score without relapse and the first with it",
+                       {"n": "interval/{months}"}),
+    "by_month": Holds("Relapses by month (Kaplan-Meier)", {
+        name: f"by_month/{{variable}}/{{level}}/{{month}}/{name}" for name in ("at_risk", "relapses", "censored")},
+        statistics=dict.fromkeys(("share", "low", "high"), _KAPLAN_MEIER)),
+    "groups": Holds("Relapses by group", _GROUP, statistics=dict.fromkeys(
+        ("median", "median_low", "median_high"), "months until relapse, with their interval") | dict.fromkeys(
+        [f"{name}_{time}" for time in FOLLOW_UPS for name in ("share", "low", "high")], _KAPLAN_MEIER)),
+    "log_rank": Holds("Whether groups differ", _TEST, statistics={"chi2": "test statistic", "p": "p"}),
+    "cox": Holds("What predicts relapse", _TEST, statistics={
+        "p": "p", "rho": "correlation", "chi2": "test statistic", "p_proportional": "p"} | dict.fromkeys(
+        ("hazard_ratio", "low", "high"), "hazard ratio with its interval")),
+}
 
 
 # -- who is followed, and what became of them ------------------------------------------------------

@@ -13,9 +13,12 @@ import numpy as np
 import pandas as pd
 
 from durability_utils.outcomes.rules import IMPROVEMENT
+from durability_utils.study.holds import Holds
 from durability_utils.study.measures import Measure
 
 TWO_SIDED, ONE_SIDED = NormalDist().inv_cdf(0.975), NormalDist().inv_cdf(0.95)
+CLASS_COUNTS = Holds("PHQ-9 at 6 months by method",
+                     {"n": "by_method/{method}/{class}", "of": "by_method/{method}/total"})
 
 
 def own_criterion(sd: float, reliability: float) -> float:

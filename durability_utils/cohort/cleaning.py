@@ -23,6 +23,7 @@ from durability_utils.study.columns import (
     items_of,
     totals,
 )
+from durability_utils.study.holds import Holds
 from durability_utils.study.rules import Rules
 from durability_utils.study.study_file import Study
 
@@ -124,8 +125,8 @@ def write_cleaned(cleaned: Cleaned, folder: Path) -> None:
     They hold patients' ids, and are for the owner of `folder` only. The cohort comes last, since others wait for it.
     """
     with for_owner_only(folder):
-        write_table(cleaned.log, folder / "cleaning_log.csv")
-        write_table(cleaned.rejected, folder / "rejected.csv")
+        write_table(cleaned.log, folder / "cleaning_log.csv", Holds("What cleaning did", {"rows": "cleaning/{rule}"}))
+        write_table(cleaned.rejected, folder / "rejected.csv", Holds("What cleaning refused", patients=True))
         after_discharge = folder / "after_discharge.parquet"
         if cleaned.after_discharge is None:
             after_discharge.unlink(missing_ok=True)  # the export may have been a long one before

@@ -13,8 +13,14 @@ from durability_utils.lessons.checking import Exercise
 from durability_utils.outcomes.proportions import Proportion, proportion, rounded_percent
 from durability_utils.outcomes.response import who_answered
 from durability_utils.outcomes.rules import OUTCOMES, RECOVERY, STEP_GROUPS, carry_back, classify, in_step
-from durability_utils.outcomes.transitions import as_square, by_status_at_end, six_month_table
-from durability_utils.sharing.disclosure import BASE, LARGEST_HIDDEN, SYMBOLS, Controlled, TableName, bounds
+from durability_utils.outcomes.transitions import (
+    BY_STATUS_AT_END,
+    SIX_MONTHS,
+    as_square,
+    by_status_at_end,
+    six_month_table,
+)
+from durability_utils.sharing.disclosure import BASE, LARGEST_HIDDEN, SYMBOLS, Controlled, Tables, bounds, table_of
 from durability_utils.study.rules import Rules
 from durability_utils.study.study_file import Study
 
@@ -48,7 +54,7 @@ def difference(a: Proportion, b: Proportion) -> tuple[float, float]:
 
 # -- tables with hidden counts ---------------------------------------------------------------------
 
-def six_month_tables(cohort: pd.DataFrame, study: Study, service: str, outcome: str) -> dict[TableName, pd.DataFrame]:
+def six_month_tables(cohort: pd.DataFrame, study: Study, service: str, outcome: str) -> Tables:
     """The six-month tables of an outcome of all patients and of both steps, and the same with shares and intervals.
 
     `service` names whose cohort it is. Keys as `disclosure` has them: service, step, name of the table.
@@ -56,8 +62,9 @@ def six_month_tables(cohort: pd.DataFrame, study: Study, service: str, outcome: 
     answered, found = who_answered(cohort), {}
     for step in ("all", *STEP_GROUPS):
         table = _six_month_table(in_step(answered, step), study.rules, outcome)
-        found[service, step, f"reliable_{outcome}_6m"] = table
-        found[service, step, f"reliable_{outcome}_rates"] = by_status_at_end(table)
+        found[service, step, f"reliable_{outcome}_6m"] = table_of(service, step, table, SIX_MONTHS[outcome])
+        found[service, step, f"reliable_{outcome}_rates"] = table_of(
+            service, step, by_status_at_end(table), BY_STATUS_AT_END[outcome])
     return found
 
 
@@ -87,9 +94,9 @@ def starred(counts: pd.DataFrame) -> pd.DataFrame:
     return counts.map(lambda n: SYMBOLS["nhs"] if n <= LARGEST_HIDDEN["nhs"] else str(n))
 
 
-def squares(tables: dict[TableName, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+def squares(tables: Tables) -> dict[str, pd.DataFrame]:
     """The tables of counts as the paper prints them, with totals, by step."""
-    return {step: as_square(table) for (_, step, name), table in tables.items() if name.endswith("_6m")}
+    return {step: as_square(table.cells) for (_, step, name), table in tables.items() if name.endswith("_6m")}
 
 
 def shown_rates(controlled: Controlled, end: str) -> pd.DataFrame:

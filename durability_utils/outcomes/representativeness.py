@@ -8,6 +8,7 @@ import pandas as pd
 
 from durability_utils.outcomes.response import response_flags, who_answered
 from durability_utils.outcomes.rules import in_step
+from durability_utils.study.holds import Holds
 
 GROUPS = ("no_consent", "consent_no_participation", "consent_and_participation")
 VARIABLES = ("age", "phq9_baseline", "phq9_change", "gad7_baseline", "gad7_change", "sessions")
@@ -16,6 +17,15 @@ TESTS = {"tukey": ("anova", "pairwise_tukey", "p_tukey"),
          "games_howell": ("welch_anova", "pairwise_gameshowell", "pval")}
 DESCRIBED = ("gender", "ethnicity", "primary_problem", "employment_baseline", "employment_end")
 _COLUMNS = ["variable", "group", "n", "mean", "sd", "letters", "p"]
+COMPARED = {test: Holds(title, {"n": "group/{variable}/{group}"},
+                        statistics={column: column for column in ("mean", "sd", "letters", "p")})
+            for test, title in (
+                ("tukey", "Those who answered, compared with those who did not"),
+                ("games_howell", "Compared by Welch's analysis of variance and Games-Howell"))}
+EFFECT_SIZES = Holds(
+    "How large the differences are (Hedges' g)",
+    {"n": f"group/{{variable}}/{GROUPS[2]}", "n_against": "group/{variable}/{against}"},
+    effects={"g": ("n", "n_against")})
 
 
 def participation(cohort: pd.DataFrame) -> pd.Series:
@@ -131,6 +141,19 @@ def sample_characteristics(cohort: pd.DataFrame) -> pd.DataFrame:
         rows.append(("step", step, len(members), with_step, len(members) / with_step if with_step else np.nan))
         rows.append(("sessions", step, sessions.count(), len(members), sessions.mean()))
     return pd.DataFrame(rows, columns=["variable", "level", "n", "of", "value"])
+
+
+def sample_holds(sample: pd.DataFrame) -> Holds:
+    """What a table of `sample_characteristics` holds, row by row."""
+    n, of, of_value = [], [], []
+    for variable, level in zip(sample["variable"], sample["level"], strict=True):
+        n.append(f"sample/{variable}/{'n' if variable == 'age' else level}")
+        of.append({"step": "sample/step/total", "sessions": f"sample/step/{level}"}.get(
+            variable, "response/either_follow_up"))
+        of_numbers = {"age": {"mean": "mean", "sd": "sd"}.get(level, "range"), "sessions": "mean"}
+        of_value.append(of_numbers.get(variable, "share"))
+    return Holds("Those who answered at least once", {"n": n, "of": of}, statistics={"value": of_value},
+                 words=("variable", "level"))
 
 
 def _level(text: str) -> str:

@@ -4,8 +4,22 @@ import pandas as pd
 
 from durability_utils.outcomes.proportions import with_proportions
 from durability_utils.study.columns import FOLLOW_UP_DATA, FOLLOW_UPS, completed
+from durability_utils.study.holds import Holds
 
 STAGES = ("consented", "first_follow_up", "second_follow_up", "both_follow_ups", "either_follow_up")
+MODES = ("post", "online", "phone", "missing")
+RESPONSE_FLOW = Holds(
+    "From discharge to the tables",
+    {"n": ["response/discharged", "response/consented", "response/either_follow_up", "improvement_6m/total",
+           "recovery_6m/total"]},
+    words=("stage",))
+RESPONSE_RATES = Holds(
+    "Response rates",
+    {stage: f"response/{stage}" for stage in ("discharged", *STAGES)},
+    {f"{stage}_": (stage, "discharged" if stage == "consented" else "consented") for stage in STAGES},
+    service="service")
+ANSWERS_BY_MODE = Holds(
+    "How the follow-ups were answered", {"n": "mode/{time}/{mode}", "of": "mode/{time}/total"}, {"": ("n", "of")})
 
 
 def response_flags(cohort: pd.DataFrame) -> pd.DataFrame:
@@ -57,5 +71,5 @@ def answers_by_mode(cohort: pd.DataFrame) -> pd.DataFrame:
     for time in FOLLOW_UPS:
         answered = cohort[completed(cohort, time)]
         modes = answered[f"followup_{time}_mode"].fillna("missing").value_counts()
-        rows += [(time, mode, modes.get(mode, 0), len(answered)) for mode in ("post", "online", "phone", "missing")]
+        rows += [(time, mode, modes.get(mode, 0), len(answered)) for mode in MODES]
     return with_proportions(pd.DataFrame(rows, columns=["time", "mode", "n", "of"]), "n", "of")

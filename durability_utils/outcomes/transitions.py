@@ -6,8 +6,18 @@ import pandas as pd
 
 from durability_utils.outcomes.proportions import with_proportions
 from durability_utils.study.columns import completed
+from durability_utils.study.holds import Holds
 
 INCLUSION = ("no_upflow_consent", "no_6_month_follow_up", "scores_missing", "below_caseness", "counted")
+_WORDS = {"improvement": "Reliable improvement", "recovery": "Reliable recovery"}
+SIX_MONTHS = {outcome: Holds(counts={"n": f"{outcome}_6m/{{end}}/{{follow_up}}"}) for outcome in _WORDS}
+BY_STATUS_AT_END = {outcome: Holds(
+    f"{words}: end of treatment against 6 months",
+    SIX_MONTHS[outcome].counts | {"of": f"{outcome}_6m/{{end}}/total"}, {"": ("n", "of")})
+    for outcome, words in _WORDS.items()}
+PATHS = {outcome: Holds(
+    f"{words}: end of treatment, 6 and 12 months", {"n": f"{outcome}_path/{{end}}/{{at_6m}}/{{at_12m}}"})
+    for outcome, words in _WORDS.items()}
 
 
 def inclusion(participants: pd.DataFrame, end: pd.DataFrame, follow_up: pd.DataFrame) -> pd.Series:

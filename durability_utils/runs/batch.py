@@ -316,7 +316,7 @@ def _outputs(run: Run, folder: Path) -> list[Path]:
     """The files of this run that stand in its folder, or in the one where it works."""
     own = [folder / run.target.name, folder / run.target.with_suffix(".html").name]
     found = [file for place in (".", "tables", "figures")[not run.private:]
-             for pattern in run.head.writes for file in (folder / place).glob(pattern)]
+             for pattern in run.head.leaves for file in (folder / place).glob(pattern)]
     return [file for file in own + found if file.is_file()]
 
 

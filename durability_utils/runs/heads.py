@@ -57,9 +57,14 @@ class Head:
         """Whether it is the cleaning, which makes the cohorts that others read."""
         return COHORT in self.writes
 
+    @property
+    def leaves(self) -> list[str]:
+        """Names of its files, or their beginnings with a `*`; beside a table what it holds."""
+        return [*self.writes, *(f"{name.removesuffix('.csv')}.json" for name in self.writes if name.endswith(".csv"))]
+
     def owns(self, file: str) -> bool:
         """Whether a file of this name is one that it leaves."""
-        return any(fnmatchcase(file, pattern) for pattern in self.writes)
+        return any(fnmatchcase(file, pattern) for pattern in self.leaves)
 
 
 def read_heads(folder: Path, own: Iterable[Path] = ()) -> list[Head]:

@@ -16,16 +16,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from durability_utils.outcomes.proportions import proportion
 from durability_utils.runs.plan import POOLED, Result, Run, is_current, read_record
 from durability_utils.runs.provenance import commit, versions
+from durability_utils.study.holds import read_holds
 from durability_utils.study.study_file import STEPS, Study
 
 STEP_NAMES = {"all": "all steps", "step2": "step 2", "step3": "step 3"}
 STATUS_NAMES = {"succeeded": "", "unchanged": "", "failed": "failed", "skipped": "skipped", "outdated": "out of date",
                 "not_run": "not run"}
-RESPONSE = ("discharged", "consented", "either_follow_up")
-OUTCOMES = {"improvement": "reliable_improvement", "recovery": "reliable_recovery"}
-# the rates of the first page by the table that they are read from
+RESPONSE = [("response", stage) for stage in ("discharged", "consented", "either_follow_up")]
+OUTCOMES = {("improvement_6m", "reliable_improvement"): "improvement", ("recovery_6m", "reliable_recovery"): "recovery"}
+# where a rate of the first page comes from, for those that are absent
 RATES = {"response_rates.csv": ("discharged", "consented", "answered")} | {
-    f"{code}_6m.csv": (name, f"{name}_kept") for name, code in OUTCOMES.items()}
+    f"{code}_6m.csv": (name, f"{name}_kept") for (_, code), name in OUTCOMES.items()}
 COMPARISON = "published_figures.csv"
 
 _TABLE = re.compile(r'<table border="1" class="dataframe">.*?</table>', re.DOTALL)
@@ -171,21 +172,30 @@ def published_counts(results: list[Result]) -> dict[str, int] | None:
 
 def key_rates(folder: Path) -> dict[str, str]:
     """The key rates of one service and step as text, n/N (per cent, 95 % interval); only those with a table."""
-    rates = {}
-    response = read_table(folder / "response_rates.csv")
-    if response:  # the last row is the sum where there are several
-        discharged, consented, answered = (int(float(response[-1][column])) for column in RESPONSE)
+    counts, rates = _counts(folder), {}
+    if RESPONSE[0] in counts:
+        discharged, consented, answered = map(counts.get, RESPONSE)
         rates = {"discharged": str(discharged), "consented": proportion(consented, discharged).text(),
                  "answered": proportion(answered, consented).text()}
-    for name, code in OUTCOMES.items():
-        rows = [(row["end"] == code, row["follow_up"] == code, int(float(row["n"])))
-                for row in read_table(folder / f"{code}_6m.csv")]
-        if rows:
-            at_end = sum(n for end, _, n in rows if end)
-            kept = sum(n for end, follow_up, n in rows if end and follow_up)
-            rates[name] = proportion(at_end, sum(n for *_, n in rows)).text()
-            rates[f"{name}_kept"] = proportion(kept, at_end).text()
+    for (kind, code), name in OUTCOMES.items():
+        if (kind, code, code) in counts:
+            cells = {what: n for what, n in counts.items() if what[0] == kind and "total" not in what}
+            at_end = sum(n for what, n in cells.items() if what[1] == code)
+            rates[name] = proportion(at_end, sum(cells.values())).text()
+            rates[f"{name}_kept"] = proportion(cells[kind, code, code], at_end).text()
     return rates
+
+
+def _counts(folder: Path) -> dict[tuple[str, ...], int]:
+    """The counts behind key rates by their names, from whatever tables hold them; of several services the sum."""
+    counts, kinds = {}, {kind for kind, *_ in (*RESPONSE, *OUTCOMES)}
+    for file in folder.glob("*.json"):
+        holds = read_holds(file)
+        if kinds & holds.kinds:
+            rows = read_table(file.with_suffix(".csv"))
+            for column, names in holds.names(rows).items():  # the last row is the sum
+                counts |= {name: int(float(row[column])) for name, row in zip(names, rows, strict=True)}
+    return counts
 
 
 def read_table(path: Path) -> list[dict[str, str]]:

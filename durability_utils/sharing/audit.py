@@ -9,22 +9,38 @@ Disclosure Control, chapter 4.
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import product
+from operator import attrgetter
 
 import numpy as np
-import pandas as pd
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
-from durability_utils.outcomes.representativeness import DESCRIBED, GROUPS
-from durability_utils.outcomes.response import STAGES
+from durability_utils.outcomes.representativeness import DESCRIBED, GROUPS, VARIABLES
+from durability_utils.outcomes.response import MODES, STAGES
 from durability_utils.outcomes.rules import IMPROVEMENT, RECOVERY, STEP_GROUPS
-from durability_utils.sharing.disclosure import LARGEST_HIDDEN, WITHHELD, Controlled, Count, TableName, bounds, group_of
-from durability_utils.study.columns import dictionary
+from durability_utils.sharing.disclosure import LARGEST_HIDDEN, WITHHELD, Controlled, Count, Tables, bounds, group_of
+from durability_utils.study.columns import FOLLOW_UPS, dictionary
+from durability_utils.study.errors import InputError
 
-FOLLOW_UP_OF = {"6m": "first_follow_up", "12m": "second_follow_up"}
+OUTCOMES = {"improvement": IMPROVEMENT, "recovery": RECOVERY}
+_BY_STEP = {f"{outcome}_{time}": [codes] * times for outcome, codes in OUTCOMES.items()
+            for time, times in (("6m", 2), ("path", 3))}
+# The kinds of counts that are reckoned with below, and what may stand at each place of their names (empty: anything).
+KNOWN = {"response": [("discharged", *STAGES)], "mode": [FOLLOW_UPS, MODES], **_BY_STEP,
+         "sample": [(*DESCRIBED, "age", "step", "sessions"), ()], "group": [VARIABLES, GROUPS]}
 
 
-def control_safely(tables: dict[TableName, pd.DataFrame], rule: str, compared: Sequence[str]) -> Controlled:
+def is_known(count: Count) -> bool:
+    """Whether a count is reckoned with here; a table with any other tells more of the same patients, unnoticed."""
+    places, what = KNOWN.get(count.kind), count.what[:-1] if count.is_total else count.what
+    if not places or (count.step != "all" and count.kind not in _BY_STEP):
+        return False
+    depths = range(len(places)) if count.is_total and count.kind != "response" else [len(places)]
+    return len(what) in depths and all(not allowed or name in allowed
+                                       for name, allowed in zip(what, places, strict=False))
+
+
+def control_safely(tables: Tables, rule: str, compared: Sequence[str]) -> Controlled:
     """The tables under a rule, without the groups of counts from which a hidden count could be worked out.
 
     compared: the services that the table of representativeness of `all` pools.
@@ -48,22 +64,23 @@ def control_safely(tables: dict[TableName, pd.DataFrame], rule: str, compared: S
 
 def hidden_counts(controlled: Controlled) -> list[Count]:
     """The counts that are not shown, except paths without any number: nothing says more of those than their margins."""
-    return [count for count, shown in controlled.shown.items()
-            if not isinstance(shown, int) and not _is_absent_path(count, controlled)]
+    absent = _absent_paths(controlled)
+    return [count for count, shown in controlled.shown.items() if not isinstance(shown, int) and count not in absent]
 
 
-def _is_absent_path(count: Count, controlled: Controlled) -> bool:
-    return count[2].endswith("_path") and (*count[:2], f"reliable_{count[2]}") not in controlled.tables
+def _absent_paths(controlled: Controlled) -> set[Count]:
+    """The counts of paths of which no table is shown."""
+    return {count for key, table in controlled.given.items() if key not in controlled.tables
+            for count in table.every_count if count.kind.endswith("_path")}
 
 
 def _neighbours(groups: Iterable[Count], controlled: Controlled) -> frozenset[Count]:
     """The same table of other steps, else of other services, else whatever else is shown of the service, or at all."""
     others = {group_of(count) for count, shown in controlled.shown.items() if shown != WITHHELD}
-    for alike in ((0, 2, 3), (2, 3), (0,), ()):
-        found = {other for other in others for group in groups
-                 if all(other[place:place + 1] == group[place:place + 1] for place in alike)}
-        if found:
-            return frozenset(found)
+    for place in (attrgetter("service", "kind", "what"), attrgetter("kind", "what"), attrgetter("service"), bool):
+        places = set(map(place, groups))
+        if found := frozenset(other for other in others if place(other) in places):
+            return found
     raise AssertionError("a count is known although nothing is shown")
 
 
@@ -113,7 +130,8 @@ class System:
         fixed_low[at], fixed_high[at] = np.maximum(low[at], true), np.minimum(high[at], true)
         start = _solution(np.zeros(len(place)), matrix, row_low, row_high, fixed_low, fixed_high)
         if start is None:
-            raise AssertionError("the tables contradict what the audit takes for granted; nothing is shared")
+            raise InputError("nothing was shared: the tables contradict what is taken for granted of them, as that "
+                             "parts add up to their total")
 
         # solved for the distance from the truth, so that a solver always has a solution to begin with: none. A few
         # whole numbers away are far enough, and keep it from going on for ever.
@@ -136,7 +154,9 @@ class System:
             one = left[0]
             for least, most in ((1, up[one]), (down[one], -1)):  # whole numbers: at least one away, on either side
                 if least <= most:
-                    found = _solution(np.zeros(len(place)), *problem[:3], *_narrowed(down, up, one, least, most))
+                    lowest, highest = down.copy(), up.copy()
+                    lowest[one], highest[one] = least, most
+                    found = _solution(np.zeros(len(place)), *problem[:3], lowest, highest)
                     if found is not None:
                         left = left[found[left] == 0]
                         break
@@ -146,12 +166,6 @@ class System:
                 open_groups.update(names[at] for at in left[in_group])
                 left = left[~in_group]
         return pinned, set(asked) - open_groups
-
-
-def _narrowed(low, high, place: int, least: float, most: float) -> tuple[np.ndarray, np.ndarray]:
-    low, high = low.copy(), high.copy()
-    low[place], high[place] = least, most
-    return low, high
 
 
 def _solution(aim, matrix, row_low, row_high, low, high) -> np.ndarray | None:
@@ -165,18 +179,17 @@ def _solution(aim, matrix, row_low, row_high, low, high) -> np.ndarray | None:
 
 def knowledge(controlled: Controlled, compared: Sequence[str]) -> System:
     """Everything that somebody outside knows of the counts, the true numbers included only to look for others."""
-    system = System()
-    system.exact = {count: n for count, n in controlled.exact.items() if not _is_absent_path(count, controlled)}
+    system, absent = System(), _absent_paths(controlled)
+    system.exact = {count: n for count, n in controlled.exact.items() if count not in absent}
     for count in system.exact:
-        shown = controlled.shown[count]
-        system.bounds[count] = _bounds(shown, controlled.rule, count in controlled.parts)
+        system.bounds[count] = _bounds(controlled.shown[count], controlled.rule, count in controlled.parts)
     for total, parts in controlled.parts.items():
         system.between(0, 0, [total], parts)
     for (n, of), percent in controlled.percentages.items():  # half a per cent is rounded up
         system.weighted(0, np.inf, {n: 200, of: 1 - 2 * percent})
         system.weighted(-np.inf, -1, {n: 200, of: -1 - 2 * percent})
     for n, true_sum in controlled.sums.items():
-        total, (least, most) = (*n, "sum"), _range_of(n[3])
+        total, (least, most) = n.below("sum"), _range_of(n.what[0])
         system.exact[total] = true_sum
         system.bounds[total] = -np.inf, np.inf  # changes may be for the worse
         system.weighted(0, np.inf, {total: 1, n: -least})
@@ -184,7 +197,7 @@ def knowledge(controlled: Controlled, compared: Sequence[str]) -> System:
         if (mean := controlled.means.get(n)) is not None:
             system.weighted(0, np.inf, {total: 20, n: 1 - 20 * mean})
             system.weighted(-np.inf, 0, {total: 20, n: -1 - 20 * mean})
-    services = tuple(dict.fromkeys(service for service, *_ in controlled.exact))
+    services = tuple(dict.fromkeys(count.service for count in controlled.exact))
     for service in services:
         _response(system, service)
         _sample(system, service, controlled)
@@ -215,31 +228,36 @@ def _bounds(shown: int | str, rule: str, is_total: bool) -> tuple[float, float]:
     return bounds(shown, rule)
 
 
+def _of(service: str, kind: str, *what: str) -> Count:
+    """A count of patients of all steps."""
+    return Count(service, "all", kind, what)
+
+
 def _response(system: System, service: str) -> None:
     discharged, consented, first, second, both, either = (
-        (service, "all", "response", stage) for stage in ("discharged", *STAGES))
+        _of(service, "response", stage) for stage in ("discharged", *STAGES))
     system.between(0, 0, [both, either], [first, second])
     for more, fewer in ((discharged, consented), (consented, either), (first, both), (second, both)):
         system.between(0, np.inf, [more], [fewer])
     for time, answered in (("6m", first), ("12m", second)):
-        if (total := (service, "all", "mode", time, "total")) in system.exact:
+        if (total := _of(service, "mode", time, "total")) in system.exact:
             system.between(0, 0, [total], [answered])
-    if (pooled := (*discharged, "total")) in system.exact:
-        for stage in ("discharged", *STAGES):
-            system.between(0, 0, [(*pooled[:3], stage, "total")], [(*pooled[:3], stage)])
+    for stage in (discharged, consented, first, second, both, either):
+        if (pooled := stage.below("total")) in system.exact:
+            system.between(0, 0, [pooled], [stage])
 
 
 def _sample(system: System, service: str, controlled: Controlled) -> None:
     """Levels add up to those who answered; the levels that are left out are one unknown number together."""
-    either = (service, "all", "response", "either_follow_up")
+    either = _of(service, "response", "either_follow_up")
     for variable in DESCRIBED:
-        levels = [count for count in controlled.exact if count[:4] == (service, "all", "sample", variable)]
+        group = _of(service, "sample", variable)
+        levels = [count for count in controlled.exact if group_of(count) == group]
         if levels:
             shown = [count for count in levels if isinstance(controlled.shown[count], int)]
-            system.between(0, 0, [either], [*shown, (service, "all", "sample", variable, "rest")])
-    step_total = (service, "all", "sample", "step", "total")
-    for of, n in ((either, step_total), (either, (service, "all", "sample", "age", "n")),
-                  *(((service, "all", "sample", "step", step), (service, "all", "sample", "sessions", step))
+            system.between(0, 0, [either], [*shown, group.below("rest")])
+    for of, n in ((either, _of(service, "sample", "step", "total")), (either, _of(service, "sample", "age", "n")),
+                  *((_of(service, "sample", "step", step), _of(service, "sample", "sessions", step))
                     for step in STEP_GROUPS)):
         if n in system.exact:
             system.between(0, np.inf, [of], [n])
@@ -247,46 +265,45 @@ def _sample(system: System, service: str, controlled: Controlled) -> None:
 
 def _groups(system: System, service: str) -> None:
     """Those compared are at most those discharged, less those who consented, less those who answered."""
-    discharged, consented, either = ((service, "all", "response", stage)
+    discharged, consented, either = (_of(service, "response", stage)
                                      for stage in ("discharged", "consented", "either_follow_up"))
     sizes = dict(zip(GROUPS, (([discharged], [consented]), ([consented], [either]), ([either], [])), strict=True))
-    for count in [count for count in system.exact if count[:3] == (service, "all", "group") and len(count) == 5]:
-        of, without = sizes[count[4]]
-        system.between(0, np.inf, of, [*without, count])
-    answered = (service, "all", "group", "age", GROUPS[2])
-    same = (service, "all", "sample", "age", "n")
+    for variable, (group, (of, without)) in product(VARIABLES, sizes.items()):
+        if (count := _of(service, "group", variable, group)) in system.exact:
+            system.between(0, np.inf, of, [*without, count])
+    answered, same = _of(service, "group", "age", GROUPS[2]), _of(service, "sample", "age", "n")
     if service != "all" and {answered, same} <= set(system.exact):
         system.between(0, 0, [answered], [same])
 
 
 def _outcomes(system: System, service: str, step: str, time: str) -> None:
     """Improvement and recovery of the same patients: whoever recovered had improved, some are left out of recovery."""
-    improvement = [count for count in system.exact if count[:3] == (service, step, f"improvement_{time}")]
-    improvement = [count for count in improvement if count[-1] != "total"]
-    recovery = [count for count in system.exact if count[:3] == (service, step, f"recovery_{time}")]
+    improvement, recovery = ([count for count in (Count(service, step, f"{outcome}_{time}", codes) for codes in
+                              product(OUTCOMES[outcome], repeat=2 if time == "6m" else 3)) if count in system.exact]
+                             for outcome in OUTCOMES)
     # a path of improvement may be left out where that of recovery, with fewer and larger cells, is shown
-    joint = {count: [] for count in [*improvement, *recovery] if count[-1] != "total"} if improvement else {}
+    joint = {count: [] for count in [*improvement, *recovery]} if improvement else {}
     for count in improvement:
-        possible = [RECOVERY if code == IMPROVEMENT[-1] else RECOVERY[:1] for code in count[3:]]
+        possible = [RECOVERY if code == IMPROVEMENT[-1] else RECOVERY[:1] for code in count.what]
         for codes in ["left_out", *product(*possible)]:
             unknown = (*count, codes)
             joint[count].append(unknown)
-            recovered = (service, step, f"recovery_{time}", *codes)
+            recovered = Count(service, step, f"recovery_{time}", codes)
             if recovered in joint:
                 joint[recovered].append(unknown)
     for count, unknowns in joint.items():
         system.between(0, 0, [count], unknowns)
     if improvement:
-        answered = (service, "all", "response", "either_follow_up" if time == "6m" else "both_follow_ups")
+        answered = _of(service, "response", "either_follow_up" if time == "6m" else "both_follow_ups")
         if step == "all" or time == "path":
             system.between(0, np.inf, [answered], improvement)
-        if step != "all" and (in_step := (service, "all", "sample", "step", step)) in system.exact:
+        if step != "all" and (in_step := _of(service, "sample", "step", step)) in system.exact:
             system.between(0, np.inf, [in_step], improvement)
     if time == "path":  # those who completed both follow-ups are among those of the six-month table
-        for outcome, codes in (("improvement", IMPROVEMENT), ("recovery", RECOVERY)):
+        for outcome, codes in OUTCOMES.items():
             for pair in product(codes, repeat=2):
-                table, path = ((service, step, f"{outcome}_{name}", *pair) for name in ("6m", "path"))
-                followed = [(*path, code) for code in codes if (*path, code) in system.exact]
+                table, path = (Count(service, step, f"{outcome}_{name}", pair) for name in ("6m", "path"))
+                followed = [path.below(code) for code in codes if path.below(code) in system.exact]
                 if table in system.exact and followed:
                     system.between(0, np.inf, [table], followed)
 
@@ -294,14 +311,15 @@ def _outcomes(system: System, service: str, step: str, time: str) -> None:
 def _steps(system: System, service: str) -> None:
     """Both steps together are at most everybody; what is missing has no recorded step, as in the sample."""
     tables = {}
-    for count in [count for count in system.exact if count[:2] == (service, "all") and count[-1] != "total"]:
-        by_step = [(service, step, *count[2:]) for step in STEP_GROUPS]
-        if all(part in system.exact for part in by_step):
-            system.between(0, np.inf, [count], by_step)
-            tables.setdefault(count[2], ([], []))
-            tables[count[2]][0].append(count)
-            tables[count[2]][1].extend(by_step)
-    either, with_step = (service, "all", "response", "either_follow_up"), (service, "all", "sample", "step", "total")
+    for count in system.exact:
+        if (count.service, count.step) == (service, "all") and not count.is_total:
+            by_step = [count._replace(step=step) for step in STEP_GROUPS]
+            if all(part in system.exact for part in by_step):
+                system.between(0, np.inf, [count], by_step)
+                of_all, of_steps = tables.setdefault(count.kind, ([], []))
+                of_all.append(count)
+                of_steps.extend(by_step)
+    either, with_step = _of(service, "response", "either_follow_up"), _of(service, "sample", "step", "total")
     if with_step in system.exact:
         for of_all, of_steps in tables.values():
             system.between(0, np.inf, [either, *of_steps], [with_step, *of_all])
@@ -310,17 +328,18 @@ def _steps(system: System, service: str) -> None:
 def _services(system: System, services: list[str], compared: Sequence[str], controlled: Controlled) -> None:
     """What is counted of all is the sum over the services, of a comparison over those compared."""
     hidden = (0, LARGEST_HIDDEN[controlled.rule])
-    tails = dict.fromkeys(unknown[1:] for unknown in [*system.exact] if unknown[-1] != "total" and unknown[0] != "all")
-    for tail in tails:
-        members = [service for service in services if tail[1] != "group" or service in compared]
-        if ("all", *tail) not in system.exact or not members:
+    counted = dict.fromkeys(count._replace(service="all") for count in system.exact
+                            if not count.is_total and count.service != "all")
+    for count in counted:
+        members = [service for service in services if count.kind != "group" or service in compared]
+        if count not in system.exact or not members:
             continue
-        parts = [(service, *tail) for service in members]
-        if tail[-1] == "sum" and not all(part in system.exact for part in parts):
+        parts = [count._replace(service=service) for service in members]
+        if count.what[-1] == "sum" and not all(part in system.exact for part in parts):
             continue
         for part in parts:
             if part not in system.exact:  # a level that a service does not have: nobody outside knows
                 system.exact[part] = 0
                 system.bounds.setdefault(part, hidden)
-        if sum(system.exact[part] for part in parts) == system.exact["all", *tail]:
-            system.between(0, 0, [("all", *tail)], parts)
+        if sum(system.exact[part] for part in parts) == system.exact[count]:
+            system.between(0, 0, [count], parts)

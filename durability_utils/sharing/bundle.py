@@ -8,49 +8,33 @@ import json
 import shutil
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib as mpl
 import pandas as pd
-from matplotlib.figure import Figure
 
 from durability_utils.figures import label, scope
-from durability_utils.outcomes.response import STAGES
 from durability_utils.results import cleaning_folder, read_cohort, write_figure, write_table
 from durability_utils.runs.heads import PUBLISHED
 from durability_utils.runs.plan import every_run
 from durability_utils.runs.provenance import commit, hashes, versions
 from durability_utils.runs.report import is_synthetic, pages, recorded, service_name
-from durability_utils.sharing.audit import control_safely
-from durability_utils.sharing.disclosure import WITHHELD, WORDS, Controlled, TableName, group_of
+from durability_utils.sharing.audit import KNOWN, OUTCOMES, control_safely, is_known
+from durability_utils.sharing.disclosure import WITHHELD, WORDS, Controlled, Count, Tables, group_of, table_of
 from durability_utils.sharing.leaks import leaks
 from durability_utils.sharing.shared_figures import shared_figures
 from durability_utils.study.errors import InputError
+from durability_utils.study.holds import Holds, read_holds
 from durability_utils.study.parameters import PROJECT
 from durability_utils.study.study_file import STEPS, Study
 
 STROBE = PROJECT / "data" / "strobe.csv"
 PROVENANCE = "provenance.json"
 SYNTHETIC = "Synthetic data: made up to match published figures. No clinical conclusion can be drawn from them."
-# the tables that a reader is shown, in this order, with the figures above them; those of SHARED are in the CSV files
-TITLES = {
-    "response_rates": "Response rates",
-    "response_by_mode": "How the follow-ups were answered",
-    "reliable_improvement_rates": "Reliable improvement: end of treatment against 6 months",
-    "reliable_improvement_path": "Reliable improvement: end of treatment, 6 and 12 months",
-    "reliable_recovery_rates": "Reliable recovery: end of treatment against 6 months",
-    "reliable_recovery_path": "Reliable recovery: end of treatment, 6 and 12 months",
-    "sample_characteristics": "Those who answered at least once",
-    "representativeness": "Those who answered, compared with those who did not",
-    "representativeness_welch": "The same by Welch's analysis of variance and Games-Howell",
-    "representativeness_effects": "How large the differences are (Hedges' g)",
-}
-# What the audit knows. Other tables of a run tell more of the same patients, and stay.
-SHARED = {*TITLES, "response_flow", "reliable_improvement_6m", "reliable_recovery_6m"}
-FIGURES = {"response_rates": ("response_flow", "response_rates"), "response_by_mode": ("response_by_mode",),
-           "representativeness": ("representativeness",)}
 _STEP_TITLES = {"all": "All steps", "step2": "Step 2", "step3": "Step 3"}
 
 
@@ -76,7 +60,8 @@ def share(study: Study, results: Path, output: Path, rule: str) -> list[str]:
     aside = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}")
     try:
         write_bundle(study, controlled, aside, lacking)
-        if found := leaks(aside, patient_ids(study, results), _private_folders(study, results)):
+        private = [PROJECT, results, study.path.parent, *(entry.file.parent for entry in study.services.values())]
+        if found := leaks(aside, patient_ids(study, results), private):
             more = f" and {len(found) - 5} more" if len(found) > 5 else ""
             raise InputError(f"nothing was shared: {'; '.join(found[:5])}{more}")
         old = output.with_name(f".{output.name}.old")
@@ -120,20 +105,19 @@ def _check_output(study: Study, output: Path) -> None:
         raise InputError(f"{output.name}: is a file; expected a folder for the bundle after --output")
 
 
-def read_tables(study: Study, results: Path) -> dict[TableName, pd.DataFrame]:
-    """The private tables of a study's results by service, step and name, those in SHARED."""
-    files = sorted((results / study.id).glob("*/*/tables/*.csv"))
-    places = [(file.parts[-4], file.parts[-3], file.stem, file) for file in files]
-    # a category called NA is no missing value; only numbers are missing where blank
-    return {(service, step, name): _typed(pd.read_csv(file, dtype=str, keep_default_na=False))
-            for service, step, name, file in places
-            if service in (*study.services, "all") and step in STEPS and name in SHARED}
-
-
-def _typed(table: pd.DataFrame) -> pd.DataFrame:
-    words = {"service", "stage", "time", "mode", "end", "follow_up", "at_6m", "at_12m", "variable", "level", "group",
-             "against", "letters"}
-    return table.assign(**{column: pd.to_numeric(table[column]) for column in table.columns.difference(words)})
+def read_tables(study: Study, results: Path) -> Tables:
+    """The private tables of a study's results by service, step and name, those of which all is known that they hold."""
+    tables = {}
+    for file in sorted((results / study.id).glob("*/*/tables/*.json")):
+        service, step, holds = file.parts[-4], file.parts[-3], read_holds(file)
+        if service in (*study.services, "all") and step in STEPS:
+            # a category called NA is no missing value; only numbers are missing where blank
+            cells = pd.read_csv(file.with_suffix(".csv"), dtype=str, keep_default_na=False)
+            numbers = {column: pd.to_numeric(cells[column], errors="coerce") for column in holds.numbers & set(cells)}
+            table = table_of(service, step, cells.assign(**numbers), holds)
+            if table.is_controlled and all(map(is_known, table.every_count)):
+                tables[service, step, file.stem] = table
+    return tables
 
 
 def patient_ids(study: Study, results: Path) -> set[str]:
@@ -145,25 +129,22 @@ def patient_ids(study: Study, results: Path) -> set[str]:
     return set(cohort["patient_id"]).union(*refused) - {""}
 
 
-def _private_folders(study: Study, results: Path) -> list[Path]:
-    return [PROJECT, results, study.path.parent, *(service.file.parent for service in study.services.values())]
-
-
 # -- what is in it ---------------------------------------------------------------------------------
 
 def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: list[str]) -> None:
     """Write all files of the bundle below `folder`."""
     caption = f"{study.title}. {WORDS[controlled.rule]}"
-    services = [service for service in ("all", *study.services)
-                if any(service == of for of, *_ in controlled.tables)]
+    services = [name for name in ("all", *study.services) if any(name == service for service, *_ in controlled.tables)]
     for (service, step, name), table in controlled.tables.items():
         write_table(table, folder / "tables" / service / step / f"{name}.csv")
-    for service in services:
-        for step in STEPS:
-            for name, figure in shared_figures(service, step, controlled.tables, caption).items():
-                _write_both(figure, folder / "figures" / service / step / name)
+    for service, step in product(services, STEPS):
+        for name, figure in shared_figures(service, step, controlled.tables, caption).items():
+            path = folder / "figures" / service / step / name
+            write_figure(figure, path.with_suffix(".png"))
+            with mpl.rc_context({"svg.hashsalt": name}):  # else its ids would be drawn at random
+                figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
     sections = {service: _service_sections(service, controlled, folder) for service in services}
-    first = [*_about(study, controlled, lacking), Section(2, "Key rates", _KEY_RATES, _key_rates(services, controlled))]
+    first = [_about(study, controlled, lacking), Section(2, "Key rates", _KEY_RATES, _key_rates(services, controlled))]
     strobe = pd.read_csv(STROBE, dtype=str, keep_default_na=False)
     checklist = Section(2, "STROBE checklist", "Where each item of the statement for observational studies is found.",
                         strobe)
@@ -190,36 +171,31 @@ def _hash(file: Path) -> str | None:
 
 def withheld_groups(controlled: Controlled) -> list[str]:
     """What is withheld, as `service/step/table`, of samples and comparisons with the variable."""
-    return sorted({"/".join(group_of(count)) for count, shown in controlled.shown.items() if shown == WITHHELD})
+    return sorted({str(group_of(count)) for count, shown in controlled.shown.items() if shown == WITHHELD})
 
 
-def _write_both(figure: Figure, path: Path) -> None:
-    write_figure(figure, path.with_suffix(".png"))
-    with mpl.rc_context({"svg.hashsalt": path.name}):  # else its ids would be drawn at random
-        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
-
-
-def _about(study: Study, controlled: Controlled, lacking: list[str]) -> list[Section]:
-    texts = [SYNTHETIC] if is_synthetic(study) else []
-    texts += [WORDS[controlled.rule]]
+def _about(study: Study, controlled: Controlled, lacking: list[str]) -> Section:
+    texts = [*([SYNTHETIC] if is_synthetic(study) else []), WORDS[controlled.rule]]
     if controlled.rule != "none":
-        texts += ["Left out are tables without any number that may be shown, levels with such numbers, and (marked "
-                  f"{WITHHELD}) what could be worked out from the rest."]
+        texts += ["Left out are tables (and on pages rows) without any number that may be shown, levels with such "
+                  f"numbers, and (marked {WITHHELD}) what could be worked out from the rest."]
     if lacking:
         texts += [f"Missing, because it could not be computed: {', '.join(lacking)}."]
-    return [Section(2, "About these numbers", " ".join(texts))]
+    return Section(2, "About these numbers", " ".join(texts))
 
 
 def _service_sections(service: str, controlled: Controlled, folder: Path) -> list[Section]:
     sections = []
     for step in STEPS:
-        shown = [name for name in TITLES if (service, step, name) in controlled.tables]
+        kinds = {name: list(KNOWN).index(controlled.given[of, at, name].first[0].kind)
+                 for of, at, name in controlled.tables if (of, at) == (service, step)}
+        shown = [name for name in sorted(kinds, key=kinds.get) if controlled.given[service, step, name].holds.title]
         sections.append(Section(2, _STEP_TITLES[step], "" if shown else "No table has a number that may be shown."))
         for name in shown:
-            figures = [f"figures/{service}/{step}/{figure}.png" for figure in FIGURES.get(name, ())]
-            sections.append(Section(3, f"{TITLES[name]}, {scope(service, step)}", "",
-                                    for_reader(name, controlled.tables[service, step, name]),
-                                    [figure for figure in figures if (folder / figure).is_file()]))
+            holds, figure = controlled.given[service, step, name].holds, f"figures/{service}/{step}/{name}.png"
+            sections.append(Section(3, f"{holds.title}, {scope(service, step)}", "",
+                                    for_reader(holds, controlled.tables[service, step, name]),
+                                    [figure] if (folder / figure).is_file() else []))
     return sections
 
 
@@ -229,47 +205,48 @@ _KEY_RATES = ("Consented: of those discharged. Answered: at least one follow-up,
 
 
 def _key_rates(services: list[str], controlled: Controlled) -> pd.DataFrame:
+    def rate(n: Count, of: Count) -> str | None:
+        return _rate(str(controlled.shown[n]), *controlled.rates[n, of]) if (n, of) in controlled.rates else None
+
     rows = []
-    for service in services:
-        for step in STEPS:
-            row = {"patients of": f"{service_name(service)}, {_STEP_TITLES[step].lower()}"}
-            response = controlled.tables.get((service, step, "response_rates"))
-            if response is not None:
-                last = response.iloc[-1]
-                row |= {"discharged": last["discharged"], "consented": _rate(last, "consented", "consented_"),
-                        "answered": _rate(last, "either_follow_up", "either_follow_up_")}
-            for outcome in ("improvement", "recovery"):
-                rates = controlled.tables.get((service, step, f"reliable_{outcome}_rates"))
-                if rates is not None:
-                    kept = rates[(rates[["end", "follow_up"]] == f"reliable_{outcome}").all(axis=1)].iloc[0]
-                    row[f"{outcome} at end, and kept"] = f"{kept['of']}, {_rate(kept, 'n', '')}"
-            rows.append(row)
-    return pd.DataFrame(rows).fillna("\u2013").reset_index(drop=True)
+    for service, step in product(services, STEPS):
+        response = (Count(service, step, "response", (stage,))
+                    for stage in ("discharged", "consented", "either_follow_up"))
+        discharged, consented, answered = (  # of several services the sum
+            of.below("total") if of.below("total") in controlled.shown else of for of in response)
+        row = {"patients of": f"{service_name(service)}, {_STEP_TITLES[step].lower()}",
+               "discharged": str(controlled.shown.get(discharged, "\u2013")), "consented": rate(consented, discharged),
+               "answered": rate(answered, consented)}
+        for outcome, (*_, code) in OUTCOMES.items():
+            table = Count(service, step, f"{outcome}_6m", (code,))
+            of = table.below("total")
+            if kept := rate(table.below(code), of):
+                row[f"{outcome} at end, and kept"] = f"{controlled.shown[of]}, {kept}"
+        rows.append(row)
+    return pd.DataFrame(rows).fillna("\u2013")
 
 
-def _rate(row: pd.Series, n: str, prefix: str) -> str:
+def _rate(n: str, percent: str, low: str, high: str) -> str:
     """`60 (86 %, 76 to 92)`; the sign alone where it is hidden."""
-    percent, low, high = (row[f"{prefix}{name}"] for name in ("percent", "low", "high"))
     if percent.isdecimal():
-        return f"{row[n]} ({percent} %, {low} to {high})"
-    return row[n] if row[n] == percent else f"{row[n]} ({percent or 'no patients'})"
+        return f"{n} ({percent} %, {low} to {high})"
+    return n if n == percent else f"{n} ({percent or 'no patients'})"
 
 
-def for_reader(name: str, table: pd.DataFrame) -> pd.DataFrame:
-    """A table under disclosure control as it is read: words for codes, a rate with its interval in one cell."""
-    if name == "response_rates":
-        shown = table[["service", "discharged"]].assign(**{
-            label(stage): [_rate(row, stage, f"{stage}_") for _, row in table.iterrows()] for stage in STAGES})
-    elif "percent" in table:
-        rates = [_rate(row, "n", "") for _, row in table.iterrows()]
-        shown = table.drop(columns=["n", "percent", "low", "high"]).assign(**{"n (per cent, 95 % interval)": rates})
-    elif name.endswith("_path"):
-        shown = table[table["n"].str.isdecimal()]
-    elif name == "representativeness_effects":
-        shown = table.assign(**{"95 % interval": table["low"] + " to " + table["high"]}).drop(columns=["low", "high"])
-    else:
-        shown = table
-    words = shown.columns.intersection(["end", "follow_up", "at_6m", "at_12m", "variable", "level", "group", "against"])
+def for_reader(holds: Holds, table: pd.DataFrame) -> pd.DataFrame:
+    """A table under disclosure control as it is read: words for codes, a rate with its interval in one cell.
+
+    Rows without any number that may be shown are left out.
+    """
+    shown = table[table[list(holds.counts)].map(str.isdecimal).any(axis=1)]
+    for prefix, (n, _) in holds.rates.items():
+        columns = [n, *(f"{prefix}{end}" for end in ("percent", "low", "high"))]
+        rates = [_rate(*row) for row in shown[columns].itertuples(index=False)]
+        shown = shown.assign(**{n: rates}).drop(columns=columns[1:])
+        shown = shown if prefix else shown.rename(columns={n: f"{n} (per cent, 95 % interval)"})
+    if holds.effects:
+        shown = shown.assign(**{"95 % interval": shown["low"] + " to " + shown["high"]}).drop(columns=["low", "high"])
+    words = shown.columns.intersection(holds.labels)
     return shown.assign(**{column: shown[column].map(label) for column in words}).rename(columns=label)
 
 
@@ -340,10 +317,7 @@ def _write_workbook(path: Path, first: list[Section], controlled: Controlled, st
 
 
 def _number(text: str) -> str | int | float:
-    try:
-        return int(text)
-    except ValueError:
-        try:
-            return float(text)
-        except ValueError:
-            return text
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text

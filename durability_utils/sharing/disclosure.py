@@ -10,17 +10,20 @@ rest is below 5, or one of them would be known exactly. `opensafely` (its output
 `[REDACTED]`, others are rounded to 5; totals are sums of rounded counts, percentages those of rounded counts. In both,
 means, standard deviations and effect sizes have one decimal and stand only where their n does; a range, two patients'
 values, never does; a level with a hidden n is left out with its name, a table without any shown n as a whole. What
-could be worked out all the same is `withheld`: `disclosure_audit` finds it.
+could be worked out all the same is `withheld`: `audit` finds it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from durability_utils.outcomes.proportions import proportion, rounded_percent
-from durability_utils.outcomes.representativeness import DESCRIBED, GROUPS
-from durability_utils.outcomes.response import STAGES
+from durability_utils.outcomes.representativeness import VARIABLES
+from durability_utils.study.errors import InputError
+from durability_utils.study.holds import Holds
 
 LARGEST_HIDDEN = {"none": -1, "nhs": 4, "opensafely": 7}
 SYMBOLS = {"none": "", "nhs": "*", "opensafely": "[REDACTED]"}
@@ -34,90 +37,112 @@ WORDS = {
     "opensafely": "Counts of 7 or fewer are shown as [REDACTED], all others rounded to the nearest 5. Totals, "
                   "percentages and intervals were computed from rounded counts.",
 }
-
-Count = tuple[str, ...]           # service, step, table, then what is counted; `total` last where it is a sum of others
-TableName = tuple[str, str, str]  # service, step, name of the CSV file without its ending
-
+STATISTICS = {"share", "mean", "sd", "range", "letters", "p"}
 
 # -- which counts a table holds --------------------------------------------------------------------
 
-def named_counts(service: str, step: str, name: str, table: pd.DataFrame) -> dict[str, list[Count]]:
-    """The columns of a table that hold counts, each with the name of the count in every row."""
-    def named(kind: str, *columns: Iterable[str]) -> list[Count]:
-        return [(service, step, kind, *row) for row in zip(*columns, strict=True)]
+class Count(NamedTuple):
+    """The name of a count: `what` is counted by the table's rows, `total` last where it is a sum of others."""
 
-    def response(*stages: str, of: str = service) -> list[Count]:
-        return [(of, "all", "response", stage) for stage in stages]
+    service: str
+    step: str
+    kind: str
+    what: tuple[str, ...]
 
-    totals = ["total"] * len(table)
-    if name == "response_rates":
-        # the row of all services is their sum: `opensafely` adds up what it shows of each
-        return {stage: [(of, "all", "response", stage, *["total"] * (of == "all" and len(table) > 1))
-                        for of in table["service"]] for stage in ("discharged", *STAGES)}
-    if name == "response_flow":
-        scored = [(service, "all", f"{outcome}_6m", "total") for outcome in ("improvement", "recovery")]
-        return {"n": [*response("discharged", "consented", "either_follow_up"), *scored]}
-    if name == "response_by_mode":
-        return {"n": named("mode", table["time"], table["mode"]), "of": named("mode", table["time"], totals)}
-    if name == "sample_characteristics":
-        levels = table["level"].mask(table["variable"] == "age", "n")
-        wholes = [(service, step, "sample", "step", "total" if variable == "step" else level)
-                  if variable in ("step", "sessions") else response("either_follow_up")[0]
-                  for variable, level in zip(table["variable"], levels, strict=True)]
-        return {"n": named("sample", table["variable"], levels), "of": wholes}
-    if name == "representativeness_effects":
-        return {"n": named("group", table["variable"], [GROUPS[2]] * len(table)),
-                "n_against": named("group", table["variable"], table["against"])}
-    if name.startswith("representativeness"):
-        return {"n": named("group", table["variable"], table["group"])}
-    kind = name.removeprefix("reliable_").replace("_rates", "_6m")
-    counts = {"n": named(kind, *(table[column] for column in table.loc[:, :"n"].columns[:-1]))}
-    return counts | ({"of": named(kind, table["end"], totals)} if "of" in table else {})
+    def __str__(self) -> str:
+        return "/".join((self.service, self.step, self.kind, *self.what))
+
+    @property
+    def is_total(self) -> bool:
+        return self.what[-1:] == ("total",)
+
+    def below(self, *more: str) -> "Count":
+        """The count of this name and more."""
+        return self._replace(what=(*self.what, *more))
 
 
-def exact_counts(tables: dict[TableName, pd.DataFrame]) -> dict[Count, int]:
-    """Every count of the tables by its name. Raises ValueError where two disagree: they are of different runs."""
+class Table(NamedTuple):
+    """A table with what it holds, and the name of the count in every row of its columns of counts."""
+
+    cells: pd.DataFrame
+    holds: Holds
+    counts: dict[str, list[Count]]
+
+    @property
+    def first(self) -> list[Count]:
+        """The count of those whom each row is about."""
+        return next(iter(self.counts.values()))
+
+    @property
+    def every_count(self) -> list[Count]:
+        return [count for counts in self.counts.values() for count in counts]
+
+    @property
+    def is_controlled(self) -> bool:
+        """Whether small numbers can be kept out of each of its columns: whole numbers, and what follows from them."""
+        if self.holds.patients or not self.counts or set(self.cells) != self.holds.columns:
+            return False
+        means = {count.what[0] for kinds in self.statistics.values()
+                 for count, kind in zip(self.first, kinds, strict=True) if kind == "mean"}
+        return (set().union(*self.statistics.values()) <= STATISTICS and means <= set(VARIABLES)
+                and all(self.cells[column].mod(1).eq(0).all() for column in self.counts))
+
+    @property
+    def statistics(self) -> dict[str, list[str]]:
+        """Of each column of `Holds.statistics` what stands in every row."""
+        return {column: [kind] * len(self.cells) if isinstance(kind, str) else kind
+                for column, kind in self.holds.statistics.items()}
+
+
+TableName = tuple[str, str, str]  # service, step, name of the CSV file without its ending
+Tables = dict[TableName, Table]
+
+
+def table_of(service: str, step: str, cells: pd.DataFrame, holds: Holds) -> Table:
+    """A table of one service and step with its counts named."""
+    whose = cells[holds.service] if holds.service else [service] * len(cells)
+    # the row of all services is their sum: `opensafely` adds up what it shows of each
+    ends = [("total",) if holds.service and of == "all" and len(cells) > 1 else () for of in whose]
+    names = holds.names(cells.to_dict("records"))
+    return Table(cells, holds, {
+        column: [Count(of, step, kind, (*what, *end)) for of, (kind, *what), end in zip(whose, rows, ends, strict=True)]
+        for column, rows in names.items()})
+
+
+def exact_counts(tables: Tables) -> dict[Count, int]:
+    """Every count of the tables by its name. Raises InputError where two disagree: they are of different runs."""
     exact: dict[Count, int] = {}
-    for (service, step, name), table in tables.items():
-        for column, counts in named_counts(service, step, name, table).items():
-            for count, n in zip(counts, table[column].astype(int), strict=True):
+    for (*_, name), table in tables.items():
+        for column, counts in table.counts.items():
+            for count, n in zip(counts, table.cells[column], strict=True):
                 if exact.setdefault(count, int(n)) != n:
-                    raise ValueError(f"{'/'.join(count)} is {exact[count]} in one table and {n} in {name}")
+                    raise InputError(f"{count} is {exact[count]} in one table and {n} in {name}; expected the same "
+                                     "count in all tables that name it")
     return exact
 
 
-def exact_sums(tables: dict[TableName, pd.DataFrame]) -> dict[Count, int]:
+def exact_sums(tables: Tables, exact: dict[Count, int]) -> dict[Count, int]:
     """The sum of whole numbers behind every mean, by the count of those whose numbers they are."""
-    sums = {}
-    for (service, step, name), table in tables.items():
-        if name == "sample_characteristics":
-            table = table[table["variable"].isin(["age", "sessions"]) & ~table["level"].isin(["sd", "min", "max"])]
-            table = table.rename(columns={"value": "mean"})
-        elif name != "representativeness":
-            continue
-        counts = named_counts(service, step, name, table)["n"]
-        sums |= {count: round(mean * n) if n else 0
-                 for count, mean, n in zip(counts, table["mean"], table["n"], strict=True)}
-    return sums
+    return {count: round(mean * exact[count]) if exact[count] else 0
+            for table in tables.values() for column, kinds in table.statistics.items()
+            for count, kind, mean in zip(table.first, kinds, table.cells[column], strict=True) if kind == "mean"}
 
 
 def group_of(count: Count) -> Count:
     """The counts that are withheld together: a table of one service and step, or a variable of it."""
-    return count[:4] if count[2] in ("sample", "group", "mode") else count[:3]
+    return count._replace(what=count.what[:1] if count.kind in ("sample", "group", "mode") else ())
 
 
-def parts_of(exact: Iterable[Count]) -> dict[Count, list[Count]]:
-    """The counts that each total is the sum of, within its table, and of services in `response_rates`."""
+def parts_of(exact: dict[Count, int]) -> dict[Count, list[Count]]:
+    """The counts that each total is the sum of, within its table, and of services where a row is that of all."""
     parts = defaultdict(list)
-    exact = list(exact)
-    totals = {count for count in exact if count[-1] == "total"}
     for count in exact:
-        if count not in totals:
-            for depth in range(3, len(count)):
-                if (total := (*count[:depth], "total")) in totals:
-                    parts[total].append(count)
-            if count[2] == "response" and count[0] != "all" and (pooled := ("all", *count[1:], "total")) in totals:
-                parts[pooled].append(count)
+        if not count.is_total:
+            possible = [count._replace(what=(*count.what[:depth], "total")) for depth in range(len(count.what))]
+            if count.service != "all":
+                possible.append(count._replace(service="all").below("total"))
+            for total in filter(exact.__contains__, possible):
+                parts[total].append(count)
     return dict(parts)
 
 
@@ -147,14 +172,15 @@ def tells_exactly(percent: int, n: int, of: int) -> bool:
 class Controlled:
     """The tables of a run under a rule; left out are the groups of counts in `withheld`, the rates of `without_rates`.
 
-    tables: by service, step and name, all cells texts. shown: every count as it stands there. percentages: per cent by
-    (n, of); means by their count. The last three are all that somebody outside could reckon with. exact, sums:
-    the true counts, and the true sums behind all means, shown or not.
+    tables: by service, step and name, all cells texts; `given` has what they hold. shown: every count as it stands
+    there. percentages: per cent by (n, of); means by their count. The last three are all that somebody outside could
+    reckon with. rates: per cent with its interval, as texts, by (n, of). exact, sums: the true counts, and the true
+    sums behind all means, shown or not.
     """
 
-    def __init__(self, tables: dict[TableName, pd.DataFrame], rule: str, withheld: frozenset[Count] = frozenset(),
+    def __init__(self, tables: Tables, rule: str, withheld: frozenset[Count] = frozenset(),
                  without_rates: frozenset[Count] = frozenset()):
-        self.rule, self.without_rates = rule, without_rates
+        self.given, self.rule, self.without_rates = tables, rule, without_rates
         self.exact = exact_counts(tables)
         self.parts = parts_of(self.exact)
         self.shown = {count: WITHHELD if group_of(count) in withheld else shown_count(n, rule)
@@ -163,45 +189,42 @@ class Controlled:
             self.shown |= {total: sum(n for n in map(self.shown.get, parts) if isinstance(n, int))
                            for total, parts in self.parts.items() if self.shown[total] != WITHHELD}
         self.percentages: dict[tuple[Count, Count], int] = {}
+        self.rates: dict[tuple[Count, Count], tuple[str, str, str]] = {}
         self.means: dict[Count, float] = {}
-        self.sums = exact_sums(tables)
-        self.tables = {key: self._table(*key, table) for key, table in tables.items() if self._shows(key, table)}
+        self.sums = exact_sums(tables, self.exact)
+        self.tables = {key: self._table(table) for key, table in tables.items()
+                       if any(map(self._is_shown, table.first))}
 
-    def _shows(self, key: TableName, table: pd.DataFrame) -> bool:
-        first, *_ = named_counts(*key, table).values()
-        return any(map(self._is_shown, first))
-
-    def _table(self, service: str, step: str, name: str, table: pd.DataFrame) -> pd.DataFrame:
-        counts = named_counts(service, step, name, table)
-        shown = table.astype("object")
-        for column, names in counts.items():
+    def _table(self, table: Table) -> pd.DataFrame:
+        shown = table.cells.astype("object")
+        for column, names in table.counts.items():
             shown[column] = [str(self.shown[count]) for count in names]
-        if name == "response_rates":
-            for stage in STAGES:
-                of = counts["discharged" if stage == "consented" else "consented"]
-                shown = self._with_rates(shown, counts[stage], of, f"{stage}_")
-        elif {"share", "low", "high"} <= set(table):
-            shown = self._with_rates(shown, counts["n"], counts["of"])
-        elif name == "sample_characteristics":
-            shown = self._sample(shown, table, counts)
-        elif name == "representativeness_effects":
-            self._effects(shown, table, counts)
-        elif name.startswith("representativeness"):
-            self._comparison(shown, table, counts["n"])
-        return shown.reset_index(drop=True)
+        for prefix, columns in table.holds.rates.items():  # per cent in the place of a share
+            pairs = list(zip(*(table.counts[column] for column in columns), strict=True))
+            self.rates |= {pair: self._rate(*pair) for pair in pairs}
+            ends = [f"{prefix}{end}" for end in ("share", "low", "high")]
+            shown[ends] = np.array([self.rates[pair] for pair in pairs], object)
+            shown = shown.rename(columns={ends[0]: f"{prefix}percent"})
+        for column, pair in table.holds.effects.items():
+            self._effects(shown, column, [table.counts[of] for of in pair])
+        compared = defaultdict(list)
+        for count in table.first:
+            compared[group_of(count)].append(count)
+        # the name of a level comes from the data
+        kept = np.array([count.kind != "sample" or self._is_shown(count) for count in table.first])
+        for column, kinds in table.statistics.items():
+            counts = zip(*table.counts.values(), strict=True)
+            shown[column] = [self._statistic(kind, value, row, compared[group_of(row[0])])
+                             for kind, value, row in zip(kinds, table.cells[column], counts, strict=True)]
+            if self.rule != "none":
+                kept &= np.array(kinds) != "range"  # two patients' values
+        return shown[kept].reset_index(drop=True)
 
     def _is_shown(self, *counts: Count) -> bool:
         return all(isinstance(self.shown[count], int) for count in counts)
 
     def _hidden(self, *counts: Count) -> str:
         return WITHHELD if WITHHELD in map(self.shown.get, counts) else SYMBOLS[self.rule]
-
-    def _with_rates(self, shown: pd.DataFrame, n: list[Count], of: list[Count], prefix: str = "") -> pd.DataFrame:
-        """The table with per cent, and its interval, in the place of a share."""
-        rates = [self._rate(*pair) for pair in zip(n, of, strict=True)]
-        columns = (f"{prefix}{name}" for name in ("share", "low", "high"))
-        shown = shown.assign(**dict(zip(columns, zip(*rates, strict=True), strict=True)))
-        return shown.rename(columns={f"{prefix}share": f"{prefix}percent"})
 
     def _rate(self, n: Count, of: Count) -> tuple[str, str, str]:
         """Per cent with the ends of its interval, as texts."""
@@ -221,48 +244,30 @@ class Controlled:
         interval = proportion(self.shown[n], self.shown[of])
         return str(percent), f"{100 * interval.low:.0f}", f"{100 * interval.high:.0f}"
 
-    def _sample(self, shown: pd.DataFrame, table: pd.DataFrame, counts: dict[str, list[Count]]) -> pd.DataFrame:
-        """Shares in per cent, means; without the levels of which the number is hidden."""
-        rows = zip(table["variable"], table["level"], table["value"], counts["n"], counts["of"], strict=True)
-        shown["value"] = [
-            self._rate(n, of)[0] if variable in (*DESCRIBED, "step")
-            else self._value(value, [n]) if level in ("sd", "min", "max")
-            else self._mean(n, value)
-            for variable, level, value, n, of in rows]
-        is_range = table["level"].isin(["min", "max"]) & (self.rule != "none")
-        return shown[~is_range & pd.Series(map(self._is_shown, counts["n"]), table.index)]
-
-    def _comparison(self, shown: pd.DataFrame, table: pd.DataFrame, n: list[Count]) -> None:
-        """Means and deviations where their n is shown, letters and p where all of a variable's are."""
-        of_variable = defaultdict(list)
-        for count in n:
-            of_variable[count[:-1]].append(count)
-        shown["mean"] = [self._mean(count, mean) for count, mean in zip(n, table["mean"], strict=True)]
-        shown["sd"] = [self._value(sd, [count]) for count, sd in zip(n, table["sd"], strict=True)]
-        shown["letters"] = [self._value(letters, of_variable[count[:-1]], "{}")
-                            for count, letters in zip(n, table["letters"], strict=True)]
-        shown["p"] = [self._value(p, of_variable[count[:-1]], "{:.3f}" if not p < 0.001 else "< 0.001")
-                      for count, p in zip(n, table["p"], strict=True)]
-
-    def _effects(self, shown: pd.DataFrame, table: pd.DataFrame, counts: dict[str, list[Count]]) -> None:
+    def _effects(self, shown: pd.DataFrame, column: str, counts: list[list[Count]]) -> None:
         """Hedges' g to one decimal, its interval computed from that and the counts as shown."""
         import pingouin  # seconds: most of this module does without
 
-        pairs = list(zip(counts["n"], counts["n_against"], strict=True))
-        shown["g"] = [self._value(g, pair) for g, pair in zip(table["g"], pairs, strict=True)]
+        pairs = list(zip(*counts, strict=True))
+        shown[column] = [self._text(g, pair) for g, pair in zip(shown[column], pairs, strict=True)]
         limits = [pingouin.compute_esci(stat=float(g), nx=self.shown[n], ny=self.shown[against], eftype="hedges")
                   if self._is_shown(n, against) and g else (g, g)
-                  for g, (n, against) in zip(shown["g"], pairs, strict=True)]
+                  for g, (n, against) in zip(shown[column], pairs, strict=True)]
         shown["low"], shown["high"] = ([f"{value:.1f}" if isinstance(value, float) else value for value in ends]
                                        for ends in zip(*limits, strict=True))
 
-    def _mean(self, count: Count, mean: float) -> str:
-        text = self._value(mean, [count])
-        if self._is_shown(count) and text:
-            self.means[count] = float(text)
+    def _statistic(self, kind: str, value, row: Sequence[Count], compared: list[Count]) -> str:
+        """One of STATISTICS as text: `row` has the counts of its row, `compared` those of all groups compared."""
+        if kind == "share":
+            return self._rate(row[0], row[-1])[0]
+        if kind in ("letters", "p"):
+            return self._text(value, compared, "{}" if kind == "letters" else "< 0.001" if value < 0.001 else "{:.3f}")
+        text = self._text(value, row[:1])
+        if kind == "mean" and self._is_shown(row[0]) and text:
+            self.means[row[0]] = float(text)
         return text
 
-    def _value(self, value, counts: Iterable[Count], form: str = "{:.1f}") -> str:
+    def _text(self, value, counts: Iterable[Count], form: str = "{:.1f}") -> str:
         """A value as text where the counts behind it are shown; blank where there is none."""
         if not self._is_shown(*counts):
             return self._hidden(*counts)

@@ -22,6 +22,7 @@ from durability_utils.cli import app
 from durability_utils.cohort.cleaning import write_cleaned
 from durability_utils.results import cleaning_folder, restricted_folder
 from durability_utils.study.errors import InputError
+from durability_utils.study.holds import read_holds
 from durability_utils.study.parameters import PROJECT
 
 DAY = dt.date(2017, 3, 1)
@@ -247,7 +248,9 @@ def test_worklists_are_their_owners_from_the_first_byte(make_study, tmp_path, mo
     monkeypatch.setattr(pd.DataFrame, "to_csv", watched)
     desk.write_worklists({"due": pd.DataFrame({"patient_id": ["=1", "2"]})}, folder)
     assert seen == [(0o700, 0o600)]
-    assert {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()} == {"due.csv": 0o600, "old.csv": 0o600}
+    assert {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()} == dict.fromkeys(
+        ("due.csv", "due.json", "old.csv"), 0o600)
+    assert read_holds(folder / "due.json").patients
     assert (folder / "due.csv").read_text() == "patient_id\n'=1\n2\n"
     (tmp_path / "after").touch()
     assert (tmp_path / "after").stat().st_mode & 0o077 == 0o666 & ~umask() & 0o077  # others' files are as before
@@ -306,10 +309,11 @@ def test_no_id_leaves_the_restricted_folder(results):
     files = {path.relative_to(results).as_posix(): path for path in results.rglob("*") if path.is_file()}
     holding = {name for name, path in files.items() if PATIENT_ID.search(path.read_bytes().decode("latin-1"))}
     assert holding - of_cleaning == lists
-    assert set(files) - of_cleaning - lists - {".lock"} == {
+    beside = {name.replace(".csv", ".json") for name in (*lists, "B/cleaning/rejected.csv")}
+    assert set(files) - of_cleaning - lists - beside - {".lock"} == {
         "index.html", "run.json", "B/restricted/07_follow_up_desk.ipynb",
         "B/restricted/07_follow_up_desk.provenance.json", "B/cleaning/01_cleaning.ipynb", "B/cleaning/01_cleaning.html",
-        "B/cleaning/01_cleaning.provenance.json", "B/cleaning/cleaning_log.csv",
+        "B/cleaning/01_cleaning.provenance.json", "B/cleaning/cleaning_log.csv", "B/cleaning/cleaning_log.json",
         "B/cleaning/figures/missing_values.png"}
 
 

@@ -252,11 +252,11 @@ class TestIntoPlace:
     def test_tables_of_an_earlier_run_go_and_those_of_others_stay(self, run):
         tables = run.folder / "tables"
         tables.mkdir(parents=True)
-        for name in ("reliable_improvement_old.csv", "reliable_recovery_6m.csv"):
+        for name in ("reliable_improvement_old.csv", "reliable_improvement_old.json", "reliable_recovery_6m.csv"):
             (tables / name).write_text("old", encoding="utf-8")
         assert batch.execute(run).status == "succeeded"
-        assert sorted(path.name for path in tables.iterdir()) == ["reliable_improvement_6m.csv",
-                                                                  "reliable_recovery_6m.csv"]
+        assert sorted(path.name for path in tables.iterdir()) == [
+            "reliable_improvement_6m.csv", "reliable_improvement_6m.json", "reliable_recovery_6m.csv"]
 
     def test_the_provenance_comes_last_and_goes_first(self, run, monkeypatch):
         assert batch.execute(run).status == "succeeded"

@@ -9,7 +9,7 @@ import nbformat
 import pandas as pd
 import pytest
 from nbformat.v4 import new_output
-from tiny_study import TABLES, make_notebook, make_study
+from tiny_study import HOLDS, TABLES, make_notebook, make_study
 
 from durability_utils.runs import plan, report
 from durability_utils.runs.batch import Result, account, write
@@ -28,6 +28,7 @@ def write_tables(folder):
     (folder / "tables").mkdir(parents=True)
     for table, text in TABLES.values():
         (folder / "tables" / table).write_text(text.replace("\\n", "\n"), encoding="utf-8")
+        (folder / "tables" / table).with_suffix(".json").write_text(HOLDS[table].as_json(), encoding="utf-8")
 
 
 def test_key_rates_hold_numerator_denominator_and_interval(tmp_path):

@@ -4,6 +4,9 @@ The attack (`attack.py`) is written apart from the package's audit and sees noth
 """
 
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,24 +14,63 @@ import pytest
 from attack import Attack
 
 from durability_utils.outcomes.representativeness import (
+    COMPARED,
+    EFFECT_SIZES,
     GROUPS,
     VARIABLES,
     compared_variables,
     participation,
     sample_characteristics,
+    sample_holds,
 )
-from durability_utils.outcomes.response import STAGES, answers_by_mode, response_rates, who_answered
-from durability_utils.outcomes.rules import STEP_GROUPS, in_step
-from durability_utils.outcomes.transitions import by_status_at_end, path_table, six_month_table
+from durability_utils.outcomes.response import (
+    ANSWERS_BY_MODE,
+    RESPONSE_RATES,
+    STAGES,
+    answers_by_mode,
+    response_flags,
+    response_rates,
+    who_answered,
+)
+from durability_utils.outcomes.rules import STEP_GROUPS, carry_back, classify, in_step
+from durability_utils.outcomes.transitions import (
+    BY_STATUS_AT_END,
+    PATHS,
+    SIX_MONTHS,
+    by_status_at_end,
+    path_table,
+    six_month_table,
+)
+from durability_utils.results import write_table
 from durability_utils.sharing.audit import control_safely, hidden_counts, knowledge
-from durability_utils.sharing.bundle import withheld_groups
-from durability_utils.sharing.disclosure import Controlled, exact_counts, group_of, shown_count, tells_exactly
+from durability_utils.sharing.bundle import read_tables, withheld_groups
+from durability_utils.sharing.disclosure import (
+    Controlled,
+    Tables,
+    exact_counts,
+    group_of,
+    shown_count,
+    table_of,
+    tells_exactly,
+)
 from durability_utils.study.columns import FOLLOW_UP_DATA, dictionary
+from durability_utils.study.errors import InputError
+from durability_utils.study.holds import Holds
 from durability_utils.study.measures import read_measures
+from durability_utils.study.rules import Rules
 
 TYPES = {"text": "str", "code": "str", "measure": "str", "date": "datetime64[us]", "whole_number": "Int64",
          "score": "Float64"}
-RULES = {"measures": read_measures("study_2016"), "rule": "gad7"}
+RULES = Rules(read_measures("study_2016"), "gad7", carry_back=True, minimum_sessions=2)
+HOLDS = {"response_rates": RESPONSE_RATES, "response_by_mode": ANSWERS_BY_MODE, "representativeness": COMPARED["tukey"],
+         **{f"reliable_{outcome}_{name}": holds[outcome] for outcome in ("improvement", "recovery")
+            for name, holds in (("6m", SIX_MONTHS), ("rates", BY_STATUS_AT_END), ("path", PATHS))}}
+
+
+def declared(tables: dict[tuple[str, str, str], pd.DataFrame]) -> Tables:
+    """Tables with what the notebooks say that they hold."""
+    return {(service, step, name): table_of(service, step, cells, HOLDS.get(name) or sample_holds(cells))
+            for (service, step, name), cells in tables.items()}
 
 
 def random_cohorts(seed: int) -> dict[str, pd.DataFrame]:
@@ -64,7 +106,7 @@ def random_cohorts(seed: int) -> dict[str, pd.DataFrame]:
     return cohorts
 
 
-def tables_of(cohorts: dict[str, pd.DataFrame]) -> dict[tuple[str, str, str], pd.DataFrame]:
+def tables_of(cohorts: dict[str, pd.DataFrame]) -> Tables:
     """The tables of the notebooks 02 to 05 that hold counts, by the package's functions; `all` pools the services."""
     found = {}
     pooled = pd.concat([cohort.assign(service=service) for service, cohort in cohorts.items()], ignore_index=True)
@@ -77,12 +119,16 @@ def tables_of(cohorts: dict[str, pd.DataFrame]) -> dict[tuple[str, str, str], pd
         answered = who_answered(cohort)
         for step in ("all", *STEP_GROUPS):
             members = in_step(answered, step)
+            end, at_6m, at_12m = (classify(members, time, RULES) for time in ("end", "6m", "12m"))
+            carried = classify(carry_back(members), "6m", RULES)
+            both = response_flags(members)["both_follow_ups"]
             for outcome in ("improvement", "recovery"):
-                six = six_month_table(members, outcome, carried_back=True, **RULES)
+                six = six_month_table(end[outcome], carried[outcome])
                 found[service, step, f"reliable_{outcome}_6m"] = six
                 found[service, step, f"reliable_{outcome}_rates"] = by_status_at_end(six)
-                found[service, step, f"reliable_{outcome}_path"] = path_table(members, outcome, **RULES)
-    return found
+                found[service, step, f"reliable_{outcome}_path"] = path_table(
+                    end[outcome], at_6m[outcome], at_12m[outcome], both)
+    return declared(found)
 
 
 def _comparison(cohort: pd.DataFrame) -> pd.DataFrame:
@@ -118,7 +164,7 @@ def six_months(*n):
 def test_nhs_percentages_are_of_unrounded_counts_and_missing_with_small_parts():
     """Hand count: 61 of 71 is 86 %, though 60 of 70 stands beside it. 12 of 14 would show the 2 that are hidden, and
     14 % of 68 to 72 can be 10 alone."""
-    shown = Controlled({("A", "all", "reliable_recovery_rates"): six_months(2, 12, 10, 61)}, "nhs")
+    shown = Controlled(declared({("A", "all", "reliable_recovery_rates"): six_months(2, 12, 10, 61)}), "nhs")
     rates = shown.tables["A", "all", "reliable_recovery_rates"]
     assert rates["n"].tolist() == ["*", "10", "10", "60"]
     assert rates["of"].tolist() == ["15", "15", "70", "70"]
@@ -127,7 +173,7 @@ def test_nhs_percentages_are_of_unrounded_counts_and_missing_with_small_parts():
 
 def test_opensafely_totals_are_sums_of_rounded_counts():
     """Hand count: 8 and 12 are 10 and 10, so 20 together; the redacted 7 adds nothing to its total."""
-    shown = Controlled({("A", "all", "reliable_recovery_rates"): six_months(8, 12, 7, 61)}, "opensafely")
+    shown = Controlled(declared({("A", "all", "reliable_recovery_rates"): six_months(8, 12, 7, 61)}), "opensafely")
     rates = shown.tables["A", "all", "reliable_recovery_rates"]
     assert rates["n"].tolist() == ["10", "10", "[REDACTED]", "60"]
     assert rates["of"].tolist() == ["20", "20", "60", "60"]
@@ -138,8 +184,8 @@ def test_a_rare_level_is_left_out_with_its_name():
     sample = table(variable=["primary_problem"] * 2 + ["age"] * 4,
                    level=["gad", "rare_disease", "mean", "sd", "min", "max"],
                    n=[30, 1, 31, 31, 31, 31], of=[31] * 6, value=[30 / 31, 1 / 31, 40.26, 9.97, 18.0, 77.0])
-    shown = Controlled({("A", "all", "sample_characteristics"): sample,
-                        ("A", "all", "response_rates"): response_table(31)}, "nhs")
+    shown = Controlled(declared({("A", "all", "sample_characteristics"): sample,
+                                 ("A", "all", "response_rates"): response_table(31)}), "nhs")
     text = shown.tables["A", "all", "sample_characteristics"].to_csv()
     assert "rare" not in text
     assert "40.3" in text and "10.0" in text
@@ -159,16 +205,66 @@ def test_a_percentage_may_tell_the_exact_counts():
     assert not tells_exactly(86, 60, 70)
 
 
+def test_a_table_without_rows_is_left_out(tmp_path):
+    """A service without relapses has such tables."""
+    write_table(COUNTS[:0], tmp_path / "study/A/all/tables/mine.csv", ANSWERS_BY_MODE)
+    assert Controlled(read_tables(SimpleNamespace(id="study", services=["A"]), tmp_path), "nhs").tables == {}
+
+
 def test_a_table_without_any_number_is_left_out():
     tables = {("A", "all", "reliable_recovery_6m"): six_months(1, 2, 3, 4)[["end", "follow_up", "n"]]}
-    assert Controlled(tables, "nhs").tables == {}
+    assert Controlled(declared(tables), "nhs").tables == {}
 
 
 def test_tables_of_different_runs_are_not_put_together():
     rates = six_months(2, 12, 10, 61)
     other = rates[["end", "follow_up"]].assign(n=[2, 12, 10, 60])
-    with pytest.raises(ValueError, match="reliable_recovery"):
-        exact_counts({("A", "all", "reliable_recovery_rates"): rates, ("A", "all", "reliable_recovery_6m"): other})
+    with pytest.raises(InputError, match=r"^A/all/recovery_6m/reliable_recovery/reliable_recovery is 61 in one table "
+                                         r"and 60 in reliable_recovery_6m;"):
+        exact_counts(declared({("A", "all", "reliable_recovery_rates"): rates,
+                               ("A", "all", "reliable_recovery_6m"): other}))
+
+
+# -- what is known of a table ------------------------------------------------------------------------
+
+COUNTS = table(time=["6m", "6m"], mode=["post", "online"], n=[30, 20], of=[50, 50], share=[0.6, 0.4], low=[0.5, 0.3],
+               high=[0.7, 0.5])
+
+
+def is_shared(cells: pd.DataFrame, holds: Holds | None, results: Path, step: str = "all") -> bool:
+    """Whether a table is read for a bundle, written as a notebook writes it."""
+    write_table(cells, results / "study" / "A" / step / "tables" / "mine.csv", holds)
+    return bool(read_tables(SimpleNamespace(id="study", services=["A"]), results))
+
+
+def test_the_tables_of_the_notebooks_are_shared(tmp_path):
+    effects = table(variable=["age"], against=[GROUPS[0]], n=[30], n_against=[40], g=[0.1], low=[-0.1], high=[0.3])
+    tables = tables_of(random_cohorts(1)) | {("A", "all", "effects"): table_of("A", "all", effects, EFFECT_SIZES)}
+    for (_, step, name), (cells, holds, _) in tables.items():
+        assert is_shared(cells, holds, tmp_path, step), name
+
+
+@pytest.mark.parametrize("holds", [
+    None, Holds(), Holds("Nothing counted", words=tuple(COUNTS)),
+    replace(ANSWERS_BY_MODE, patients=True),
+    replace(ANSWERS_BY_MODE, counts={"n": "answered_at_night/{time}/{mode}", "of": "mode/{time}/total"}),
+    replace(ANSWERS_BY_MODE, counts={"n": "mode/{time}/{mode}/{time}", "of": "mode/{time}/total"}),
+    replace(ANSWERS_BY_MODE, counts={"n": "mode/{time}/{mode}", "of": "sample/postcode/{time}"}),
+    replace(ANSWERS_BY_MODE, counts={"n": "mode/{time}/{mode}", "of": "response/total"}),
+    replace(ANSWERS_BY_MODE, rates={}),                                             # share, low, high: of what?
+    replace(ANSWERS_BY_MODE, rates={}, statistics={"share": "smallest", "low": "p", "high": "p"}),
+    replace(ANSWERS_BY_MODE, rates={}, statistics={"share": "mean", "low": "p", "high": "p"}),  # a mode has no mean
+], ids=["undeclared", "nothing", "words", "patients", "kind", "deeper", "variable", "total", "columns", "statistic",
+        "mean"])
+def test_a_table_of_which_anything_is_unknown_is_in_no_bundle(holds, tmp_path):
+    assert is_shared(COUNTS, ANSWERS_BY_MODE, tmp_path)
+    assert not is_shared(COUNTS, holds, tmp_path)
+
+
+def test_a_table_without_all_its_counts_or_of_a_step_that_is_not_reckoned_with_is_in_no_bundle(tmp_path):
+    assert not is_shared(COUNTS.assign(n=[30, None]), ANSWERS_BY_MODE, tmp_path)
+    assert not is_shared(COUNTS.assign(n=["30", "some"]), ANSWERS_BY_MODE, tmp_path)
+    assert not is_shared(COUNTS, ANSWERS_BY_MODE, tmp_path / "other", "step2")
 
 
 # -- the attack ------------------------------------------------------------------------------------
@@ -178,9 +274,9 @@ def test_the_attack_finds_a_count_that_is_not_protected():
     codes = ["reliable_deterioration", "no_reliable_improvement", "reliable_improvement"]
     improvement = table(end=[end for end in codes for _ in codes], follow_up=codes * 3,
                         n=[10, 10, 10, 10, 50, 20, 10, 30, 80])
-    tables = {("A", "all", "reliable_recovery_rates"): six_months(4, 4, 20, 61),
-              ("A", "all", "reliable_recovery_6m"): six_months(4, 4, 20, 61)[["end", "follow_up", "n"]],
-              ("A", "all", "reliable_improvement_6m"): improvement}
+    tables = declared({("A", "all", "reliable_recovery_rates"): six_months(4, 4, 20, 61),
+                       ("A", "all", "reliable_recovery_6m"): six_months(4, 4, 20, 61)[["end", "follow_up", "n"]],
+                       ("A", "all", "reliable_improvement_6m"): improvement})
     found = Attack(Controlled(tables, "nhs").tables, "nhs", ["A"]).found_out()
     assert {name[-2:] for name in found} >= {("no_reliable_recovery", "no_reliable_recovery"),
                                              ("no_reliable_recovery", "reliable_recovery")}
