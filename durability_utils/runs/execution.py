@@ -20,7 +20,7 @@ from durability_utils.study.errors import InputError
 logging.getLogger("papermill").setLevel(logging.CRITICAL)
 
 
-class Engine(NBClientEngine):
+class _Engine(NBClientEngine):
     """papermill's own engine, except that a kernel that dies or takes too long costs its cell, not the notebook."""
 
     @classmethod
@@ -38,7 +38,7 @@ class Engine(NBClientEngine):
                 v4.new_output("error", ename=type(error).__name__, evalue=str(error), traceback=[text]))
 
 
-papermill_engines.register("durability", Engine)
+papermill_engines.register("durability", _Engine)
 
 
 def executed(notebook: Path, parameters: dict[str, str], home: Path, timeout: float | None):
