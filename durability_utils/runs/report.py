@@ -173,7 +173,7 @@ def published_counts(results: list[Result]) -> dict[str, int] | None:
 def key_rates(folder: Path) -> dict[str, str]:
     """The key rates of one service and step as text, n/N (per cent, 95 % interval); only those with a table."""
     counts, rates = _counts(folder), {}
-    if RESPONSE[0] in counts:
+    if counts.keys() >= set(RESPONSE):
         discharged, consented, answered = map(counts.get, RESPONSE)
         rates = {"discharged": str(discharged), "consented": proportion(consented, discharged).text(),
                  "answered": proportion(answered, consented).text()}

@@ -1,5 +1,6 @@
 """The bundle of the study, made by the command from a real run, and looked at as somebody outside would."""
 
+import csv
 import json
 import re
 import shutil
@@ -13,10 +14,12 @@ import pandas as pd
 import pytest
 from attack import Attack
 
+from durability_utils.results import write_table
 from durability_utils.sharing import bundle as sharing
 from durability_utils.sharing.audit import control_safely
 from durability_utils.sharing.bundle import patient_ids, read_tables, share, withheld_groups
 from durability_utils.study.errors import InputError
+from durability_utils.study.holds import Holds, read_holds
 from durability_utils.study.parameters import PROJECT
 from durability_utils.study.study_file import read_study
 
@@ -149,6 +152,31 @@ def test_a_leak_stops_the_bundle_and_the_earlier_one_stays(bundle, results, stud
         share(study, results, bundle, "none")
     assert (bundle / "index.html").read_bytes() == earlier
     assert [path.name for path in bundle.parent.iterdir()] == ["bundle"]
+
+
+def test_every_table_of_a_run_says_all_that_it_holds(results):
+    for file in results.glob("*/*/*/tables/*.csv"):
+        with file.open(encoding="utf-8", newline="") as table:
+            assert read_holds(file.with_suffix(".json")).columns == set(next(csv.reader(table))), file.name
+
+
+def test_ones_own_tables_of_patients_or_with_a_kind_of_count_that_nobody_knows_stay_private(results, study, tmp_path):
+    """And one whose counts are not those of the same names in the study's own tables stops everything."""
+    tables = results / study.id / "A" / "all" / "tables"
+    own = pd.DataFrame({"mode": ["post", "online"], "n": [30, 20]})
+    write_table(own, tables / "my_patients.csv", Holds("Mine", {"n": "mode/6m/{mode}"}, patients=True))
+    write_table(own, tables / "my_nights.csv", Holds("Mine", {"n": "answered_at_night/{mode}"}))
+    write_table(own, tables / "my_words.csv")
+    share(study, results, tmp_path / "bundle", "none")
+    assert {file.stem for file in (tmp_path / "bundle").rglob("*.csv")} == {
+        file.stem for file in results.glob("*/*/*/tables/re*.csv") if not file.stem.startswith("relapse")} | {
+        "sample_characteristics"}
+    assert "Mine" not in (tmp_path / "bundle" / "A.html").read_text(encoding="utf-8")
+    write_table(own, tables / "my_modes.csv", Holds("Mine", {"n": "mode/6m/{mode}"}))
+    with pytest.raises(InputError, match=r"^A/all/mode/6m/post is 30 in one table and \d+ in response_by_mode;"):
+        share(study, results, tmp_path / "bundle", "none")
+    for file in tables.glob("my_*"):
+        file.unlink()
 
 
 def test_another_folder_is_left_alone(results, study, tmp_path):
