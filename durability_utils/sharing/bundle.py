@@ -1,6 +1,6 @@
 """The bundle that may leave the service: pages, tables, figures, workbook, document, all under disclosure control.
 
-Nothing in it comes from the notebooks: it is made from the tables of a run as `disclosure_audit` lets them through.
+Nothing in it comes from the notebooks: it is made from the tables of a run as `audit` lets them through.
 """
 
 import base64

@@ -1,8 +1,8 @@
 """Disclosure control: the tables of a run as they may be shared. The private results stay as they are.
 
-Whatever is shared is made from what `control` gives back, so there is one place at which small numbers stop. A count
-has one name wherever it stands, and looks the same everywhere. Intervals are computed from counts as shown, so they
-tell nothing more.
+Whatever is shared is made from what `audit.control_safely` gives back, so there is one place at which small numbers
+stop. A count has one name wherever it stands, and looks the same everywhere. Intervals are computed from counts as
+shown, so they tell nothing more.
 
 Rules. `nhs` (as NHS England publishes Talking Therapies): counts below 5 become `*`, others are rounded to the nearest
 5; percentages are those of unrounded counts, in whole per cent, and hidden where the numerator, the denominator or the
