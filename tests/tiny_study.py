@@ -92,8 +92,8 @@ def parameters_of(name: str) -> tuple[str, ...]:
 
 
 def make_study(folder: Path, exports: dict[str, str], published: bool = False,
-               **keys: str) -> tuple[Study, Path]:
-    """A study in `folder` with an export for each service and more keys, and the folder of its notebooks."""
+               own: dict[str, nbformat.NotebookNode] | None = None, **keys: str) -> tuple[Study, Path]:
+    """A study in `folder` with an export for each service, notebooks of its `own` and more keys; the others' folder."""
     for name in ("parameters", "data", "notebooks"):
         (folder / name).mkdir()
     lines = ["study: durability_2016", "title: Gains <kept>, synthetic cohort", "measures: study_2016",
@@ -104,6 +104,9 @@ def make_study(folder: Path, exports: dict[str, str], published: bool = False,
     if published:
         lines.append("published: published.yaml")
         (folder / "parameters" / "published.yaml").write_text("figures: {}\n", encoding="utf-8")
+    for name, notebook in (own or {}).items():
+        nbformat.write(notebook, folder / "parameters" / name)
+    lines += [f"notebooks: [{', '.join(own)}]"] if own else []
     lines += [f"{key}: {value}" for key, value in keys.items()]
     path = folder / "parameters" / "durability_2016.yaml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -145,12 +145,15 @@ class TestOwnNotebook:
     @pytest.fixture
     def own(self, tmp_path):
         """own(table): the plan of service A with a notebook of its own that says `functioning*` and writes `table`."""
-        study, notebooks = make_study(tmp_path, {"A": "fine"}, notebooks="[12_functioning.ipynb]")
+        def notebook(table):
+            return make_notebook("functioning kept", WRITES.format(table), "study", "service", "results",
+                                 runs_for="each service", reads="`cohort.parquet`", writes="`functioning*`")
+
+        own = {"12_functioning.ipynb": notebook("functioning.csv")}
+        study, notebooks = make_study(tmp_path, {"A": "fine"}, own=own)
 
         def make(table):
-            notebook = make_notebook("functioning kept", WRITES.format(table), "study", "service", "results",
-                                     runs_for="each service", reads="`cohort.parquet`", writes="`functioning*`")
-            nbformat.write(notebook, tmp_path / "parameters" / "12_functioning.ipynb")
+            nbformat.write(notebook(table), tmp_path / "parameters" / "12_functioning.ipynb")
             return plan.plan(study, tmp_path / "results", ["A"], names=["12"], notebooks=notebooks)
 
         return make

@@ -91,10 +91,9 @@ class TestIndex:
 
     def test_a_notebook_of_one_s_own_is_linked_like_any_other(self, tmp_path):
         (tmp_path / "own").mkdir()
-        study, notebooks = make_study(tmp_path / "own", {"A": "fine"}, notebooks="[functioning.ipynb]")
-        nbformat.write(make_notebook("<b>", "1", "study", "service", "results", runs_for="each service",
-                                     reads="`cohort.parquet`", writes="`functioning*`"),
-                       study.path.with_name("functioning.ipynb"))
+        notebook = make_notebook("<b>", "1", "study", "service", "results", runs_for="each service",
+                                 reads="`cohort.parquet`", writes="`functioning*`")
+        study, notebooks = make_study(tmp_path / "own", {"A": "fine"}, own={"functioning.ipynb": notebook})
         every_run = plan.every_run(study, tmp_path, notebooks)
         write(every_run[-1].target.with_suffix(".html"), "<html>")
         page = report.index(study, tmp_path, every_run, [Result(every_run[-1], "succeeded")])
