@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from durability_utils.cohort.cleaning import clean_service
+from durability_utils.runs.kernels import use_warm_kernels
 from durability_utils.study.study_file import read_study
 
 # A patient with nothing wrong: discharged within the window, agreed to be contacted, answered at no follow-up.
@@ -20,6 +21,12 @@ STUDY = {
     "discharged": {"from": dt.date(2016, 6, 1), "to": dt.date(2016, 6, 30)}, "minimum_sessions": 2, "carry_back": True,
     "anxiety_measure": "adsm_else_gad7",
 }
+
+
+def pytest_configure(config):
+    """The notebooks' kernels are forked from a warm process, as those of a batch are: half the time."""
+    if config.option.nbval and not config.option.numprocesses:  # several processes: in those, not in their head
+        use_warm_kernels()
 
 
 def study_text(**keys) -> str:

@@ -188,6 +188,7 @@ def test_the_attack_finds_a_count_that_is_not_protected():
     assert Attack(safe.tables, "nhs", ["A"], withheld_groups(safe)).found_out() == []
 
 
+@pytest.mark.slow("an attack on 100 cohorts: SECONDS")
 def test_the_attack_finds_nothing_in_100_random_cohorts():
     with ProcessPoolExecutor() as pool:
         attacks = list(pool.map(attacked, range(100)))
