@@ -28,7 +28,7 @@ PACKAGE = sorted(path.stem for path in (PROJECT / "durability_utils").glob("[!_]
 MORE_WORDS = {"phq-9", "gad-7", "adsm", "end of treatment", "denominator", "interval", "cut-off", "mixed case",
               "regression to the mean", "disclosure control", "synthetic data", "study file", "column map"}
 
-of_the_book = pytest.mark.slow("makes the book: SECONDS")
+of_the_book = pytest.mark.slow("makes the book: 20 seconds")
 
 
 class Page(HTMLParser):

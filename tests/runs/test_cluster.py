@@ -24,7 +24,7 @@ from durability_utils.study.errors import InputError
 
 pytest.importorskip("distributed", reason="Dask is an extra")
 pytestmark = [pytest.mark.skipif(sys.platform != "linux", reason="processes as on Linux"),
-              pytest.mark.slow("a Dask cluster of two workers for each test: SECONDS")]
+              pytest.mark.slow("starts a Dask cluster of two workers for each test: 1 minute")]
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from durability_utils.study.study_file import read_study
 
 STUDY_FILE = PROJECT / "parameters" / "durability_2016.yaml"
 
-of_a_whole_run = pytest.mark.slow("runs the whole study, shares it twice and attacks it: SECONDS")
+of_a_whole_run = pytest.mark.slow("runs the whole study, shares it and attacks what is shared: 3 minutes")
 
 
 def durability(*arguments) -> subprocess.CompletedProcess:
