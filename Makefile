@@ -1,4 +1,4 @@
-# Two commands for a newcomer: `make run` and `make test`. They need Python 3.11 or later and nothing else.
+# Two commands for a newcomer: `make run` and `make test`. They need Python 3.11 or later with its venv, and nothing else.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,16 +10,24 @@ export OPENBLAS_NUM_THREADS := 1
 # start_here is not among them: what it shows of this machine's runs is not committed
 NOTEBOOKS := $(wildcard notebooks/[0-9]*.ipynb notebooks/lessons/*.ipynb docs/examples/*.ipynb)
 
-.PHONY: run test bench lab book notebooks exports lock clean
+# two processes, a file or a notebook in one of them; the notebooks are the longest and so come first
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --nbval notebooks docs/examples tests
+
+.PHONY: run cohorts test test-all bench lab book notebooks exports lock clean
 
 run: .venv/installed  ## the whole study: every service, every step, and the report
+	@$(BIN)/durability run $(MONTHLY) --notebook 01_cleaning --quiet  # what 10_relapse reads in an editor
 	$(BIN)/durability run $(STUDY)
 
-test: .venv/installed  ## all tests; the notebooks need the cohorts, so those are cleaned first
-	$(BIN)/durability run $(STUDY) --notebook 01_cleaning
-	$(BIN)/durability run $(MONTHLY) --notebook 01_cleaning
-	$(BIN)/python -m pytest tests
-	$(BIN)/python -m pytest --nbval notebooks
+cohorts: .venv/installed  ## what the notebooks read
+	@$(BIN)/durability run $(MONTHLY) --notebook 01_cleaning --quiet
+	@$(BIN)/durability run $(STUDY) --notebook 01_cleaning --quiet
+
+test: cohorts  ## what guards a change, the notebooks' stored outputs included: 6 minutes
+	$(PYTEST) -m "not slow"
+
+test-all: cohorts  ## the same and all that is slow, each with its reason: 25 minutes
+	$(PYTEST)
 
 bench: .venv/installed  ## how fast it is, side by side with other ways: about half an hour
 	for script in tests/benchmarks/*.py; do echo; echo "$$script"; $(BIN)/python "$$script"; done
@@ -31,9 +39,7 @@ book: .venv/installed  ## everything to read, as pages that need no network: bui
 	rm -rf build/book
 	$(BIN)/sphinx-build -W --keep-going --quiet -E -d build/doctrees -c docs . build/book
 
-notebooks: .venv/installed  ## re-execute the committed notebooks, clean their metadata, renew the README's picture
-	$(BIN)/durability run $(STUDY) --notebook 01_cleaning
-	$(BIN)/durability run $(MONTHLY) --notebook 01_cleaning
+notebooks: cohorts  ## re-execute the committed notebooks, clean their metadata, renew the README's picture
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace $(NOTEBOOKS)
 	$(BIN)/nbstripout --keep-output --keep-count --keep-id \
 		--extra-keys "metadata.language_info.version cell.metadata.execution" $(NOTEBOOKS)
@@ -43,6 +49,7 @@ exports: .venv/installed  ## write the synthetic exports anew (the same bytes)
 	$(BIN)/python -c "from durability_utils.synthetic.cohort import study_cohort; \
 		from durability_utils.synthetic.exports import write_exports; write_exports(study_cohort(), 'data/raw')"
 	$(BIN)/python -c "from durability_utils.synthetic.monthly import write_export; write_export('data/raw')"
+	$(BIN)/python -c "from durability_utils.synthetic.example import write_example; write_example('data/example')"
 
 lock: .venv/installed  ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra cluster --extra book --universal --python-version 3.11 \
@@ -52,8 +59,9 @@ clean:
 	rm -rf .venv results build
 
 .venv/installed: requirements.lock pyproject.toml
-	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { echo "$(PYTHON) is \
-	$$($(PYTHON) --version 2>&1) or missing; install Python 3.11 or later, or name one: make PYTHON=python3.12" >&2; exit 1; }
+	@found=$$($(PYTHON) -c "import sys; print('Python ' + sys.version.split()[0]); \
+		sys.exit(sys.version_info < (3, 11))" 2>/dev/null) || { echo "$(PYTHON) is $${found:-missing or no Python}; \
+	install Python 3.11 or later, or name one: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c "import venv, ensurepip" 2>/dev/null || { echo "$(PYTHON) cannot make environments; on Debian and \
 	Ubuntu install python3-venv (as root: apt-get install python3-venv)" >&2; exit 1; }
 	$(PYTHON) -m venv .venv

@@ -11,6 +11,7 @@ import yaml
 from durability_utils.cohort.cleaning import clean_service
 from durability_utils.outcomes.rules import carry_back, classify
 from durability_utils.outcomes.transitions import path_table, six_month_table
+from durability_utils.runs.kernels import use_warm_kernels
 from durability_utils.study.columns import LATER_TIMES, completed, dictionary
 from durability_utils.study.measures import read_measures
 from durability_utils.study.rules import Rules
@@ -56,6 +57,12 @@ def table_of_paths(people: pd.DataFrame, outcome: str, rules: Rules = RULES) -> 
     """End, 6 and 12 months of those who completed both follow-ups."""
     both = completed(people, "6m") & completed(people, "12m")
     return path_table(*(classify(people, time, rules)[outcome] for time in LATER_TIMES), both)
+
+
+def pytest_configure(config):
+    """The notebooks' kernels are forked from a warm process, as those of a batch are: half the time."""
+    if config.option.nbval and not config.option.numprocesses:  # several processes: in those, not in their head
+        use_warm_kernels()
 
 
 def study_text(**keys) -> str:

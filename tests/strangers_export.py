@@ -1,5 +1,7 @@
 """An export that nobody has described: service B's synthetic cohort under a stranger's names and in its codes."""
 
+from functools import cache
+
 import pandas as pd
 
 from durability_utils.cohort.cleaning import clean_service
@@ -22,6 +24,7 @@ CODES = {"consent_contact": {"yes": "Y", "no": "N"}, "consent_upflow": {"yes": "
 LISTS = {"gender": "nhs_gender", "ethnicity": "nhs_ethnic_category"}
 
 
+@cache
 def cohort_texts() -> pd.DataFrame:
     """The cohort as text under the canonical names, ISO dates, blanks for missing."""
     cohort = clean_service(read_study(PROJECT / "parameters" / "durability_2016.yaml"), "B").cohort

@@ -29,6 +29,8 @@ PACKAGE = sorted(path.stem for path in (PROJECT / "durability_utils").glob("[!_]
 MORE_WORDS = {"phq-9", "gad-7", "adsm", "end of treatment", "denominator", "interval", "cut-off", "mixed case",
               "regression to the mean", "disclosure control", "synthetic data", "study file", "column map"}
 
+of_the_book = pytest.mark.slow("makes the book: 20 seconds")
+
 
 class Page(HTMLParser):
     """What a page asks a browser for, where its links go, and what may be linked to in it."""
@@ -70,11 +72,13 @@ def test_make_book_gives_that_command():
     assert command in (PROJECT / "Makefile").read_text(encoding="utf-8")
 
 
+@of_the_book
 def test_every_notebook_is_a_page_and_what_it_shows_of_a_machine_is_none(book):
     made = {path.relative_to(book).with_suffix("").as_posix() for path in (book / "notebooks").rglob("*.html")}
     assert made == {path.relative_to(PROJECT).with_suffix("").as_posix() for path in (*STUDY_NOTEBOOKS, *LESSONS)}
 
 
+@of_the_book
 def test_nothing_is_fetched_from_outside_the_book(book, pages):
     asked = [(path.name, where) for path, page in pages.items() for where in page.fetched]
     styles = [(path.name, where) for path in book.rglob("*.css")
@@ -84,11 +88,13 @@ def test_nothing_is_fetched_from_outside_the_book(book, pages):
                 if (urlsplit(where).scheme or urlsplit(where).netloc) and not where.startswith("data:")]
 
 
+@of_the_book
 def test_what_is_fetched_is_there(pages):
     assert not [(path.name, where) for path, page in pages.items() for where in page.fetched
                 if not where.startswith("data:") and not (path.parent / unquote(urlsplit(where).path)).is_file()]
 
 
+@of_the_book
 def test_every_link_within_the_book_leads_somewhere(pages):
     inside = [(path, link) for path, page in pages.items() for link in page.links if not urlsplit(link).scheme]
     assert len(inside) > 10 * len(pages)
@@ -103,15 +109,18 @@ def leads_somewhere(path: Path, link: str, pages: dict[Path, Page]) -> bool:
     return not where.fragment or unquote(where.fragment) in pages[target].ids
 
 
+@of_the_book
 def test_links_out_of_the_book_are_those_of_sources_and_name_no_file_of_this_machine(pages):
     assert {urlsplit(link).scheme for page in pages.values() for link in page.links} <= {"", "http", "https"}
 
 
+@of_the_book
 def test_the_first_page_of_the_folder_leads_to_the_book(book):
     assert 'url=docs/index.html"' in (book / "index.html").read_text(encoding="utf-8")
     assert (book / "docs" / "index.html").is_file()
 
 
+@of_the_book
 def test_the_search_knows_every_page(book, pages):
     text = (book / "searchindex.js").read_text(encoding="utf-8")
     index = json.loads(text.removeprefix("Search.setIndex(").removesuffix(")"))
@@ -121,6 +130,7 @@ def test_the_search_knows_every_page(book, pages):
     assert "docs/glossary" in {index["docnames"][hit] for hit in ([hits] if isinstance(hits, int) else hits)}
 
 
+@of_the_book
 def test_code_is_folded_in_study_notebooks_and_open_in_lessons(book, pages):
     def folded(path):
         made = pages[book / path.relative_to(PROJECT).with_suffix(".html")]
@@ -133,6 +143,7 @@ def test_code_is_folded_in_study_notebooks_and_open_in_lessons(book, pages):
     assert not [path.name for path in LESSONS if folded(path)]
 
 
+@of_the_book
 def test_the_glossary_has_every_word_of_the_project(book, pages):
     words = re.search(r"\*\*Words\*\*: (.*?)\.", (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.S)[1]
     words = {" ".join(word.split()) for word in words.split(",")}
@@ -142,6 +153,7 @@ def test_the_glossary_has_every_word_of_the_project(book, pages):
                 {name.lower() for name in glossary.ids}}
 
 
+@of_the_book
 def test_the_package_s_page_has_every_module_but_the_command(book, pages):
     found = {name.removeprefix("module-durability_utils.") for name in pages[book / "docs" / "api.html"].ids}
     assert not set(PACKAGE) - found, "name the module in docs/api.md"

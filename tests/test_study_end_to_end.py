@@ -130,6 +130,7 @@ def test_one_service_end_to_end(tmp_path):
             assert str(tmp_path) not in text and str(PROJECT) not in text and str(Path.home()) not in text
 
 
+@pytest.mark.slow("runs a second study, which 10_relapse is about: 15 seconds")
 def test_the_monthly_study_gives_back_the_published_relapses(tmp_path):
     # Ali et al. 2017: 439 in remission, 53 % relapsed within a year (233), 79 % of these within six months (184)
     run = durability("run", MONTHLY_FILE, "--output", tmp_path, "--service", "M", "--step", "all", "--notebook", "10",
@@ -197,6 +198,7 @@ def test_a_bad_study_file_runs_nothing(tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.slow("runs a third study: 15 seconds")
 def test_the_real_cohort_runs_through_the_same_notebooks(tmp_path):
     export = read_study(PORT_FILE).services["port"].file
     if not export.is_file():

@@ -153,7 +153,8 @@ def _run_kernel(arguments: list[str], cwd: str, env: dict[str, str]) -> None:
     sys.argv = [ipykernel_launcher.__file__, *arguments]
     np.random.seed()  # noqa: NPY002  the copy would repeat the same "random" numbers in every notebook
     pd.set_option("display.max_columns", 20)  # pandas' default in a notebook; it chose that of a terminal on import
-    IPKernelApp.launch_instance([*arguments, "--matplotlib=inline", f"--IPKernelApp.parent_handle={os.getppid()}"])
+    IPKernelApp.launch_instance([*arguments, "--matplotlib=inline", f"--IPKernelApp.parent_handle={os.getppid()}"],
+                                log_level="ERROR")  # its warnings would stand in the terminal; arguments go first
 
 
 def _end_with_parent() -> None:

@@ -23,7 +23,8 @@ from durability_utils.runs.cluster import workers
 from durability_utils.study.errors import InputError
 
 pytest.importorskip("distributed", reason="Dask is an extra")
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes as on Linux")
+pytestmark = [pytest.mark.skipif(sys.platform != "linux", reason="processes as on Linux"),
+              pytest.mark.slow("starts a Dask cluster of two workers for each test: 1 minute")]
 
 
 @pytest.fixture

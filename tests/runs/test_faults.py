@@ -31,7 +31,8 @@ from copied_project import (
     wait_for,
 )
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals, limits and rights of Linux")
+pytestmark = [pytest.mark.skipif(sys.platform != "linux", reason="signals, limits and rights of Linux"),
+              pytest.mark.slow("starts the command on copies of the project, kills it and runs it again: 3 minutes")]
 
 CAP_DAC_OVERRIDE, PR_CAPBSET_DROP = 1, 24
 

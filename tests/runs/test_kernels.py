@@ -165,7 +165,7 @@ def test_kernels_end_with_the_process_that_started_them(tmp_path):
     wait_for(lambda: not marked(mark))
 
 
-def wait_for(condition, seconds=20):
+def wait_for(condition, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
