@@ -134,14 +134,14 @@ def study_file(study: str, services: dict[str, Proposal], folder: Path) -> str:
     """The text of the study file; paths start from `folder`."""
     months = [month for proposal in services.values() for month in proposal.discharged or ()]
     first, last = (min(months), max(months)) if months else (pd.Period("2024-04"), pd.Period("2025-03"))
+    window = f"from: {first.start_time.date()}, to: {last.end_time.date()}"
     seen = "the months of most discharges in the exports" if months else "no discharge dates were found"
     lines = [
         "# Proposed by `durability new`: read it, correct it, then run `durability check`. Keys: docs/reference.md.",
         f'study: "{study}"',
         f'title: "{study}"    # shown with every table and figure; say what the study is',
         f"measures: {MEASURES}    # the MI as the mean of its items, 0 to 5; study_2016 has their sum",
-        f"# discharged: {{from: {first.start_time.date()}, to: {last.end_time.date()}}}    # both days included; {seen}. "
-        "Without it everybody counts",
+        f"# discharged: {{{window}}}    # both days included; {seen}. Without it everybody counts",
         "minimum_sessions: 2    # CHECK: patients with fewer are left out; 0 leaves nobody out",
         "carry_back: true    # CHECK: a 12-month answer takes the place of a missing 6-month one",
         "anxiety_measure: adsm_else_gad7    # or gad7",

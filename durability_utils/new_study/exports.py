@@ -65,18 +65,16 @@ def file_format(path: Path) -> dict[str, str]:
 
     Empty for a file that cannot be opened: reading it says what is wrong.
     """
+    found = {}
     with suppress(OSError):
-        if path.suffix.lower() in DELIMITED:
-            return _text_format(path.read_bytes())
         if path.suffix.lower() == ".xlsx":
-            return _sheet(path)
-    return {}
-
-
-def _text_format(content: bytes) -> dict[str, str]:
-    encoding = likely_encoding(content)
-    lines = content[:1_000_000].decode(encoding, "ignore").splitlines()[:50]
-    found = {"separator": max(SEPARATORS, key=lambda separator: _agreement(lines, separator)), "encoding": encoding}
+            found = _sheet(path)
+        elif path.suffix.lower() in DELIMITED:
+            content = path.read_bytes()
+            encoding = likely_encoding(content)
+            lines = content[:1_000_000].decode(encoding, "ignore").splitlines()[:50]
+            separator = max(SEPARATORS, key=lambda separator: _agreement(lines, separator))
+            found = {"separator": separator, "encoding": encoding}
     return dict(found.items() - {"separator": ",", "encoding": "utf-8"}.items())
 
 

@@ -86,7 +86,7 @@ class Names:
         texts = [self.words(name) for name in names]
         counting = frozenset(name for name in self.measures if f"{self.words(name).split()[0]} 1" in texts)
         known = replace(self, counting=counting, discharged=discharged)
-        timed = {meaning.rest: known.timed(meaning) for text in texts for meaning in known._suggested(text)
+        timed = {meaning.rest: known.timed(meaning) for text in texts for meaning in known._untimed(text)
                  if "*" in meaning.column}
         numbers = {_number(rest) for rest, meaning in timed.items() if not meaning} - {None}
         told = any(meaning and f"_{time}" in meaning.column for meaning in timed.values() for time in FOLLOW_UPS)
@@ -95,7 +95,7 @@ class Names:
     def meanings(self, name: str) -> list[Meaning]:
         """The canonical columns that a name suggests, the likeliest first; totals, but no items."""
         found = []
-        for meaning in self._suggested(self.words(name)):
+        for meaning in self._untimed(self.words(name)):
             timed = self.timed(meaning)
             if timed and timed.column in dictionary().index:
                 found.append(timed)
@@ -105,15 +105,11 @@ class Names:
                 found.append(replace(meaning, column=column, rank=3, doubt=doubt))
         return found
 
-    def contact_meanings(self, name: str) -> list[Meaning]:
-        """The columns of a contact in a long export that a name suggests."""
-        return _suggested(told("contacts"), self.words(name))
-
     def item_meanings(self, template: str) -> dict[Measure, Meaning]:
         """The columns of items that a name with `*` for the item suggests, with `*` for their time too."""
         text = self.words(template.replace("*", " item "))
         return {measure: replace(total, column=f"{total.column}_item*", rest=without("ITEM", total.rest))
-                for measure, by in self.scores.items() for total in _suggested([by], text)}
+                for measure, by in self.scores.items() for total in suggested([by], text)}
 
     def is_one_adsm(self, name: str) -> bool:
         """Whether a name is that of one anxiety-disorder measure, as in a column for each of them."""
@@ -158,17 +154,19 @@ class Names:
         phrases = [f"{first} {' '.join(rest)}", first + "".join(rest), rf"{first}(?! \d)", rf"{first}(?= TIME(?!\S))"]
         return ", ".join([*phrases, rf"^{first}(?= \d+$)"] if measure.name in self.counting else phrases)
 
-    def _suggested(self, text: str) -> list[Meaning]:
+    def _untimed(self, text: str) -> list[Meaning]:
         """What a text suggests; where that is a questionnaire, its score, and when and how it was answered."""
-        scores = _suggested(self.scores.values(), text)[:1]
-        if not scores and not set(text.split()) & {self.words(measure.name).split()[0] for measure in self.scores}:
-            return _suggested(told("columns"), text)
+        scores = suggested(self.scores.values(), text)[:1]
+        begins = {self.words(measure.name).split()[0] for measure in self.scores}
+        if not scores and not begins & set(text.split()):
+            return suggested(told("columns"), text)
         rest = scores[0].rest if scores else text
-        answered = _suggested([of for of in told("columns") if of.column.startswith("followup_")], rest)
+        answered = suggested([of for of in told("columns") if of.column.startswith("followup_")], rest)
         return answered if said(read_words()["no_score"], rest) else scores + answered
 
 
-def _suggested(columns: Iterable[Told], text: str) -> list[Meaning]:
+def suggested(columns: Iterable[Told], text: str) -> list[Meaning]:
+    """The columns that the words of a name suggest, without their times."""
     found = {}
     for by in columns:
         for rank, phrases in enumerate(by.names):
@@ -212,20 +210,17 @@ def told(section: str) -> list[Told]:
 
 def said(phrases: str, text: str) -> str:
     """The words of a text that are one of the phrases, or nothing; no part of a word is."""
-    found = _pattern(phrases).search(text) if phrases else None
+    found = re.search(_pattern(phrases), text) if phrases else None
     return found.group() if found else ""
 
 
 def without(phrases: str, text: str) -> str:
     """A text without the first words that are one of the phrases."""
-    return " ".join(_pattern(phrases).sub(" ", text, count=1).split())
+    return " ".join(re.sub(_pattern(phrases), " ", text, count=1).split())
 
 
 @cache
-def _pattern(phrases: str) -> re.Pattern:
-    return re.compile(rf"(?<!\S)(?:{_alternatives(phrases)})(?!\S)")
-
-
-def _alternatives(phrases: str) -> str:
+def _pattern(phrases: str) -> str:
     pattern = re.sub(r"(?<=\w)\*|\*(?=\w)", r"\\w*", phrases).replace(" * ", " (?:.* )?").replace(", ", "|")
-    return re.sub("[A-Z]{2,}", lambda group: f"(?:{_alternatives(read_words()['groups'][group.group()])})", pattern)
+    pattern = re.sub("[A-Z]{2,}", lambda group: _pattern(read_words()["groups"][group.group()]), pattern)
+    return rf"(?<!\S)(?:{pattern})(?!\S)"

@@ -13,7 +13,7 @@ import pandas as pd
 
 from durability_utils.new_study import values
 from durability_utils.new_study.exports import Export
-from durability_utils.new_study.names import Meaning, Names
+from durability_utils.new_study.names import Meaning, Names, suggested, told
 from durability_utils.new_study.values import Contradiction, Reading, read_numbers, read_values
 from durability_utils.study.column_maps import CONTACT_COLUMNS, normalise
 from durability_utils.study.columns import FOLLOW_UPS, dictionary, from_contacts
@@ -75,7 +75,7 @@ def propose(export: Export, contacts: Export | None = None) -> Proposal:
 def propose_contacts(export: Export) -> Proposal | None:
     """Guess which columns hold the contacts of a long export; None where it is none."""
     names = Names(export.measures)
-    guesses, _ = _place(export, {name: names.contact_meanings(name) for name in export.counts})
+    guesses, _ = _place(export, {name: suggested(told("contacts"), names.words(name)) for name in export.counts})
     if any(required and column not in guesses for column, (_, required) in CONTACT_COLUMNS.items()):
         return None
     return _proposal(export, guesses, list(CONTACT_COLUMNS))
@@ -88,13 +88,13 @@ def _guess(export: Export, wanted: list[str]) -> tuple[dict[str, Guess], dict[st
     single = {name for guess in items for name in guess.names}
     others = [name for name in export.counts if name not in single]
 
-    def suggested(wanted: list[str]) -> dict[str, list[Meaning]]:
+    def meanings(wanted: list[str]) -> dict[str, list[Meaning]]:
         return {name: [meaning for meaning in names.meanings(name) or names.meanings(export.descriptions.get(name, ""))
                        if meaning.column in wanted] for name in others}
 
-    middle = _days(export, _place(export, suggested(["discharge_date"]))[0]).median()
+    middle = _days(export, _place(export, meanings(["discharge_date"]))[0]).median()
     names = names.learned(others, None if pd.isna(middle) else middle.to_period("M"))
-    guesses, against = _place(export, suggested(wanted))
+    guesses, against = _place(export, meanings(wanted))
     for guess in items:
         meaning = names.timed(guess.meaning)
         if meaning and meaning.column.replace("*", "1") in wanted:
@@ -193,7 +193,10 @@ def _proposal(export: Export, guesses: dict[str, Guess], order: list[str]) -> Pr
     """The lines of a map with all their doubts, and what is said once for all of them: missing codes and date style."""
     readings = [guess.reading for guess in guesses.values()]
     missing = frozenset().union(*(reading.missing for reading in readings))
-    shared = {code for code in missing if not any(_is_value(column, guess, code) for column, guess in guesses.items())}
+    taken = {column: {*map(normalise, guess.reading.meant)} for column, guess in guesses.items()}
+    ids = {len(text) for text in taken.get("patient_id", ()) if text.isdigit()}
+    next_ids = {code for code in missing if code.isdigit() and len(code) in ids}  # 999 may be the next patient
+    shared = {code for code in missing - next_ids if not any(normalise(code) in texts for texts in taken.values())}
     styles = Counter(reading.dates for reading in readings if reading.dates not in ("", "iso"))
     day_first = any(reading.dates == "day_first" and not reading.doubt for reading in readings)
     placed = {}
@@ -202,17 +205,9 @@ def _proposal(export: Export, guesses: dict[str, Guess], order: list[str]) -> Pr
         doubts = [guess.meaning.doubt, "" if day_first and said == values.DAY_OR_MONTH else said, *guess.doubts]
         if column.startswith("adsm_") and "adsm" not in guesses:
             doubts.append("no column says of which measure")
-        elsewhere = sorted(missing & values.MISSING_NUMBERS - shared) if column != "patient_id" else ()
-        doubts += [f"{code} stands there too: a value, or missing?" for code in elsewhere
-                   if _is_value(column, guess, code)]
+        if column != "patient_id":
+            doubts += [f"{code} stands there too: a value, or missing?"
+                       for code in sorted(values.MISSING_NUMBERS & missing & taken[column])]
         placed[column] = replace(guess, doubts=tuple(filter(None, doubts)))
     absent = [column for column in order if not any(fnmatchcase(column, found) for found in placed)]
     return Proposal(export, placed, tuple(sorted(shared)), max(styles, key=styles.get, default="iso"), absent)
-
-
-def _is_value(column: str, guess: Guess, code: str) -> bool:
-    if code in guess.reading.missing:
-        return False
-    if column == "patient_id" and code.isdigit():  # 999 may be the next patient
-        return any(text.isdigit() and len(text) == len(code) for text in guess.reading.meant)
-    return normalise(code) in map(normalise, guess.reading.meant)

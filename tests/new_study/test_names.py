@@ -6,7 +6,7 @@ Oracle: the names as a person who knows services' exports reads them; the commit
 import pandas as pd
 import pytest
 
-from durability_utils.new_study.names import Names
+from durability_utils.new_study.names import Names, suggested, told
 from durability_utils.study.measures import read_measures
 
 NAMES = Names(read_measures("nhs_talking_therapies"))
@@ -96,7 +96,7 @@ def test_the_only_follow_up_may_be_the_6_month_one():
 
 
 def test_columns_of_contacts():
-    found = {name: [meaning.column for meaning in NAMES.contact_meanings(name)] for name in (
+    found = {name: [meaning.column for meaning in suggested(told("contacts"), NAMES.words(name))] for name in (
         "ContactDate", "ToolCode", "PERSON SCORE", "Attendance", "Discharge date", "Referral Date", "Client ID")}
     assert found == {"ContactDate": ["date"], "ToolCode": ["measure"], "PERSON SCORE": ["score"],
                      "Attendance": ["attended"], "Discharge date": [], "Referral Date": [], "Client ID": ["patient_id"]}

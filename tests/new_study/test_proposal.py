@@ -71,8 +71,8 @@ def guess(table, contacts=None, **said):
 def sources(proposal):
     """Canonical column -> the export's, with every item on its own."""
     found = {}
-    for line in proposal.placed.values():
-        names = [name for name in dictionary().index if fnmatchcase(name, line.column)]
+    for column, line in proposal.placed.items():
+        names = [name for name in dictionary().index if fnmatchcase(name, column)]
         found |= {name: line.source.replace("*", name.rsplit("item", 1)[-1]) for name in names}
     return found
 
