@@ -37,7 +37,9 @@ def new_study(study: str, exports: list[Path], folder: Path, force: bool = False
     if not SAFE_NAME.fullmatch(study):
         raise InputError(f"{study!r} cannot be the name of a study; expected a plain name (letters, digits, - and _)")
     services = new_services(exports)
-    texts = new_files(study, services, folder)
+    texts = {folder / f"{study}_columns" / f"{service}.yaml": column_map(service, proposal)
+             for service, proposal in services.items()}
+    texts[folder / f"{study}.yaml"] = study_file(study, services, folder)
     write_files(texts, force)
     *maps, path = (path.relative_to(folder).as_posix() for path in texts)
     return [*(line for service, proposal in services.items() for line in summary(service, proposal)),
@@ -81,15 +83,8 @@ def _service_id(path: Path, taken: Iterable[str]) -> str:
     ascii_only = unicodedata.normalize("NFKD", path.stem).encode("ascii", "ignore").decode()
     name = re.sub("[^A-Za-z0-9-]+", "_", ascii_only).strip("_-") or "service"
     name = f"service_{name}" if name.casefold() in _RESERVED else name
-    used = {service.casefold() for service in taken}
-    return next(unique for unique in chain([name], (f"{name}_{n}" for n in count(2))) if unique.casefold() not in used)
-
-
-def new_files(study: str, services: dict[str, Proposal], folder: Path) -> dict[Path, str]:
-    """The column maps and the study file that belong into `folder`, with their text; the study file last."""
-    maps = {folder / f"{study}_columns" / f"{service}.yaml": column_map(service, proposal)
-            for service, proposal in services.items()}
-    return maps | {folder / f"{study}.yaml": study_file(study, services, folder)}
+    names = chain([name], (f"{name}_{number}" for number in count(2)))
+    return next(name for name in names if name.casefold() not in map(str.casefold, taken))
 
 
 def write_files(texts: dict[Path, str], force: bool = False) -> None:

@@ -105,12 +105,6 @@ class Names:
                 found.append(replace(meaning, column=column, rank=3, doubt=doubt))
         return found
 
-    def item_meanings(self, template: str) -> dict[Measure, Meaning]:
-        """The columns of items that a name with `*` for the item suggests, with `*` for their time too."""
-        text = self.words(template.replace("*", " item "))
-        return {measure: replace(total, column=f"{total.column}_item*", rest=without("ITEM", total.rest))
-                for measure, by in self.scores.items() for total in suggested([by], text)}
-
     def is_one_adsm(self, name: str) -> bool:
         """Whether a name is that of one anxiety-disorder measure, as in a column for each of them."""
         return any(said(self._phrases(measure), self.words(name)) for measure in self.measures.values()

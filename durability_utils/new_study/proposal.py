@@ -8,12 +8,13 @@ from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from itertools import product
 
 import pandas as pd
 
 from durability_utils.new_study import values
 from durability_utils.new_study.exports import Export
-from durability_utils.new_study.names import Meaning, Names, suggested, told
+from durability_utils.new_study.names import Meaning, Names, suggested, told, without
 from durability_utils.new_study.values import Contradiction, Reading, read_numbers, read_values
 from durability_utils.study.column_maps import CONTACT_COLUMNS, normalise
 from durability_utils.study.columns import FOLLOW_UPS, dictionary, from_contacts
@@ -138,34 +139,30 @@ def _items(export: Export, names: Names) -> list[Guess]:
     for name in export.counts:
         for number in re.finditer(r"\d+", name):
             families[f"{name[:number.start()]}*{name[number.end():]}"][int(number.group())] = name
-    for template, members in families.items():
-        for measure, meaning in names.item_meanings(template).items():
-            items = {number: members.get(number) for number in range(1, measure.items + 1)}
-            # some ask how difficult it all is after the last item
-            if not all(items.values()) or members.keys() - items.keys() - {measure.items + 1}:
-                continue
+    for (template, members), (measure, by) in product(families.items(), names.scores.items()):
+        items = {number: members.get(number) for number in range(1, measure.items + 1)}
+        # some ask how difficult it all is after the last item
+        if not all(items.values()) or members.keys() - items.keys() - {measure.items + 1}:
+            continue
+        for total in suggested([by], names.words(template.replace("*", " item "))):
+            meaning = replace(total, column=f"{total.column}_item*", rest=without("ITEM", total.rest))
             with suppress(Contradiction):
-                family = Guess(meaning, template, tuple(items.values()), read_numbers(
-                    export.counted(items.values()), *measure.item_range))
-                each = [replace(family, meaning=replace(meaning, column=f"{meaning.column[:-1]}{number}"), source=name,
-                                names=(name,)) for number, name in items.items()]
-                plain = all(name == template.replace("*", str(number)) for number, name in items.items())
-                found += [family] if plain else each
+                reading = read_numbers(export.counted(items.values()), *measure.item_range)
+                if all(name == template.replace("*", str(number)) for number, name in items.items()):
+                    found.append(Guess(meaning, template, tuple(items.values()), reading))
+                else:
+                    found += [Guess(replace(meaning, column=f"{total.column}_item{number}"), name, (name,), reading)
+                              for number, name in items.items()]
     return found
 
 
 def _with_codes_of_both_times(export: Export, guesses: dict[str, Guess]) -> dict[str, Guess]:
     """Codes of employment and of the mode are the same at both times, also where one has not met all of them."""
-    timed = defaultdict(dict)
-    for column, guess in guesses.items():
-        if guess.meaning.told.codes:
-            timed[guess.meaning.told.column][column] = guess
-    for both in timed.values():
-        counts = export.counted(guess.source for guess in both.values())
+    for by in told("columns"):
+        both = [guess for guess in guesses.values() if guess.meaning.told is by and by.codes]
         with suppress(Contradiction):
-            guesses = guesses | {
-                column: replace(guess, reading=read_values(export, guess.meaning, guess.source, counts))
-                for column, guess in both.items()}
+            guesses = guesses | {guess.meaning.column: replace(guess, reading=read_values(
+                export, guess.meaning, guess.source, export.counted(same.source for same in both))) for guess in both}
     return guesses
 
 

@@ -5,11 +5,12 @@ it, and no value of a single patient is shown.
 """
 
 import re
+from pathlib import Path
 
 import pytest
 from conftest import canonical_rows, write_csv
 
-from durability_utils.new_study.draft import column_map, new_files, new_services, new_study, summary
+from durability_utils.new_study.draft import column_map, new_services, new_study, summary
 from durability_utils.study.column_maps import read_column_map
 from durability_utils.study.errors import InputError
 
@@ -66,6 +67,9 @@ def test_a_study_has_a_plain_name(tmp_path, name):
         new_study(name, [], tmp_path)
 
 
-def test_the_study_file_is_written_last(service_of, tmp_path):
-    texts = new_files("mine", {"north": service_of(ROWS)}, tmp_path)
-    assert [path.relative_to(tmp_path).as_posix() for path in texts] == ["mine_columns/north.yaml", "mine.yaml"]
+def test_the_study_file_is_written_last(tmp_path, monkeypatch):
+    written, replace = [], Path.replace
+    monkeypatch.setattr(Path, "replace", lambda path, target: written.append(target) or replace(path, target))
+    write_csv(tmp_path / "north.csv", ROWS)
+    new_study("mine", [tmp_path / "north.csv"], tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in written] == ["mine_columns/north.yaml", "mine.yaml"]

@@ -14,7 +14,7 @@ import yaml
 from strangers_export import cohort_texts, strangers_table, write_strangers_export
 
 from durability_utils.cohort.cleaning import clean_service
-from durability_utils.new_study.draft import column_map, new_files, new_services, write_files
+from durability_utils.new_study.draft import column_map, new_services, new_study
 from durability_utils.study.column_maps import read_column_map
 from durability_utils.study.errors import InputError
 from durability_utils.study.measures import read_measures
@@ -26,7 +26,7 @@ BY_HAND = read_study(PROJECT / "parameters" / "durability_2016.yaml")
 
 def propose(folder, *exports, study="mine"):
     """The study as `durability new` writes it, read back."""
-    write_files(new_files(study, new_services(list(exports)), folder))
+    new_study(study, list(exports), folder)
     return read_study(folder / f"{study}.yaml")
 
 
@@ -146,9 +146,10 @@ def test_what_is_required_and_was_not_found_is_a_line_to_fill_in(tmp_path):
 
 
 def test_all_files_are_written_or_none(tmp_path, stranger, monkeypatch):
-    texts = new_files("mine", new_services([stranger]), tmp_path)
-    write_files(texts)
-    before = {path: path.read_bytes() for path in texts}
+    propose(tmp_path, stranger)
+    texts = [tmp_path / "mine_columns" / "north.yaml", tmp_path / "mine.yaml"]
+    for path in texts:
+        path.write_text("by hand")
     real = Path.replace
 
     def replace(path, target):
@@ -158,13 +159,13 @@ def test_all_files_are_written_or_none(tmp_path, stranger, monkeypatch):
 
     monkeypatch.setattr(Path, "replace", replace)
     with pytest.raises(PermissionError):
-        write_files(dict.fromkeys(texts, "other"), force=True)
-    assert {path: path.read_bytes() for path in texts} == before
+        new_study("mine", [stranger], tmp_path, force=True)
+    assert [path.read_text() for path in texts] == ["by hand", "by hand"]
     for path in texts:
         path.unlink()
     (tmp_path / "mine_columns").rmdir()
     with pytest.raises(PermissionError):
-        write_files(texts)
+        new_study("mine", [stranger], tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["north.csv"]
 
 
