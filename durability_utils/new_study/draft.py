@@ -94,13 +94,13 @@ def write_files(texts: dict[Path, str], force: bool = False) -> None:
         names = ", ".join(path.name for path in before)
         raise InputError(f"{names}: there already; --force replaces {'it' if len(before) == 1 else 'them'}")
     with TemporaryDirectory(prefix=".", dir=[*texts][-1].parent) as aside:
-        asides = {path: Path(aside) / str(number) for number, path in enumerate(texts)}
-        for path, text in texts.items():
-            asides[path].write_text(text, encoding="utf-8", newline="\n")
+        asides = [Path(aside) / str(number) for number in range(len(texts))]
+        for written, text in zip(asides, texts.values(), strict=True):
+            written.write_text(text, encoding="utf-8", newline="\n")
         try:
-            for path in texts:
+            for written, path in zip(asides, texts, strict=True):
                 path.parent.mkdir(exist_ok=True)
-                asides[path].replace(path)
+                written.replace(path)
         except OSError:
             for path in texts:
                 path.write_bytes(before[path]) if path in before else path.unlink(missing_ok=True)

@@ -15,8 +15,6 @@ from durability_utils.cohort.exports import DELIMITED, likely_encoding, read_exp
 from durability_utils.study.column_maps import ColumnMap, normalise
 from durability_utils.study.measures import Measure
 
-SEPARATORS = (",", ";", "\t", "|")
-
 
 @dataclass(frozen=True)
 class Export:
@@ -73,7 +71,7 @@ def file_format(path: Path) -> dict[str, str]:
             content = path.read_bytes()
             encoding = likely_encoding(content)
             lines = content[:1_000_000].decode(encoding, "ignore").splitlines()[:50]
-            separator = max(SEPARATORS, key=lambda separator: _agreement(lines, separator))
+            separator = max(",;\t|", key=lambda separator: _agreement(lines, separator))
             found = {"separator": separator, "encoding": encoding}
     return dict(found.items() - {"separator": ",", "encoding": "utf-8"}.items())
 

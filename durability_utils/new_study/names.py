@@ -5,12 +5,13 @@ Measures are known by their names in `measures.yaml`, everything else by the wor
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cache, cached_property
 
 import pandas as pd
 
 from durability_utils.study.columns import FOLLOW_UPS, TIMES, dictionary
+from durability_utils.study.errors import InputError
 from durability_utils.study.measures import Measure
 from durability_utils.study.parameters import PROJECT, read_yaml
 
@@ -123,8 +124,8 @@ class Names:
             for rank in (0, 1):
                 found = {time: words for time in several if (words := said(times[time][rank], rest))}
                 for time, words in found.items():
-                    unsure = f"`{words}` is read as the {time[:-1]}-month follow-up"
-                    doubt = unsure if time in FOLLOW_UPS and rank else ""
+                    guessed = rank and time in FOLLOW_UPS
+                    doubt = f"`{words}` is read as the {time[:-1]}-month follow-up" if guessed else ""
                     return at(time, rank, words, doubt) if len(found) == 1 else None
             if said(times["other"], rest):
                 return None
@@ -199,6 +200,11 @@ def read_words() -> dict:
 @cache
 def told(section: str) -> list[Told]:
     """By what each of the `columns`, or the columns of `contacts` in a long export, is told."""
+    keys = [key.name for key in fields(Told)][1:]
+    for column, entry in read_words()[section].items():
+        if not isinstance(entry, dict) or not isinstance(entry.get("names"), list) or not entry.keys() <= {*keys}:
+            raise InputError(f"{PATH.name}: {section}: {column}: found {entry}, expected a list of `names`, and of the "
+                             f"keys {', '.join(keys)} what it needs")
     return [Told(column, **entry) for column, entry in read_words()[section].items()]
 
 
@@ -216,5 +222,8 @@ def without(phrases: str, text: str) -> str:
 @cache
 def _pattern(phrases: str) -> str:
     pattern = re.sub(r"(?<=\w)\*|\*(?=\w)", r"\\w*", phrases).replace(" * ", " (?:.* )?").replace(", ", "|")
-    pattern = re.sub("[A-Z]{2,}", lambda group: _pattern(read_words()["groups"][group.group()]), pattern)
+    groups = read_words()["groups"]
+    if unknown := [word for word in re.findall("[A-Z]{2,}", pattern) if word not in groups]:
+        raise InputError(f"{PATH.name}: '{phrases[:80]}': no group {unknown[0]}; there are {', '.join(groups)}")
+    pattern = re.sub("[A-Z]{2,}", lambda group: _pattern(groups[group.group()]), pattern)
     return rf"(?<!\S)(?:{pattern})(?!\S)"

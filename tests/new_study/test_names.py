@@ -6,15 +6,17 @@ Oracle: the names as a person who knows services' exports reads them; the commit
 import pandas as pd
 import pytest
 
+from durability_utils.new_study import names
 from durability_utils.new_study.names import Names, suggested, told
+from durability_utils.study.errors import InputError
 from durability_utils.study.measures import read_measures
 
 NAMES = Names(read_measures("nhs_talking_therapies"))
 ALONE = NAMES.learned([])  # a name of which nothing else in its export says more
 
 
-def columns(name, names=ALONE):
-    return [meaning.column for meaning in names.meanings(name)]
+def columns(name, known=ALONE):
+    return [meaning.column for meaning in known.meanings(name)]
 
 
 @pytest.mark.parametrize(("name", "spoken"), [
@@ -93,6 +95,28 @@ def test_the_only_follow_up_may_be_the_6_month_one():
     only = NAMES.learned(["phq9_pre", "phq9_followup"])
     assert columns("phq9_followup", only) == ["phq9_6m"] and only.meanings("phq9_followup")[0].doubt
     assert columns("phq9_followup", NAMES.learned(["phq9_12m", "phq9_followup"])) == []
+
+
+@pytest.mark.parametrize(("line", "message"), [
+    ("names: [NHS number]", r"words.yaml: 'NHS number': no group NHS; there are NUMBER, "),
+    ("names: age", r"words.yaml: columns: age: found .*, expected a list of `names`"),
+    ("nmaes: [age]", r"words.yaml: columns: age: found .*nmaes"),
+    ("names: [age]\n    code: {}", r"words.yaml: columns: age: found .*'code'")])
+def test_words_that_cannot_be_used_are_named(tmp_path, monkeypatch, line, message):
+    text = names.PATH.read_text(encoding="utf-8")
+    text = text.replace("  age:\n    names: [age]", f"  age:\n    {line}")
+    (tmp_path / "words.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(names, "PATH", tmp_path / "words.yaml")
+    cached = (names.read_words, names.told)
+    for function in cached:
+        function.cache_clear()
+    try:
+        with pytest.raises(InputError, match=message):
+            ALONE.meanings("Age")
+    finally:
+        monkeypatch.undo()
+        for function in cached:
+            function.cache_clear()
 
 
 def test_columns_of_contacts():
