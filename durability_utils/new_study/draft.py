@@ -147,7 +147,7 @@ def study_file(study: str, services: dict[str, Proposal], folder: Path) -> str:
         if proposal.contacts and proposal.contacts.export is not proposal.export:
             files[service]["contacts"] = _relative(proposal.contacts.export.path, folder)
     if any(proposal.contacts for proposal in services.values()):
-        lines.append("follow_up_windows: {6m: [91, 273], 12m: [274, 456]}    # CHECK: first and last day after it")
+        lines.append("follow_up_windows: {6m: [91, 273], 12m: [274, 456]}    # CHECK: days after discharge")
     return "\n".join([*lines, _dumped({"services": files}, default_flow_style=None)]) + "\n"
 
 
