@@ -159,7 +159,7 @@ class TestNew:
         assert (folder / "mine.yaml").read_text(encoding="utf-8") == "mine"
         assert not (folder / "mine_columns").exists()
         assert durability("new", "mine", "north.csv", "--force").exit_code == 0
-        assert "study: mine" in (folder / "mine.yaml").read_text(encoding="utf-8")
+        assert 'study: "mine"' in (folder / "mine.yaml").read_text(encoding="utf-8")
 
     @pytest.mark.parametrize(("name", "content", "message"), [
         ("south.csv", "id,comment\n1,fine\n2,write to ann@example.org\n", "south.csv: line 3"),

@@ -8,6 +8,7 @@ import datetime as dt
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -120,22 +121,23 @@ def _wrong_encoding(path: Path, encoding: str, error: UnicodeError) -> InputErro
             content.decode(encoding)  # `error` counts from the block that was being read
         except UnicodeError as whole:
             start = getattr(whole, "start", 0)
-    likely = _likely_encoding(content)
+    likely = likely_encoding(content)
     line = content.count(b"\n", 0, start) + 1
     return InputError(f"{path.name}: line {line}: cannot be read as {encoding} ({getattr(error, 'reason', error)}); "
                       f"name its encoding in the column map, as in file: {{encoding: {likely}}}")
 
 
-def _likely_encoding(content: bytes) -> str:
+def likely_encoding(content: bytes) -> str:
+    """The encoding of a text, as its bytes tell it: UTF-16, UTF-8, or else what Western Windows writes."""
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "utf-16"
     if content[1:2] == b"\0":
         return "utf-16-le"
-    try:
-        content.decode("utf-8")
-    except UnicodeError:
-        return "windows-1252"
-    return "utf-8"
+    for encoding in ("utf-8", "windows-1252"):
+        with suppress(UnicodeError):
+            content.decode(encoding)
+            return encoding
+    return "latin-1"
 
 
 def _read_excel(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[str]]]:

@@ -5,36 +5,27 @@ Each line says what speaks for it, and above it stands what has to be checked. N
 
 import os
 import re
-import tempfile
+import unicodedata
 from collections import defaultdict
+from collections.abc import Iterable
 from contextlib import suppress
+from itertools import chain, count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import pandas as pd
 import yaml
 
-from durability_utils.new_study.proposal import Proposal
-from durability_utils.new_study.services import MEASURES, NewService, new_services
-from durability_utils.new_study.values import Export
+from durability_utils.new_study.exports import read_new_export
+from durability_utils.new_study.proposal import Proposal, propose
 from durability_utils.study.columns import FOLLOW_UPS, dictionary
 from durability_utils.study.errors import InputError
+from durability_utils.study.measures import read_measures
 from durability_utils.study.study_file import SAFE_NAME
 
-
-class _Typed(yaml.SafeDumper):
-    """Texts in double quotes wherever they are more than a few plain words."""
-
-    def text(self, text: str) -> yaml.ScalarNode:
-        plain = re.fullmatch(r"[A-Za-z0-9](?:[\w.+/() -]*[\w.+/()-])?", text, re.A)
-        return self.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain else '"')
-
-
-_Typed.add_representer(str, _Typed.text)
-
-
-class _Text(_Typed):
-    """For a column map, of which every scalar is read as text: `no` and `1` need no quotes."""
-
-    yaml_implicit_resolvers = {}  # noqa: RUF012 (PyYAML's own name and type)
+MEASURES = "nhs_talking_therapies"
+# `all` is every service together; the others are no names of files on Windows
+_RESERVED = {"all", "con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 
 def new_study(study: str, exports: list[Path], folder: Path, force: bool = False) -> list[str]:
@@ -46,19 +37,54 @@ def new_study(study: str, exports: list[Path], folder: Path, force: bool = False
     if not SAFE_NAME.fullmatch(study):
         raise InputError(f"{study!r} cannot be the name of a study; expected a plain name (letters, digits, - and _)")
     services = new_services(exports)
-    texts = new_files(study, services, folder)
+    texts = {folder / f"{study}_columns" / f"{service}.yaml": column_map(service, proposal)
+             for service, proposal in services.items()}
+    texts[folder / f"{study}.yaml"] = study_file(study, services, folder)
     write_files(texts, force)
     *maps, path = (path.relative_to(folder).as_posix() for path in texts)
-    return [*(line for service in services for line in summary(service)), f"written: {path} and {', '.join(maps)}",
+    return [*(line for service, proposal in services.items() for line in summary(service, proposal)),
+            f"written: {path} and {', '.join(maps)}",
             "Read them, above all what says CHECK, REQUIRED or NOT FOUND. Then:",
             f"  durability check {path}", f"  durability run {path}"]
 
 
-def new_files(study: str, services: list[NewService], folder: Path) -> dict[Path, str]:
-    """The column maps and the study file that belong into `folder`, with their text; the study file last."""
-    maps = {folder / f"{study}_columns" / f"{service.id}.yaml": service for service in services}
-    texts = {path: column_map(service) for path, service in maps.items()}
-    return texts | {folder / f"{study}.yaml": study_file(study, maps, folder)}
+def new_services(paths: list[Path]) -> dict[str, Proposal]:
+    """Look at exports, one service each, and guess what their columns are: service id -> proposal.
+
+    A file of contacts goes with the file that holds its patients. Raises InputError for an export that cannot be used.
+    """
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise InputError("an export is named twice; expected each once")
+    proposals = {path: propose(read_new_export(path, read_measures(MEASURES))) for path in paths}
+    for path in paths:
+        if (patients := _patients_of(proposals[path], proposals)) is not None:
+            proposals[patients] = propose(proposals[patients].export, proposals.pop(path).export)
+    services = {}
+    for path, proposal in proposals.items():
+        if not proposal.placed:
+            raise InputError(f"{path.name}: line 1: no name of a column is understood; is line 1 the header?")
+        services[_service_id(path, services)] = proposal
+    return services
+
+
+def _patients_of(scores: Proposal, others: dict[Path, Proposal]) -> Path | None:
+    """The file that holds the patients of a file of contacts, or None; a file with consent has patients of its own."""
+    if not scores.contacts or "consent_contact" in scores.placed:
+        return None
+    ids = scores.export.table[scores.contacts.placed["patient_id"].source]
+    known = {path: ids.isin(other.export.table[other.placed["patient_id"].source]).mean()
+             for path, other in others.items() if not other.contacts and "patient_id" in other.placed}
+    best = max(known, key=known.get, default=None)
+    return best if best and known[best] >= 0.5 else None
+
+
+def _service_id(path: Path, taken: Iterable[str]) -> str:
+    """A plain name from a file's, that no other service has."""
+    ascii_only = unicodedata.normalize("NFKD", path.stem).encode("ascii", "ignore").decode()
+    name = re.sub("[^A-Za-z0-9-]+", "_", ascii_only).strip("_-") or "service"
+    name = f"service_{name}" if name.casefold() in _RESERVED else name
+    names = chain([name], (f"{name}_{number}" for number in count(2)))
+    return next(name for name in names if name.casefold() not in map(str.casefold, taken))
 
 
 def write_files(texts: dict[Path, str], force: bool = False) -> None:
@@ -67,15 +93,14 @@ def write_files(texts: dict[Path, str], force: bool = False) -> None:
     if before and not force:
         names = ", ".join(path.name for path in before)
         raise InputError(f"{names}: there already; --force replaces {'it' if len(before) == 1 else 'them'}")
-    *_, study_path = texts
-    with tempfile.TemporaryDirectory(prefix=".", dir=study_path.parent) as aside:
-        asides = {path: Path(aside) / str(number) for number, path in enumerate(texts)}
-        for path, text in texts.items():
-            asides[path].write_text(text, encoding="utf-8", newline="\n")
+    with TemporaryDirectory(prefix=".", dir=[*texts][-1].parent) as aside:
+        asides = [Path(aside) / str(number) for number in range(len(texts))]
+        for written, text in zip(asides, texts.values(), strict=True):
+            written.write_text(text, encoding="utf-8", newline="\n")
         try:
-            for path in texts:
+            for written, path in zip(asides, texts, strict=True):
                 path.parent.mkdir(exist_ok=True)
-                asides[path].replace(path)
+                written.replace(path)
         except OSError:
             for path in texts:
                 path.write_bytes(before[path]) if path in before else path.unlink(missing_ok=True)
@@ -84,118 +109,108 @@ def write_files(texts: dict[Path, str], force: bool = False) -> None:
             raise
 
 
-def summary(service: NewService) -> list[str]:
+def summary(service: str, proposal: Proposal) -> list[str]:
     """What was found in a service's export, what has to be checked, and what has no place: lines for the screen."""
-    proposal, contacts, width = service.proposal, service.proposal.contacts, len(service.export.table.columns)
-    lines = [f"service {service.id}: {_described(service.export, proposal)}"]
-    if service.contacts:
-        lines.append(f"  contacts: {_described(service.contacts, contacts)}")
-    elif contacts:
-        lines.append("  a long export: one row a contact and measure")
-    lines.append(f"  {width - len(proposal.unplaced)} of {width} columns have a place")
+    parts, meaning = [proposal, *filter(None, [proposal.contacts])], dictionary()["description"]
+    width, without = len(proposal.export.table.columns), [_short(name, 40) for name in proposal.unplaced]
+    lines = [f"service {service}: {'; contacts: '.join(map(_described, parts))}",
+             f"  {width - len(without)} of {width} columns have a place"]
     checks = defaultdict(list)
-    for guess in [*proposal.placed.values(), *(contacts.placed.values() if contacts else ())]:
+    for column, guess in (placed for part in parts for placed in part.placed.items()):
         for doubt in guess.doubts:
-            checks[doubt].append(guess.column)
+            checks[doubt].append(column)
     lines += [f"  CHECK {', '.join(columns)}: {_short(doubt)}" for doubt, columns in checks.items()]
-    lines += [f"  {how} {column}: {_meaning(column)}" for column, how in _absent(service).items() if how != "optional"]
-    if without := [_short(name, 40) for name in proposal.unplaced]:
-        lines.append(f"  no place for: {', '.join(without[:12])}{', ...' if len(without) > 12 else ''}")
+    lines += [f"  {how} {column}: {meaning[column]}" for column, how in _missed(proposal).items()]
+    lines += [f"  no place for: {', '.join(without[:12])}{', ...' if len(without) > 12 else ''}"] if without else []
     return lines
 
 
-def study_file(study: str, maps: dict[Path, NewService], folder: Path) -> str:
-    """The text of the study file. `maps`: the column map of each service; paths start from `folder`."""
-    months = [month for service in maps.values() for month in service.proposal.discharged or ()]
-    window, seen = "from: 2024-04-01, to: 2025-03-31", "no discharge dates were found"
-    if months:
-        window = f"from: {min(months).start_time.date()}, to: {max(months).end_time.date()}"
-        seen = "the months of most discharges in the exports"
+def study_file(study: str, services: dict[str, Proposal], folder: Path) -> str:
+    """The text of the study file; paths start from `folder`."""
+    months = [month for proposal in services.values() for month in proposal.discharged or ()]
+    first, last = (min(months), max(months)) if months else (pd.Period("2024-04"), pd.Period("2025-03"))
+    window = f"from: {first.start_time.date()}, to: {last.end_time.date()}"
+    seen = "the months of most discharges in the exports" if months else "no discharge dates were found"
     lines = [
         "# Proposed by `durability new`: read it, correct it, then run `durability check`. Keys: docs/reference.md.",
-        f"study: {_yaml(study, _Typed)}",
-        f"title: {_yaml(study, _Typed)}    # shown with every table and figure; say what the study is",
+        f'study: "{study}"',
+        f'title: "{study}"    # shown with every table and figure; say what the study is',
         f"measures: {MEASURES}    # the MI as the mean of its items, 0 to 5; study_2016 has their sum",
         f"# discharged: {{{window}}}    # both days included; {seen}. Without it everybody counts",
         "minimum_sessions: 2    # CHECK: patients with fewer are left out; 0 leaves nobody out",
         "carry_back: true    # CHECK: a 12-month answer takes the place of a missing 6-month one",
         "anxiety_measure: adsm_else_gad7    # or gad7",
     ]
-    if any(service.proposal.contacts for service in maps.values()):
-        lines.append("follow_up_windows: {6m: [91, 273], 12m: [274, 456]}    # CHECK: days after discharge, first and last")
-    lines.append("services:")
-    for columns, service in maps.items():
-        paths = {"file": service.export.path, "columns": columns}
-        paths |= {"contacts": service.contacts.path} if service.contacts else {}
-        entry = {key: _relative(path, folder) for key, path in paths.items()}
-        lines.append(f"  {_yaml(service.id, _Typed)}: {_yaml(entry, _Typed)}")
-    return "\n".join(lines) + "\n"
+    files = {}
+    for service, proposal in services.items():
+        files[service] = {"file": _relative(proposal.export.path, folder), "columns": f"{study}_columns/{service}.yaml"}
+        if proposal.contacts and proposal.contacts.export is not proposal.export:
+            files[service]["contacts"] = _relative(proposal.contacts.export.path, folder)
+    if any(proposal.contacts for proposal in services.values()):
+        lines.append("follow_up_windows: {6m: [91, 273], 12m: [274, 456]}    # CHECK: days after discharge")
+    return "\n".join([*lines, _dumped({"services": files}, default_flow_style=None)]) + "\n"
 
 
-def column_map(service: NewService) -> str:
+def column_map(service: str, proposal: Proposal) -> str:
     """The text of a service's column map."""
-    export, proposal = service.export, service.proposal
+    export, missed, meaning = proposal.export, _missed(proposal), dictionary()["description"]
+    others = [column for column in proposal.absent if column not in missed and "_item" not in column]
     lines = [
-        f"# Column map of service {service.id}, proposed by `durability new` from {_short(export.path.name)}: "
+        f"# Column map of service {service}, proposed by `durability new` from {_short(export.path.name)}: "
         f"{len(export.table)} rows.",
         "# A comment says what speaks for its line: words of the column's name; what the values are.",
         "# A line below CHECK may be wrong. Correct it, then run `durability check`. Keys: docs/reference.md.",
-        *_section(export, proposal, {"file": {}, "missing": (), "dates": "iso"}),
+        *_section(proposal, {"file": {}, "missing": (), "dates": "iso"}),
+        *(["  # Not found. Name the column behind it and remove the #:"] if missed else []),
+        *(f"{f'  # {column}:':<50}  # {how}: {meaning[column]}" for column, how in missed.items()),
+        *([f"  # Not found either: {', '.join(others)}"] if others else []),
     ]
-    if absent := _absent(service):
-        lines.append("  # Not found. Name the column behind it and remove the #:")
-        lines += [f"{f'  # {column}:':<50}  # {how}: {_meaning(column)}" for column, how in absent.items()]
     if proposal.contacts:
-        usual = {"file": export.form, "missing": proposal.missing, "dates": proposal.dates}
-        section = _section(service.contacts or export, proposal.contacts, usual)
-        lines += ["contacts:", *(f"  {line}" for line in section)]
-    if proposal.unplaced:
-        lines.append("# Columns of the export without a place:")
-        lines += [f"#   {_short(name)}{f': {_short(against)}' if against else ''}"
-                  for name, against in proposal.unplaced.items()]
+        above = {"file": export.form, "missing": proposal.missing, "dates": proposal.dates}
+        lines += ["contacts:", *(f"  {line}" for line in _section(proposal.contacts, above))]
+    lines += ["# Columns of the export without a place:"] if proposal.unplaced else []
+    lines += [f"#   {_short(name)}{f': {_short(against)}' if against else ''}"
+              for name, against in proposal.unplaced.items()]
     return "\n".join(lines) + "\n"
 
 
-def _section(export: Export, proposal: Proposal, usual: dict) -> list[str]:
-    """File format, missing codes and date style where they are not the usual ones, and the columns."""
-    head = {"file": export.form, "missing": proposal.missing, "dates": proposal.dates}
-    lines = [f"{key}: {_yaml(value)}" for key, value in head.items() if value != usual[key]]
+def _section(proposal: Proposal, above: dict) -> list[str]:
+    """File format, missing codes and date style where they are not as `above`, and the columns."""
+    head = {"file": proposal.export.form, "missing": proposal.missing, "dates": proposal.dates}
+    lines = [f"{key}: {_yaml(value)}" for key, value in head.items() if value != above[key]]
     lines.append("columns:" if proposal.placed else "columns: {}")
-    for guess in proposal.placed.values():
-        lines += [f"  # CHECK: {_short(doubt)}" for doubt in guess.doubts]
-        why = f"  # {_short(f'{guess.meaning.said}; {guess.reading.why}')}"
-        entry = {"column": guess.source, "codes": guess.reading.codes, "missing": guess.missing, "dates": guess.dates}
+    for column, guess in proposal.placed.items():
+        reading = guess.reading
+        entry = {"column": guess.source, "codes": reading.codes,
+                 "missing": tuple(sorted(reading.missing - {*proposal.missing})),
+                 "dates": reading.dates if reading.dates not in ("iso", proposal.dates) else ""}
         entry = {key: value for key, value in entry.items() if value}
-        line = f"  {guess.column}: {_yaml(entry if len(entry) > 1 else guess.source)}"
-        if len(line) <= 110:
-            lines.append(f"{line:<50}{why}")
-        else:
-            lines.append(f"{f'  {guess.column}:':<50}{why}")
-            lines += [f"    {line}" for line in _yaml(entry, flow=False).splitlines()]
+        line, below = f"  {column}: {_yaml(entry if len(entry) > 1 else guess.source)}", []
+        if len(line) > 110:
+            line, below = f"  {column}:", [f"    {line}" for line in _dumped(entry).splitlines()]
+        why = _short(f"{guess.meaning.said}; {reading.why}")
+        lines += [*(f"  # CHECK: {_short(doubt)}" for doubt in guess.doubts), f"{line:<50}  # {why}", *below]
     return lines
 
 
-def _absent(service: NewService) -> dict[str, str]:
-    """The canonical columns that were not found, items aside, and how much they matter."""
-    required = dictionary()["required"].isin(["yes", "window"] if service.proposal.contacts else ["yes"])
+def _missed(proposal: Proposal) -> dict[str, str]:
+    """The canonical columns that were not found and matter, and how much."""
+    required = dictionary()["required"].isin(["yes", "window"] if proposal.contacts else ["yes"])
     # not required, but without them nobody is followed up, or counted in a window
-    wanted = {"discharge_date", *(f"{measure.columns}_{time}" for measure in service.export.measures.values()
+    wanted = {"discharge_date", *(f"{measure.columns}_{time}" for measure in proposal.export.measures.values()
                                   for time in FOLLOW_UPS if measure.role in ("depression", "anxiety"))}
-    return {column: "REQUIRED" if required[column] else "NOT FOUND" if column in wanted else "optional"
-            for column in service.proposal.absent if "_item" not in column}
+    return {column: "REQUIRED" if required[column] else "NOT FOUND" for column in proposal.absent
+            if required[column] or column in wanted}
 
 
-def _described(export: Export, proposal: Proposal) -> str:
+def _described(proposal: Proposal) -> str:
     """An export in a few words: its file, size and format."""
-    said = [f"{key} {value}".replace("\t", "tabs") for key, value in sorted(export.form.items(), reverse=True)]
+    export, (rows, width) = proposal.export, proposal.export.table.shape
+    said = [export.path.name, f"{rows} rows", f"{width} columns"]
+    said += [f"{key} {value}".replace("\t", "tabs") for key, value in sorted(export.form.items(), reverse=True)]
     said += [f"dates {proposal.dates}"] if proposal.dates != "iso" else []
     said += [f"missing {' '.join(proposal.missing)}"] if proposal.missing else []
-    rows, width = export.table.shape
-    return ", ".join(map(_short, [export.path.name, f"{rows} rows", f"{width} columns", *said]))
-
-
-def _meaning(column: str) -> str:
-    return dictionary().at[column, "description"]
+    return ", ".join(map(_short, said))
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -211,7 +226,15 @@ def _short(text: str, most: int = 200) -> str:
     return f"{text[:most]}..." if len(text) > most else text
 
 
-def _yaml(value: str | dict | tuple, dumper: type[_Typed] = _Text, flow: bool = True) -> str:
-    """A value in YAML, in one line unless not `flow`."""
-    text = yaml.dump(value, Dumper=dumper, default_flow_style=flow, width=10**9, allow_unicode=True, sort_keys=False)
-    return text.removesuffix("\n").removesuffix("\n...")
+def _yaml(value: str | dict | tuple) -> str:
+    """A value in YAML for a column map, where every scalar is read as text; in quotes where YAML needs them."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_yaml(key)}: {_yaml(entry)}' for key, entry in value.items())}}}"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_yaml, value))}]"
+    plain = re.fullmatch(r"[A-Za-z0-9](?:[\w.+/() -]*[\w.+/()-])?", value, re.A)
+    return value if plain else _dumped(value, default_style='"')
+
+
+def _dumped(value: str | dict, **style) -> str:
+    return yaml.safe_dump(value, allow_unicode=True, sort_keys=False, width=10**9, **style).rstrip("\n")

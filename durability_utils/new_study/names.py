@@ -4,24 +4,43 @@ Measures are known by their names in `measures.yaml`, everything else by the wor
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, field, fields, replace
+from functools import cache, cached_property
 
-from durability_utils.new_study.words import Told, read_words, said, told, without
+import pandas as pd
+
 from durability_utils.study.columns import FOLLOW_UPS, TIMES, dictionary
+from durability_utils.study.errors import InputError
 from durability_utils.study.measures import Measure
+from durability_utils.study.parameters import PROJECT, read_yaml
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTH = rf"\b({'|'.join(_MONTHS)})[a-z]* (?:20)?(\d\d)\b"
+PATH = PROJECT / "parameters" / "words.yaml"
+_MONTH = r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]* (?:20)?(\d\d)\b"
+
+
+@dataclass(frozen=True)
+class Told:
+    """By what a canonical column (with `*` for its time), or one of contacts, is told; keys as in `words.yaml`."""
+
+    column: str
+    names: list[str]
+    never: str = ""
+    doubtful: str = ""
+    doubt: str = ""
+    untimed: str = ""
+    type: str = ""  # of a column of contacts; of others the dictionary says it
+    lists: list[str] = field(default_factory=list)
+    codes: dict[str, str] = field(default_factory=dict)
+    opposites: dict[str, str] = field(default_factory=dict)
+    habit: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """A column (with `*` for its time) that a name suggests. `rank`: 0 is the surest; `said`: the words that suggest it.
+    """A column, with `*` for its time, that a name suggests by the words `said`; `rest`: its other words.
 
-    `rest`: what else the name says. `doubt`: what a person has to look at before relying on it, or nothing.
+    `rank`: 0 is the surest. `doubt`: what a person has to look at before relying on it, or nothing.
     """
 
     column: str
@@ -33,21 +52,11 @@ class Meaning:
 
 
 @dataclass(frozen=True)
-class Items:
-    """The columns with all items of a measure, in their order; `template`: their name with `*` for the item."""
-
-    measure: Measure
-    template: str
-    names: tuple[str, ...]
-    meaning: Meaning
-
-
-@dataclass(frozen=True)
 class Names:
     """What names mean in an export whose scores are of `measures`; `learned` fills in what its other names tell.
 
     `numbers`: what T0, T1, ... stand for. `counting`: measures that count their times, PHQ_1, PHQ_2, ...; else PHQ_2 is
-    another questionnaire. `one_follow_up`: no name tells which. `discharged`: year and month in the middle of the
+    another questionnaire. `one_follow_up`: no name tells which. `discharged`: the month in the middle of the
     discharges, from which months of the calendar are counted.
     """
 
@@ -55,7 +64,7 @@ class Names:
     numbers: dict[int, str] = field(default_factory=dict)
     counting: frozenset[str] = frozenset()
     one_follow_up: bool = False
-    discharged: tuple[int, int] | None = None
+    discharged: pd.Period | None = None
 
     @cached_property
     def scores(self) -> dict[Measure, Told]:
@@ -65,13 +74,12 @@ class Names:
 
     def words(self, name: str) -> str:
         """The words of a name in small letters with a blank between them, and its numbers apart from its letters."""
-        letters = {re.match("[a-z]*", measure.columns).group() for measure in self.measures.values()}
-        glued = "|".join(begin for begin in letters if len(begin) > 2)
+        glued = "|".join({measure.columns.rstrip("0123456789") for measure in self.measures.values()})
         name = re.sub(f"(?<!s)({glued})", r" \1 ", name, flags=re.I)  # PHQfinal; but `score` has no CORE in it
         name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
         return " ".join(re.findall(r"\d+|[^\W\d_]+", name.casefold()))
 
-    def learned(self, names: Iterable[str], discharged: tuple[int, int] | None = None) -> "Names":
+    def learned(self, names: Iterable[str], discharged: pd.Period | None = None) -> "Names":
         """The same with what all names of the export tell together.
 
         Four numbers in a row, from 0 or 1, are baseline, end, 6 and 12 months; where fewer, the last are absent.
@@ -79,7 +87,7 @@ class Names:
         texts = [self.words(name) for name in names]
         counting = frozenset(name for name in self.measures if f"{self.words(name).split()[0]} 1" in texts)
         known = replace(self, counting=counting, discharged=discharged)
-        timed = {meaning.rest: known.timed(meaning) for text in texts for meaning in known._suggested(text)
+        timed = {meaning.rest: known.timed(meaning) for text in texts for meaning in known._untimed(text)
                  if "*" in meaning.column}
         numbers = {_number(rest) for rest, meaning in timed.items() if not meaning} - {None}
         told = any(meaning and f"_{time}" in meaning.column for meaning in timed.values() for time in FOLLOW_UPS)
@@ -88,7 +96,7 @@ class Names:
     def meanings(self, name: str) -> list[Meaning]:
         """The canonical columns that a name suggests, the likeliest first; totals, but no items."""
         found = []
-        for meaning in self._suggested(self.words(name)):
+        for meaning in self._untimed(self.words(name)):
             timed = self.timed(meaning)
             if timed and timed.column in dictionary().index:
                 found.append(timed)
@@ -96,27 +104,6 @@ class Names:
                 column = meaning.told.untimed
                 doubt = f"no time in its name; is it at {dictionary().at[column, 'time']}?"
                 found.append(replace(meaning, column=column, rank=3, doubt=doubt))
-        return found
-
-    def contact_meanings(self, name: str) -> list[Meaning]:
-        """The columns of a contact in a long export that a name suggests."""
-        return _suggested(told("contacts"), self.words(name))
-
-    def items(self, names: Iterable[str]) -> list[Items]:
-        """The columns that hold single items, of measures of which all items are there."""
-        families = defaultdict(dict)
-        for name in names:
-            for number in re.finditer(r"\d+", name):
-                families[f"{name[:number.start()]}*{name[number.end():]}"][int(number.group())] = name
-        found = []
-        for template, members in families.items():
-            for measure, by in self.scores.items():
-                numbers = range(1, measure.items + 1)
-                # some ask how difficult it all is after the last item
-                whole = set(numbers) <= set(members) <= {*numbers, measure.items + 1}
-                for total in _suggested([by], self.words(template.replace("*", " item "))) if whole else ():
-                    meaning = replace(total, column=f"{total.column}_item*", rest=without("ITEM", total.rest))
-                    found.append(Items(measure, template, tuple(members[number] for number in numbers), meaning))
         return found
 
     def is_one_adsm(self, name: str) -> bool:
@@ -137,22 +124,22 @@ class Names:
             for rank in (0, 1):
                 found = {time: words for time in several if (words := said(times[time][rank], rest))}
                 for time, words in found.items():
-                    unsure = f"`{words}` is read as the {time[:-1]}-month follow-up"
-                    doubt = unsure if time in FOLLOW_UPS and rank else ""
+                    guessed = rank and time in FOLLOW_UPS
+                    doubt = f"`{words}` is read as the {time[:-1]}-month follow-up" if guessed else ""
                     return at(time, rank, words, doubt) if len(found) == 1 else None
             if said(times["other"], rest):
                 return None
             if words := said("FU", rest):
                 return at("6m", 3, words, "the only follow-up, read as the 6-month one") if self.one_follow_up else None
         for month, year in re.findall(_MONTH, rest) if self.discharged else ():
-            later = 12 * (2000 + int(year) - self.discharged[0]) + _MONTHS.index(month) + 1 - self.discharged[1]
+            later = (pd.Period(f"{month} 20{year}", "M") - self.discharged).n
             if time := "6m" if 4 <= later <= 8 else "12m" if 10 <= later <= 15 else "":
                 return at(time, 0, f"{month} {year}, {time[:-1]} months after discharge")
-        number = _number(rest)
-        if number in self.numbers:
-            every = ", ".join(f"{n} = {time}" for n, time in sorted(self.numbers.items()))
-            return at(self.numbers[number], 2, str(number), "" if number in (6, 12) else f"numbered times are read as {every}")
-        return None
+        if (number := _number(rest)) not in self.numbers:
+            return None
+        every = ", ".join(f"{n} = {time}" for n, time in sorted(self.numbers.items()))
+        doubt = "" if number in (6, 12) else f"numbered times are read as {every}"
+        return at(self.numbers[number], 2, str(number), doubt)
 
     def _phrases(self, measure: Measure) -> str:
         """A measure's name, and its first word unless a number behind it makes it the name of another one."""
@@ -162,24 +149,26 @@ class Names:
         phrases = [f"{first} {' '.join(rest)}", first + "".join(rest), rf"{first}(?! \d)", rf"{first}(?= TIME(?!\S))"]
         return ", ".join([*phrases, rf"^{first}(?= \d+$)"] if measure.name in self.counting else phrases)
 
-    def _suggested(self, text: str) -> list[Meaning]:
+    def _untimed(self, text: str) -> list[Meaning]:
         """What a text suggests; where that is a questionnaire, its score, and when and how it was answered."""
-        scores = _suggested(self.scores.values(), text)[:1]
-        if not scores and not set(text.split()) & {self.words(measure.name).split()[0] for measure in self.scores}:
-            return _suggested(told("columns"), text)
+        scores = suggested(self.scores.values(), text)[:1]
+        begins = {self.words(measure.name).split()[0] for measure in self.scores}
+        if not scores and not begins & set(text.split()):
+            return suggested(told("columns"), text)
         rest = scores[0].rest if scores else text
-        answered = _suggested([of for of in told("columns") if of.column.startswith("followup_")], rest)
+        answered = suggested([of for of in told("columns") if of.column.startswith("followup_")], rest)
         return answered if said(read_words()["no_score"], rest) else scores + answered
 
 
-def _suggested(columns: Iterable[Told], text: str) -> list[Meaning]:
-    found = []
-    for told in columns:
-        ranked = [(rank, words) for rank, phrases in enumerate(told.names) if (words := said(phrases, text))]
-        for rank, words in ranked[:1] if not said(told.never, text) else ():
-            doubt = told.doubt if rank or said(told.doubtful, text) else ""
-            found.append(Meaning(told.column, told, rank, words, without(told.names[rank], text), doubt))
-    return found
+def suggested(columns: Iterable[Told], text: str) -> list[Meaning]:
+    """The columns that the words of a name suggest, without their times."""
+    found = {}
+    for by in columns:
+        for rank, phrases in enumerate(by.names):
+            if (words := said(phrases, text)) and not said(by.never, text):
+                doubt = by.doubt if rank or said(by.doubtful, text) else ""
+                found.setdefault(by.column, Meaning(by.column, by, rank, words, without(phrases, text), doubt))
+    return list(found.values())
 
 
 def _number(text: str) -> int | None:
@@ -196,3 +185,45 @@ def _numbered(numbers: set[int]) -> dict[int, str]:
     if others and (others[0] > 1 or others[-1] - others[0] >= len(left)):
         return months
     return {number: left[number - others[0]] for number in others} | months
+
+
+# -- the words of words.yaml -------------------------------------------------------------------------
+
+@cache
+def read_words() -> dict:
+    """The file, with one more of its `groups`: TIME, whatever tells a time of ours."""
+    content = read_yaml(PATH, text_only=True)
+    content["groups"]["TIME"] = ", ".join(["6, 12", *(", ".join(content["times"][time]) for time in TIMES)])
+    return content
+
+
+@cache
+def told(section: str) -> list[Told]:
+    """By what each of the `columns`, or the columns of `contacts` in a long export, is told."""
+    keys = [key.name for key in fields(Told)][1:]
+    for column, entry in read_words()[section].items():
+        if not isinstance(entry, dict) or not isinstance(entry.get("names"), list) or not entry.keys() <= {*keys}:
+            raise InputError(f"{PATH.name}: {section}: {column}: found {entry}, expected a list of `names`, and of the "
+                             f"keys {', '.join(keys)} what it needs")
+    return [Told(column, **entry) for column, entry in read_words()[section].items()]
+
+
+def said(phrases: str, text: str) -> str:
+    """The words of a text that are one of the phrases, or nothing; no part of a word is."""
+    found = re.search(_pattern(phrases), text) if phrases else None
+    return found.group() if found else ""
+
+
+def without(phrases: str, text: str) -> str:
+    """A text without the first words that are one of the phrases."""
+    return " ".join(re.sub(_pattern(phrases), " ", text, count=1).split())
+
+
+@cache
+def _pattern(phrases: str) -> str:
+    pattern = re.sub(r"(?<=\w)\*|\*(?=\w)", r"\\w*", phrases).replace(" * ", " (?:.* )?").replace(", ", "|")
+    groups = read_words()["groups"]
+    if unknown := [word for word in re.findall("[A-Z]{2,}", pattern) if word not in groups]:
+        raise InputError(f"{PATH.name}: '{phrases[:80]}': no group {unknown[0]}; there are {', '.join(groups)}")
+    pattern = re.sub("[A-Z]{2,}", lambda group: _pattern(groups[group.group()]), pattern)
+    return rf"(?<!\S)(?:{pattern})(?!\S)"

@@ -3,34 +3,28 @@
 Nothing relies on a guess: it is written down for a person to read, with its reason and its doubt.
 """
 
+import re
 from collections import Counter, defaultdict
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from itertools import product
 
 import pandas as pd
 
-from durability_utils.new_study.names import Meaning, Names
-from durability_utils.new_study.values import (
-    DAY_OR_MONTH,
-    MISSING_NUMBERS,
-    SHOWN,
-    Contradiction,
-    Export,
-    Reading,
-    read_items,
-    read_values,
-)
+from durability_utils.new_study import values
+from durability_utils.new_study.exports import Export
+from durability_utils.new_study.names import Meaning, Names, suggested, told, without
+from durability_utils.new_study.values import Contradiction, Reading, read_numbers, read_values
 from durability_utils.study.column_maps import CONTACT_COLUMNS, normalise
 from durability_utils.study.columns import FOLLOW_UPS, dictionary, from_contacts
 
 
 @dataclass(frozen=True)
 class Guess:
-    """One line of a proposed column map: `source` (of items with `*`) stands for the export's columns `names`.
+    """One line of a proposed column map: the column that is meant, and `source`, the export's; `doubts`: what to check.
 
-    `meaning`: its column (of items as `phq9_6m_item*`), and what speaks for it; `reading`: what the values are.
-    `doubts`: what a person has to check. `missing`, `dates`: where not as in the whole map.
+    The items of a measure are one: `phq9_6m_item*` and a source with `*`. `names`: the export's columns.
     """
 
     meaning: Meaning
@@ -38,29 +32,24 @@ class Guess:
     names: tuple[str, ...]
     reading: Reading
     doubts: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    dates: str = ""
-
-    @property
-    def column(self) -> str:
-        return self.meaning.column
 
 
 @dataclass(frozen=True)
 class Proposal:
     """What was guessed of one export.
 
-    `missing`, `dates`: of the whole map. `placed`: its lines by their column, in the order of the data dictionary.
+    `placed`: canonical column -> guess, in the order of the dictionary; `missing`, `dates`: what is said once for all.
     `absent`: canonical columns for which nothing was found. `unplaced`: columns of the export without a place -> what
     speaks against the place that the name suggests, or nothing. `discharged`: first and last month in which patients
     were discharged, or None. `contacts`: what was guessed of the contacts of a long export, or None.
     """
 
+    export: Export
+    placed: dict[str, Guess]
     missing: tuple[str, ...]
     dates: str
-    placed: dict[str, Guess]
     absent: list[str]
-    unplaced: dict[str, str]
+    unplaced: dict[str, str] = field(default_factory=dict)
     discharged: tuple[pd.Period, pd.Period] | None = None
     contacts: "Proposal | None" = None
 
@@ -76,41 +65,43 @@ def propose(export: Export, contacts: Export | None = None) -> Proposal:
         patients = replace(export, table=export.table.drop_duplicates(patient).drop(columns=taken - {patient}))
     guesses, against = _guess(patients, wanted)
     taken |= {name for guess in guesses.values() for name in guess.names}
-    return replace(_proposal(guesses, wanted), contacts=of_contacts, discharged=_months(_days(patients, guesses)),
+    days = _days(patients, guesses).dropna()
+    months = days.dt.to_period("M").value_counts()
+    usual = months.index[months >= max(values.SHOWN, len(days) / 100)]  # a month with a few is somebody's slip
+    return replace(_proposal(export, guesses, wanted), contacts=of_contacts,
+                   discharged=(usual.min(), usual.max()) if len(usual) else None,
                    unplaced={name: against.get(name, "") for name in export.table if name not in taken})
 
 
 def propose_contacts(export: Export) -> Proposal | None:
     """Guess which columns hold the contacts of a long export; None where it is none."""
     names = Names(export.measures)
-    guesses, _ = _place(export, {name: names.contact_meanings(name) for name in export.counts})
+    guesses, _ = _place(export, {name: suggested(told("contacts"), names.words(name)) for name in export.counts})
     if any(required and column not in guesses for column, (_, required) in CONTACT_COLUMNS.items()):
         return None
-    return _proposal(guesses, list(CONTACT_COLUMNS))
+    return _proposal(export, guesses, list(CONTACT_COLUMNS))
 
-
-# -- guesses ---------------------------------------------------------------------------------------
 
 def _guess(export: Export, wanted: list[str]) -> tuple[dict[str, Guess], dict[str, str]]:
     """The guesses by their column, and for each other column what speaks against the place that it suggests."""
     names = Names(export.measures)
-    families = [(items, reading) for items in names.items(export.counts) if (reading := read_items(export, items))]
-    single = {name for items, _ in families for name in items.names}
+    items = _items(export, names)
+    single = {name for guess in items for name in guess.names}
     others = [name for name in export.counts if name not in single]
 
-    def suggested(wanted: list[str]) -> dict[str, list[Meaning]]:
-        return {name: [meaning for meaning in names.meanings(name) or names.meanings(export.labels.names.get(name, ""))
+    def meanings(wanted: list[str]) -> dict[str, list[Meaning]]:
+        return {name: [meaning for meaning in names.meanings(name) or names.meanings(export.descriptions.get(name, ""))
                        if meaning.column in wanted] for name in others}
 
-    middle = _days(export, _place(export, suggested(["discharge_date"]))[0]).median()
-    names = names.learned(others, None if pd.isna(middle) else (middle.year, middle.month))
-    guesses, against = _place(export, suggested(wanted))
-    for items, reading in families:
-        meaning = names.timed(items.meaning)
+    middle = _days(export, _place(export, meanings(["discharge_date"]))[0]).median()
+    names = names.learned(others, None if pd.isna(middle) else middle.to_period("M"))
+    guesses, against = _place(export, meanings(wanted))
+    for guess in items:
+        meaning = names.timed(guess.meaning)
         if meaning and meaning.column.replace("*", "1") in wanted:
-            guesses |= {guess.column: guess for guess in _lines_of_items(Guess(meaning, items.template, items.names, reading))}
+            guesses[meaning.column] = replace(guess, meaning=meaning)
         else:
-            against |= dict.fromkeys(items.names, "an item; the data dictionary has no column for it")
+            against |= dict.fromkeys(guess.names, "an item; the data dictionary has no column for it")
     against |= {name: "its name stands there twice" for name in export.table if name not in export.counts}
     one_adsm = "scores of one measure; here an ADSM's stand in adsm_baseline, ... and its name in adsm"
     against = {name: one_adsm for name in others if names.is_one_adsm(name)} | against
@@ -139,38 +130,52 @@ def _place(export: Export, suggested: dict[str, list[Meaning]]) -> tuple[dict[st
     return guesses, against
 
 
-def _lines_of_items(items: Guess) -> list[Guess]:
-    """One line for all items where their names differ by the item's number only, else one for each."""
-    lines = [replace(items, meaning=replace(items.meaning, column=items.column.replace("*", str(number))), source=name,
-                     names=(name,)) for number, name in enumerate(items.names, start=1)]
-    plain = [items.source.replace("*", str(number)) for number in range(1, len(lines) + 1)]
-    return [items] if list(items.names) == plain else lines
+def _items(export: Export, names: Names) -> list[Guess]:
+    """The items of measures of which all are there, with `*` for their time.
+
+    One guess for all where their names differ by the item's number only, else one for each.
+    """
+    families, found = defaultdict(dict), []
+    for name in export.counts:
+        for number in re.finditer(r"\d+", name):
+            families[f"{name[:number.start()]}*{name[number.end():]}"][int(number.group())] = name
+    for (template, members), (measure, by) in product(families.items(), names.scores.items()):
+        items = {number: members.get(number) for number in range(1, measure.items + 1)}
+        # some ask how difficult it all is after the last item
+        if not all(items.values()) or members.keys() - items.keys() - {measure.items + 1}:
+            continue
+        for total in suggested([by], names.words(template.replace("*", " item "))):
+            meaning = replace(total, column=f"{total.column}_item*", rest=without("ITEM", total.rest))
+            with suppress(Contradiction):
+                reading = read_numbers(export.counted(items.values()), *measure.item_range)
+                if all(name == template.replace("*", str(number)) for number, name in items.items()):
+                    found.append(Guess(meaning, template, tuple(items.values()), reading))
+                else:
+                    found += [Guess(replace(meaning, column=f"{total.column}_item{number}"), name, (name,), reading)
+                              for number, name in items.items()]
+    return found
 
 
 def _with_codes_of_both_times(export: Export, guesses: dict[str, Guess]) -> dict[str, Guess]:
     """Codes of employment and of the mode are the same at both times, also where one has not met all of them."""
-    timed = defaultdict(list)
-    for guess in guesses.values():
-        if "*" in guess.meaning.told.column and guess.meaning.told.codes:
-            timed[guess.meaning.told.column].append(guess)
-    for both in timed.values():
-        counts = export.counted([guess.source for guess in both])
+    for by in told("columns"):
+        both = [guess for guess in guesses.values() if guess.meaning.told is by and by.codes]
         with suppress(Contradiction):
-            guesses = guesses | {guess.column: replace(guess, reading=read_values(
-                export, guess.meaning, guess.source, counts)) for guess in both}
+            guesses = guesses | {guess.meaning.column: replace(guess, reading=read_values(
+                export, guess.meaning, guess.source, export.counted(same.source for same in both))) for guess in both}
     return guesses
 
 
 def _checked_by_dates(export: Export, guesses: dict[str, Guess]) -> dict[str, Guess]:
     """Whether what is taken for a follow-up was answered so many months after discharge, where dates can tell."""
     for time in FOLLOW_UPS:
-        answered = _days(export, guesses, f"followup_{time}_date")
-        months = ((answered - _days(export, guesses)).dt.days / 30.44).median()
-        if pd.isna(months):
-            continue
-        doubt = "" if abs(months - int(time[:-1])) <= 3 else f"answered about {months:.0f} months after discharge"
-        guesses = guesses | {column: replace(guess, meaning=replace(guess.meaning, doubt=doubt))
-                             for column, guess in guesses.items() if f"_{time}" in column}
+        later = _days(export, guesses, f"followup_{time}_date") - _days(export, guesses)
+        months = (later.dt.days / 30.44).median()
+        if pd.notna(months):
+            fits = abs(months - int(time[:-1])) <= 3
+            doubt = "" if fits else f"answered about {months:.0f} months after discharge"
+            guesses = guesses | {column: replace(guess, meaning=replace(guess.meaning, doubt=doubt))
+                                 for column, guess in guesses.items() if f"_{time}" in column}
     return guesses
 
 
@@ -181,41 +186,25 @@ def _days(export: Export, guesses: dict[str, Guess], column: str = "discharge_da
     return pd.to_datetime(export.table[guesses[column].source].map(guesses[column].reading.meant))
 
 
-def _months(days: pd.Series) -> tuple[pd.Period, pd.Period] | None:
-    """First and last month in which patients were discharged; a month with a few is somebody's slip."""
-    months = days.dropna().dt.to_period("M").value_counts()
-    usual = months[months >= max(SHOWN, len(days) / 100)]
-    return (usual.index.min(), usual.index.max()) if len(usual) else None
-
-
-# -- lines of the map ------------------------------------------------------------------------------
-
-def _proposal(guesses: dict[str, Guess], order: list[str]) -> Proposal:
-    """The lines of a map, with what is said once for all of them: missing codes and date style."""
+def _proposal(export: Export, guesses: dict[str, Guess], order: list[str]) -> Proposal:
+    """The lines of a map with all their doubts, and what is said once for all of them: missing codes and date style."""
     readings = [guess.reading for guess in guesses.values()]
     missing = frozenset().union(*(reading.missing for reading in readings))
-    shared = {code for code in missing if not any(_is_value(guess, code) for guess in guesses.values())}
+    taken = {column: {*map(normalise, guess.reading.meant)} for column, guess in guesses.items()}
+    ids = {len(text) for text in taken.get("patient_id", ()) if text.isdigit()}
+    next_ids = {code for code in missing if code.isdigit() and len(code) in ids}  # 999 may be the next patient
+    shared = {code for code in missing - next_ids if not any(normalise(code) in texts for texts in taken.values())}
     styles = Counter(reading.dates for reading in readings if reading.dates not in ("", "iso"))
-    dates = max(styles, key=styles.get, default="iso")
     day_first = any(reading.dates == "day_first" and not reading.doubt for reading in readings)
     placed = {}
-    for guess in sorted(guesses.values(), key=lambda guess: order.index(guess.column.replace("*", "1"))):
-        reading, column = guess.reading, guess.column
-        doubts = [guess.meaning.doubt, reading.doubt if reading.doubt != DAY_OR_MONTH or not day_first else "", *guess.doubts]
+    for column in sorted(guesses, key=lambda column: order.index(column.replace("*", "1"))):
+        guess, said = guesses[column], guesses[column].reading.doubt
+        doubts = [guess.meaning.doubt, "" if day_first and said == values.DAY_OR_MONTH else said, *guess.doubts]
         if column.startswith("adsm_") and "adsm" not in guesses:
             doubts.append("no column says of which measure")
-        doubts += [f"{code} stands there too: a value, or missing?" for code in sorted(missing & MISSING_NUMBERS - shared)
-                   if column != "patient_id" and _is_value(guess, code)]
-        placed[column] = replace(
-            guess, doubts=tuple(filter(None, doubts)), missing=tuple(sorted(reading.missing - shared)),
-            dates=reading.dates if reading.dates not in ("iso", dates) else "")
+        if column != "patient_id":
+            doubts += [f"{code} stands there too: a value, or missing?"
+                       for code in sorted(values.MISSING_NUMBERS & missing & taken[column])]
+        placed[column] = replace(guess, doubts=tuple(filter(None, doubts)))
     absent = [column for column in order if not any(fnmatchcase(column, found) for found in placed)]
-    return Proposal(tuple(sorted(shared)), dates, placed, absent, {})
-
-
-def _is_value(guess: Guess, code: str) -> bool:
-    if code in guess.reading.missing:
-        return False
-    if guess.column == "patient_id" and code.isdigit():  # 999 may be the next patient
-        return any(text.isdigit() and len(text) == len(code) for text in guess.reading.meant)
-    return normalise(code) in map(normalise, guess.reading.meant)
+    return Proposal(export, placed, tuple(sorted(shared)), max(styles, key=styles.get, default="iso"), absent)

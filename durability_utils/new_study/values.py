@@ -1,56 +1,24 @@
 """What the values of an export's column are, taken for a canonical column: whether they can be it, and how."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from durability_utils.cohort.cells import read_day
-from durability_utils.new_study.codes import NOTHING, guess_codes
-from durability_utils.new_study.formats import Labels
-from durability_utils.new_study.names import Items, Meaning
-from durability_utils.new_study.words import Told
-from durability_utils.study.column_maps import normalise
+from durability_utils.new_study.exports import Export
+from durability_utils.new_study.names import Meaning, Told
+from durability_utils.study.column_maps import CONTACT_COLUMNS, DATE_STYLES, code_lists, normalise
 from durability_utils.study.columns import TIMES, dictionary
-from durability_utils.study.measures import Measure
 
+NOTHING = {"", "null", "na", "n/a", "#n/a", "nan", ".", "_", "-", "--", "?", "missing", "nil", "unknown", "not_known",
+           "not_recorded", "not_applicable", "blank"}
 MISSING_NUMBERS = {"-1", "-8", "-9", "-88", "-99", "-999", "-9999", "88", "99", "888", "999", "8888", "9999"}
 AGREE = 0.75  # of a column's values at least so many must be what its name suggests
 SHOWN = 5     # what stands in fewer rows may be one patient's value, and is not shown
 DAY_OR_MONTH = "no day is above 12, so it may be the month that comes first"
 _WHOLE, _DECIMAL = r"-?[0-9]+(\.0+)?", r"-?[0-9]+(\.[0-9]+)?"
-_TIME_OF_DAY = "(?:[T ][0-9]{1,2}:[0-9]{2}.*)?"
-# style of dates in a column map: pattern, and how it is called
-_DATES = {"iso": (f"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}{_TIME_OF_DAY}", "ISO dates"),
-          "day_first": (f"[0-9]{{1,2}}[/.-]([0-9]{{1,2}}|[A-Za-z]{{3}})[/.-][0-9]{{4}}{_TIME_OF_DAY}", "dates, day first"),
-          "excel_serial": (r"[34][0-9]{4}(\.[0-9]*)?", "Excel's day numbers")}
-
-
-@dataclass(frozen=True)
-class Export:
-    """An export as `read_export` gives it, its labels, the measures that its scores may be of; its file and format."""
-
-    table: pd.DataFrame
-    labels: Labels
-    measures: dict[str, Measure]
-    path: Path = Path()
-    form: dict[str, str] = field(default_factory=dict)
-
-    @cached_property
-    def counts(self) -> dict[str, pd.Series]:
-        """For each column with a name of its own: value -> rows, the commonest first, without blanks."""
-        found = Counter(name.casefold() for name in self.table)
-        return {name: self.table[name].value_counts().drop("", errors="ignore")
-                for name in self.table if name and found[name.casefold()] == 1}
-
-    def counted(self, names: Iterable[str]) -> pd.Series:
-        """The same of several columns together."""
-        return pd.concat([self.counts[name] for name in names]).groupby(level=0).sum().sort_values(ascending=False)
 
 
 @dataclass(frozen=True)
@@ -63,7 +31,7 @@ class Reading:
 
     why: str
     meant: dict
-    missing: frozenset[str]
+    missing: frozenset[str] = frozenset()
     doubt: str = ""
     codes: str | dict[str, str] | None = None
     dates: str = ""
@@ -79,11 +47,13 @@ def read_values(export: Export, meaning: Meaning, name: str, counts: pd.Series |
     `counts`: of other values than its own. Raises Contradiction where they are something else.
     """
     counts = export.counts[name] if counts is None else counts
-    labels, column, told = export.labels.codes.get(name, {}), meaning.column, meaning.told
-    entry = dictionary().loc[column] if not told.kind else {"allowed": "|".join(told.codes)}
-    adsms = {name: measure for name, measure in export.measures.items() if measure.role == "disorder_specific"}
-    match told.kind or entry["type"]:
-        case "repeated_text":
+    labels, column, told = export.labels.get(name, {}), meaning.column, meaning.told
+    of_contacts = told.type
+    # a patient's own measure is an ADSM; contacts are scored in any, also in such as this study has not
+    measures = {name: measure for name, measure in export.measures.items()
+                if of_contacts or measure.role == "disorder_specific"}
+    match of_contacts or dictionary().at[column, "type"]:
+        case "text" if of_contacts:
             return _read_texts(counts, "several rows each", 0, 0.7)
         case "text" if column == "patient_id":
             return _read_texts(counts, "different in nearly every row", 0.75, 1)
@@ -92,72 +62,110 @@ def read_values(export: Export, meaning: Meaning, name: str, counts: pd.Series |
         case "date":
             return _read_dates(counts)
         case "code":
-            return _read_codes(counts, told, entry["allowed"].split("|"), labels)
+            allowed = CONTACT_COLUMNS[column][0] if of_contacts else dictionary().at[column, "allowed"]
+            return _read_codes(counts, told, allowed.split("|"), labels)
         case "measure":
-            return _read_codes(counts, told, list(adsms), labels)
-        case "any_measure":
-            reading = _read_codes(counts, told, list(export.measures), labels, 0.25)  # services score others too
-            if not any(export.measures[name].role in ("depression", "anxiety") for name in reading.meant.values()):
+            reading = _read_codes(counts, told, list(measures), labels, 0.25 if of_contacts else AGREE)
+            if of_contacts and not {"depression", "anxiety"} & {measures[name].role for name in reading.meant.values()}:
                 raise Contradiction("it names no measure of depression or anxiety")
             return reading
         case "score":
-            return _read_numbers(counts, 0, max(measure.maximum for measure in adsms.values()), _DECIMAL)
-        case "any_score":
-            return _read_numbers(counts, 0, max(measure.maximum for measure in export.measures.values()), _DECIMAL)
+            return read_numbers(counts, 0, max(measure.maximum for measure in measures.values()), _DECIMAL)
         case "whole_number":
-            reading = _read_numbers(counts, entry["minimum"], entry["maximum"])
-            items = [measure.item_range for measure in export.measures.values()
-                     if column in (f"{measure.columns}_{time}" for time in TIMES)]
-            if items and reading.meant and counts.sum() >= 20 and max(reading.meant.values()) <= items[0][1]:
-                raise Contradiction(f"no value is above {items[0][1]}, as in an item")
+            reading = read_numbers(counts, *dictionary().loc[column, ["minimum", "maximum"]])
+            most = max((measure.item_range[1] for measure in export.measures.values()
+                        if column in (f"{measure.columns}_{time}" for time in TIMES)), default=-1)
+            if reading.meant and counts.sum() >= 20 and max(reading.meant.values()) <= most:
+                raise Contradiction(f"no value is above {most}, as in an item")
             return reading
 
 
-def read_items(export: Export, items: Items) -> Reading | None:
-    """What the values of a measure's items are, taken together; None where they are no answers to items."""
-    with suppress(Contradiction):
-        return _read_numbers(export.counted(items.names), *items.measure.item_range)
-
-
-def _read_texts(counts: pd.Series, expected: str, least: float, most: float, labels: dict[str, str] = {}) -> Reading:
-    """`least`, `most`: different texts a row."""
-    meant = {text: text for text in counts.index if normalise(text) not in NOTHING}
-    if not least <= len(meant) / max(counts[list(meant)].sum(), 1) <= most:
-        raise Contradiction(f"its values are not {expected}")
-    codes = {code: label for code, label in labels.items() if normalise(label) not in NOTHING}
-    return Reading(expected, meant, frozenset(counts.index) - meant.keys(), codes=codes or None)
-
-
-def _read_numbers(counts: pd.Series, least: float, most: float, pattern: str = _WHOLE) -> Reading:
+def read_numbers(counts: pd.Series, least: float, most: float, pattern: str = _WHOLE) -> Reading:
+    """What values are, taken for numbers from `least` to `most`. Raises Contradiction where they are something else."""
     meant = {text: float(text) for text in counts.index if re.fullmatch(pattern, text) and least <= float(text) <= most}
-    numbers = "whole numbers" if pattern is _WHOLE else "numbers"
     rows = counts[list(meant)].groupby(meant).sum()
     common = rows.index[rows >= SHOWN]
+    numbers = "whole numbers" if pattern is _WHOLE else "numbers"
     shown = f", most from {common.min():g} to {common.max():g}" if len(common) > 1 else ""
     return _reading(counts, meant, f"{numbers}{shown}", f"not all are {numbers} from {least:g} to {most:g}")
 
 
+def _read_texts(counts: pd.Series, expected: str, least: float, most: float, labels: dict | None = None) -> Reading:
+    """`least`, `most`: different texts a row."""
+    meant = {text: text for text in counts.index if normalise(text) not in NOTHING}
+    if not least <= len(meant) / max(counts[list(meant)].sum(), 1) <= most:
+        raise Contradiction(f"its values are not {expected}")
+    codes = {code: label for code, label in (labels or {}).items() if normalise(label) not in NOTHING}
+    return Reading(expected, meant, frozenset(counts.index) - meant.keys(), codes=codes or None)
+
+
 def _read_dates(counts: pd.Series) -> Reading:
-    rows = {style: counts[counts.index.str.fullmatch(pattern)].sum() for style, (pattern, _) in _DATES.items()}
-    style = max(rows, key=rows.get)
-    pattern, why = _DATES[style]
-    read = {text: read_day(text, style) for text in counts.index if re.fullmatch(f"{_DATES['iso'][0]}|{pattern}", text)}
-    meant = {text: day for text, day in read.items() if pd.notna(day)}
-    told = any(day.day > 12 or re.search("[a-z]{2}", text) for text, day in meant.items()) or style != "day_first"
-    reading = _reading(counts, meant, why, "not all are dates as 2016-06-30, 30/06/2016 (the day first) or Excel's numbers")
-    return replace(reading, doubt="" if told else DAY_OR_MONTH, dates=style if meant else "")
+    # from 1980: what else is a number is no day of Excel's
+    read = {style: {text: day for text in counts.index if pd.notna(day := read_day(text, style)) and day.year >= 1980}
+            for style in DATE_STYLES}
+    style = max(DATE_STYLES, key=lambda style: counts[list(read[style])].sum())
+    why = {"iso": "ISO dates", "day_first": "dates, day first", "excel_serial": "Excel's day numbers"}[style]
+    otherwise = "not all are dates as 2016-06-30, 30/06/2016 (day first) or Excel's numbers"
+    told = style != "day_first" or any(day.day > 12 or re.search("[a-z]{2}", text) for text, day in read[style].items())
+    return replace(_reading(counts, read[style], why, otherwise), doubt="" if told else DAY_OR_MONTH,
+                   dates=style if read[style] else "")
 
 
-def _read_codes(counts: pd.Series, told: Told, allowed: list[str], labels: dict[str, str], agree: float = AGREE) -> Reading:
-    codes = guess_codes(told, [text for text in counts.index if normalise(text) not in NOTHING], allowed, labels)
-    meant = {text: codes.known[normalise(text)] for text in counts.index if normalise(text) in codes.known}
-    unknown = _shown(counts, [text for text in counts.index
-                              if text not in meant and normalise(text) not in NOTHING | MISSING_NUMBERS])
+def _read_codes(counts: pd.Series, told: Told, allowed: list[str], labels: dict, agree: float = AGREE) -> Reading:
+    found = [text for text in counts.index if normalise(text) not in NOTHING]
+    guessed = guess_codes(told, found, allowed, labels)
+    meant = {text: guessed.meant[normalise(text)] for text in counts.index if normalise(text) in guessed.meant}
     known = _shown(counts, meant)
+    unknown = _shown(counts, [text for text in found if text not in meant and normalise(text) not in MISSING_NUMBERS])
     why = "labels in the file" if labels else f"codes {known}" if known else "few codes"
-    reading = _reading(counts, meant, why, f"its codes are not understood: {unknown}".removesuffix(": "), agree)
-    doubts = [codes.doubt, f"what does {unknown} mean?" if unknown else ""]
-    return replace(reading, doubt="; ".join(filter(None, doubts)), codes=codes.codes)
+    reading = _reading(counts, meant, why, f"its codes are not understood{f': {unknown}' if unknown else ''}", agree)
+    doubts = [guessed.doubt, f"what does {unknown} mean?" if unknown else ""]
+    return replace(reading, doubt="; ".join(filter(None, doubts)), codes=guessed.codes)
+
+
+def guess_codes(told: Told, found: list[str], allowed: list[str], labels: dict[str, str]) -> Reading:
+    """What a column's codes mean: from the labels in its file, a national list, or plain words.
+
+    `found`: the codes, the commonest first; `allowed`: the canonical codes; `labels`: normalised code -> label.
+    `meant` of the reading: normalised code -> canonical code, of all that are understood.
+    """
+    words = {_letters(word): code for code in reversed(allowed)
+             for word in (*told.codes.get(code, "").split(", "), code)}
+    own, spelt = ({normalise(code): code for code in codes} for codes in (allowed, reversed(found)))
+    labelled = {code: words.get(_letters(label), "") for code, label in labels.items()
+                if _letters(label) in words or normalise(label) in NOTHING}
+    if spelt.keys() & labelled.keys():
+        return Reading("labels", own | labelled, codes=labelled)
+    plain = {code: words[_letters(text)] for code, text in spelt.items() if _letters(text) in words}
+    lists = {name: {normalise(code): meaning for code, meaning in code_lists()[name].items()} for name in told.lists}
+    best = max(lists, key=lambda name: len(lists[name].keys() & spelt.keys()), default="")
+    listed = {spelt[code]: meaning for code, meaning in sorted(lists.get(best, {}).items()) if code in spelt}
+    if len(listed) > len(plain):
+        # a service may count in its own way
+        counted = all(re.fullmatch("0|[1-9][0-9]{0,2}", code) for code in listed)
+        shown = ", ".join(f"{code} = {meaning or 'missing'}" for code, meaning in [*listed.items()][:3])
+        doubt = f"plain numbers, read as in {best}: {shown}" if counted else ""
+        return Reading(best, own | lists[best], doubt=doubt, codes=best)
+    doubts = []
+    if told.habit.keys() & spelt.keys() and "0" not in spelt:  # 0 and 1 tell it themselves
+        plain |= told.habit
+        shown = ", ".join(f"{code} = {meaning}" for code, meaning in told.habit.items())
+        doubts.append(f"read as {shown}; nothing in the export says so")
+    # where nobody refused yet, the map still has to know a refusal: an unknown code would keep what has to be removed
+    opposites = {normalise(opposite): opposite for code, opposite in told.opposites.items() if code in plain}
+    plain |= {code: words[code] for code in opposites}
+    for code, meaning in plain.items():
+        others = [other for other in allowed if len(code) == 1 and other[0] == code and other not in plain.values()]
+        doubts += [f"{code.upper()} is read as {meaning}; or is it {other}?" for other in others]
+    if plain.keys() <= own.keys():
+        return Reading("", own)
+    spelt = {code: code for code in plain} | opposites | spelt
+    codes = {spelt[code]: plain[code] for code in sorted(plain, key=lambda code: allowed.index(plain[code]))}
+    return Reading("words", own | plain, doubt="; ".join(doubts), codes=codes)
+
+
+def _letters(text: str) -> str:
+    return "".join(re.findall(r"[^\W_]", text.casefold()))
 
 
 def _reading(counts: pd.Series, meant: dict, why: str, otherwise: str, agree: float = AGREE) -> Reading:

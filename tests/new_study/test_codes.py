@@ -6,8 +6,8 @@ a code whose direction nobody can know is doubted.
 
 import pytest
 
-from durability_utils.new_study.codes import guess_codes
-from durability_utils.new_study.words import told
+from durability_utils.new_study.names import told
+from durability_utils.new_study.values import guess_codes
 from durability_utils.study.column_maps import code_lists
 from durability_utils.study.columns import dictionary
 from durability_utils.study.measures import read_measures
@@ -63,7 +63,7 @@ def test_codes_that_say_it_themselves_are_not(kind, found):
 @pytest.mark.parametrize(("found", "refusal"), [(["Y"], "n"), (["1"], "0"), (["1"], "2"), (["TRUE"], "false")])
 def test_a_refusal_is_known_before_anybody_refuses(found, refusal):
     # an unknown code in consent_upflow would keep data that have to be removed
-    assert guess("consent", found).known[refusal] == "no"
+    assert guess("consent", found).meant[refusal] == "no"
 
 
 def test_labels_in_the_file_decide():
@@ -74,7 +74,7 @@ def test_labels_in_the_file_decide():
 
 def test_measures_in_any_spelling():
     measures = list(read_measures("nhs_talking_therapies"))
-    found = ["PHQ9", "gad-7", "IESR", "Obsessive Compulsive Inventory", "WSAS"]
+    found = ["PHQ9", "gad-7", "IESR", "Obsessive Compulsive Inventory", "CORE-10"]
     assert guess_codes(TOLD["adsm"], found, measures, {}).codes == {
         "PHQ9": "PHQ-9", "gad-7": "GAD-7", "Obsessive Compulsive Inventory": "OCI", "IESR": "IES-R"}
     assert guess_codes(TOLD["adsm"], ["720433000", "445455005"], measures, {}).codes == "nhs_assessment_tool"
@@ -82,7 +82,7 @@ def test_measures_in_any_spelling():
 
 def test_what_is_not_understood_is_not_guessed():
     assert guess("gender", ["7", "8"]).codes is None
-    assert not {"7", "8"} & guess("gender", ["7", "8"]).known.keys()
+    assert not {"7", "8"} & guess("gender", ["7", "8"]).meant.keys()
 
 
 @pytest.mark.parametrize("column", [by.column for by in TOLD.values() if by.codes and by.column != "adsm"])

@@ -5,12 +5,12 @@ it, and no value of a single patient is shown.
 """
 
 import re
+from pathlib import Path
 
 import pytest
 from conftest import canonical_rows, write_csv
 
-from durability_utils.new_study.draft import column_map, new_files, new_study, summary
-from durability_utils.new_study.services import new_services
+from durability_utils.new_study.draft import column_map, new_services, new_study, summary
 from durability_utils.study.column_maps import read_column_map
 from durability_utils.study.errors import InputError
 
@@ -19,16 +19,16 @@ ROWS = canonical_rows([{"phq9_end": str(score)} for score in (4, 5, 6, 7) for _ 
 
 @pytest.fixture
 def service_of(tmp_path):
-    """service_of(rows): the service whose export holds them."""
+    """service_of(rows): what is proposed for an export that holds them."""
     def look(rows):
         write_csv(tmp_path / "north.csv", rows)
-        (service,) = new_services([tmp_path / "north.csv"])
-        return service
+        (proposal,) = new_services([tmp_path / "north.csv"]).values()
+        return proposal
     return look
 
 
 def test_each_line_of_a_map_says_why(service_of):
-    text = column_map(service_of([row | {"Team": "X"} for row in ROWS]))
+    text = column_map("north", service_of([row | {"Team": "X"} for row in ROWS]))
     lines = text.partition("columns:\n")[2].splitlines()
     assert lines and all("# " in line for line in lines)
     assert re.search(r"phq9_end: phq9_end +# phq 9, end; whole numbers, most from 4 to 7\n", text)
@@ -41,12 +41,12 @@ def test_each_line_of_a_map_says_why(service_of):
     "!phq9 last", "phq9 last \\"])
 def test_any_name_of_a_column_can_be_written_down(service_of, tmp_path, name):
     service = service_of([{name if key == "phq9_end" else key: value for key, value in row.items()} for row in ROWS])
-    (tmp_path / "map.yaml").write_text(column_map(service), encoding="utf-8")
+    (tmp_path / "map.yaml").write_text(column_map("north", service), encoding="utf-8")
     assert read_column_map(tmp_path / "map.yaml").columns["phq9_end"].source == name.strip()
 
 
 def test_a_name_without_a_place_moves_no_cursor_and_fills_no_screen(service_of):
-    lines = summary(service_of([row | {"\x1b[2J" + "Notes " * 20_000: "x"} for row in ROWS]))
+    lines = summary("north", service_of([row | {"\x1b[2J" + "Notes " * 20_000: "x"} for row in ROWS]))
     assert any("Notes" in line for line in lines)
     assert all(line.isprintable() and len(line) < 400 for line in lines)
 
@@ -56,7 +56,7 @@ def test_neither_file_nor_screen_shows_a_value_of_one_patient(service_of):
                    "gender": "Ann" if n == 3 else "female", "primary_problem": f"quarrel {n} with Ann",
                    "Notes": "saw Ann"} for n, row in enumerate(ROWS)]
     service = service_of(rows)
-    for text in (column_map(service), "\n".join(summary(service))):
+    for text in (column_map("north", service), "\n".join(summary("north", service))):
         assert "Notes" in text
         assert not re.search(r"secret|Ann|quarrel|2016-06-15|most from (?!4 to 7)", text)
 
@@ -67,6 +67,9 @@ def test_a_study_has_a_plain_name(tmp_path, name):
         new_study(name, [], tmp_path)
 
 
-def test_the_study_file_is_written_last(service_of, tmp_path):
-    texts = new_files("mine", [service_of(ROWS)], tmp_path)
-    assert [path.relative_to(tmp_path).as_posix() for path in texts] == ["mine_columns/north.yaml", "mine.yaml"]
+def test_the_study_file_is_written_last(tmp_path, monkeypatch):
+    written, replace = [], Path.replace
+    monkeypatch.setattr(Path, "replace", lambda path, target: written.append(target) or replace(path, target))
+    write_csv(tmp_path / "north.csv", ROWS)
+    new_study("mine", [tmp_path / "north.csv"], tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in written] == ["mine_columns/north.yaml", "mine.yaml"]

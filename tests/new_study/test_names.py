@@ -3,17 +3,20 @@
 Oracle: the names as a person who knows services' exports reads them; the committed exports' are in test_proposal.
 """
 
+import pandas as pd
 import pytest
 
-from durability_utils.new_study.names import Names
+from durability_utils.new_study import names
+from durability_utils.new_study.names import Names, suggested, told
+from durability_utils.study.errors import InputError
 from durability_utils.study.measures import read_measures
 
 NAMES = Names(read_measures("nhs_talking_therapies"))
 ALONE = NAMES.learned([])  # a name of which nothing else in its export says more
 
 
-def columns(name, names=ALONE):
-    return [meaning.column for meaning in names.meanings(name)]
+def columns(name, known=ALONE):
+    return [meaning.column for meaning in known.meanings(name)]
 
 
 @pytest.mark.parametrize(("name", "spoken"), [
@@ -83,7 +86,8 @@ def test_numbered_times_and_follow_ups_are_doubted():
 
 def test_months_of_the_calendar_count_from_discharge():
     names = ["Dec16_PHQ9", "Jun17_PHQ9", "Sep16_PHQ9"]
-    assert [columns(name, NAMES.learned(names, (2016, 6))) for name in names] == [["phq9_6m"], ["phq9_12m"], []]
+    known = NAMES.learned(names, pd.Period("2016-06"))
+    assert [columns(name, known) for name in names] == [["phq9_6m"], ["phq9_12m"], []]
     assert columns("Dec16_PHQ9", NAMES.learned(names)) == []
 
 
@@ -93,22 +97,30 @@ def test_the_only_follow_up_may_be_the_6_month_one():
     assert columns("phq9_followup", NAMES.learned(["phq9_12m", "phq9_followup"])) == []
 
 
-@pytest.mark.parametrize(("template", "measure", "time"), [
-    ("PHQ_FU1_Q*", "phq9", "6m"), ("phq*_12", "phq9", "12m"), ("GAD-7 question * at first follow-up", "gad7", "6m"),
-    ("T2_gad7_*", "gad7", "6m")])
-def test_items_are_known_by_being_all_there(template, measure, time):
-    n = {"phq9": 9, "gad7": 7}[measure]
-    items = {item: template.replace("*", str(item)) for item in range(1, n + 1)}
-    # in service C `phq9_12` is the ninth item, not the total
-    names = NAMES.learned(["T0_gad7", "T1_gad7", "T2_gad7"] if "T2" in template else ["phq_6", "phq_12"])
-    (found,) = names.items(["Team", *items.values()])
-    assert (found.measure.columns, found.template, found.names) == (measure, template, tuple(items.values()))
-    assert names.timed(found.meaning).column == f"{measure}_{time}_item*"
-    assert names.items(list(items.values())[1:]) == []
+@pytest.mark.parametrize(("line", "message"), [
+    ("names: [NHS number]", r"words.yaml: 'NHS number': no group NHS; there are NUMBER, "),
+    ("names: age", r"words.yaml: columns: age: found .*, expected a list of `names`"),
+    ("nmaes: [age]", r"words.yaml: columns: age: found .*nmaes"),
+    ("names: [age]\n    code: {}", r"words.yaml: columns: age: found .*'code'")])
+def test_words_that_cannot_be_used_are_named(tmp_path, monkeypatch, line, message):
+    text = names.PATH.read_text(encoding="utf-8")
+    text = text.replace("  age:\n    names: [age]", f"  age:\n    {line}")
+    (tmp_path / "words.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(names, "PATH", tmp_path / "words.yaml")
+    cached = (names.read_words, names.told)
+    for function in cached:
+        function.cache_clear()
+    try:
+        with pytest.raises(InputError, match=message):
+            ALONE.meanings("Age")
+    finally:
+        monkeypatch.undo()
+        for function in cached:
+            function.cache_clear()
 
 
 def test_columns_of_contacts():
-    found = {name: [meaning.column for meaning in NAMES.contact_meanings(name)] for name in (
+    found = {name: [meaning.column for meaning in suggested(told("contacts"), NAMES.words(name))] for name in (
         "ContactDate", "ToolCode", "PERSON SCORE", "Attendance", "Discharge date", "Referral Date", "Client ID")}
     assert found == {"ContactDate": ["date"], "ToolCode": ["measure"], "PERSON SCORE": ["score"],
                      "Attendance": ["attended"], "Discharge date": [], "Referral Date": [], "Client ID": ["patient_id"]}

@@ -14,8 +14,7 @@ import yaml
 from strangers_export import cohort_texts, strangers_table, write_strangers_export
 
 from durability_utils.cohort.cleaning import clean_service
-from durability_utils.new_study.draft import column_map, new_files, write_files
-from durability_utils.new_study.services import new_services
+from durability_utils.new_study.draft import column_map, new_services, new_study
 from durability_utils.study.column_maps import read_column_map
 from durability_utils.study.errors import InputError
 from durability_utils.study.measures import read_measures
@@ -27,7 +26,7 @@ BY_HAND = read_study(PROJECT / "parameters" / "durability_2016.yaml")
 
 def propose(folder, *exports, study="mine"):
     """The study as `durability new` writes it, read back."""
-    write_files(new_files(study, new_services(list(exports)), folder))
+    new_study(study, list(exports), folder)
     return read_study(folder / f"{study}.yaml")
 
 
@@ -74,7 +73,7 @@ def test_service_ids_are_plain_and_differ(tmp_path, stranger):
     names = ["Zoë's export (2).csv", "a b.csv", "a_b.csv", "A_B.txt", "all.csv", "NUL.csv", "...csv.csv", "年度.csv"]
     for name in names:
         shutil.copy(stranger, tmp_path / name)
-    ids = [service.id for service in new_services([tmp_path / name for name in names])]
+    ids = list(new_services([tmp_path / name for name in names]))
     assert ids == ["Zoe_s_export_2", "a_b", "a_b_2", "A_B_3", "service_all", "service_NUL", "csv", "service"]
     assert list(propose(tmp_path, *(tmp_path / name for name in names)).services) == ids
 
@@ -101,7 +100,7 @@ def test_the_study_file(tmp_path, stranger):
 def test_paths_start_from_the_study_file(tmp_path, stranger):
     (tmp_path / "here").mkdir()
     study = propose(tmp_path / "here", stranger)
-    assert "file: \"../north.csv\"" in study.path.read_text(encoding="utf-8")
+    assert yaml.safe_load(study.path.read_text(encoding="utf-8"))["services"]["north"]["file"] == "../north.csv"
     assert len(clean_service(study, "north").cohort) == 900
 
 
@@ -129,7 +128,7 @@ def test_no_value_of_a_single_patient_stands_in_the_map(tmp_path):
     table = strangers_table()
     table.loc[0, ["Intensity", "Happy to be contacted", "Presenting complaint"]] = "secret"
     table.to_csv(tmp_path / "a.csv", index=False)
-    text = column_map(new_services([tmp_path / "a.csv"])[0])
+    text = column_map("a", new_services([tmp_path / "a.csv"])["a"])
     assert "secret" not in text
     assert not [patient for patient in table["Client Ref"] if patient in text]
     assert not [day for day in table["Discharged on"] if day != "NULL" and day in text]
@@ -147,9 +146,10 @@ def test_what_is_required_and_was_not_found_is_a_line_to_fill_in(tmp_path):
 
 
 def test_all_files_are_written_or_none(tmp_path, stranger, monkeypatch):
-    texts = new_files("mine", new_services([stranger]), tmp_path)
-    write_files(texts)
-    before = {path: path.read_bytes() for path in texts}
+    propose(tmp_path, stranger)
+    texts = [tmp_path / "mine_columns" / "north.yaml", tmp_path / "mine.yaml"]
+    for path in texts:
+        path.write_text("by hand")
     real = Path.replace
 
     def replace(path, target):
@@ -159,13 +159,13 @@ def test_all_files_are_written_or_none(tmp_path, stranger, monkeypatch):
 
     monkeypatch.setattr(Path, "replace", replace)
     with pytest.raises(PermissionError):
-        write_files(dict.fromkeys(texts, "other"), force=True)
-    assert {path: path.read_bytes() for path in texts} == before
+        new_study("mine", [stranger], tmp_path, force=True)
+    assert [path.read_text() for path in texts] == ["by hand", "by hand"]
     for path in texts:
         path.unlink()
     (tmp_path / "mine_columns").rmdir()
     with pytest.raises(PermissionError):
-        write_files(texts)
+        new_study("mine", [stranger], tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["north.csv"]
 
 

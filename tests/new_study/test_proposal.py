@@ -12,12 +12,10 @@ import pytest
 import yaml
 from strangers_export import NAMES, cohort_texts, strangers_table
 
-from durability_utils.cohort.exports import read_export
-from durability_utils.new_study.formats import Labels, file_format, read_labels
+from durability_utils.new_study.exports import Export, read_new_export
 from durability_utils.new_study.proposal import propose, propose_contacts
-from durability_utils.new_study.values import Export
 from durability_utils.study import measures
-from durability_utils.study.column_maps import ColumnMap, normalise, read_column_map
+from durability_utils.study.column_maps import normalise, read_column_map
 from durability_utils.study.columns import DICTIONARY_PATH, TIMES, columns_with, dictionary, from_contacts
 from durability_utils.study.measures import read_measures
 from durability_utils.study.parameters import PROJECT
@@ -66,15 +64,15 @@ OTHERS = ["patient_id", "consent_contact", "discharge_date", "gender", "sessions
 NUMBERED = ("times_from_1", "times_from_0", "bare_numbers")
 
 
-def guess(table, labels=None, contacts=None):
-    return propose(Export(table, labels or Labels(), MEASURES), contacts)
+def guess(table, contacts=None, **said):
+    return propose(Export(table, MEASURES, **said), contacts)
 
 
 def sources(proposal):
     """Canonical column -> the export's, with every item on its own."""
     found = {}
-    for line in proposal.placed.values():
-        names = [name for name in dictionary().index if fnmatchcase(name, line.column)]
+    for column, line in proposal.placed.items():
+        names = [name for name in dictionary().index if fnmatchcase(name, column)]
         found |= {name: line.source.replace("*", name.rsplit("item", 1)[-1]) for name in names}
     return found
 
@@ -86,16 +84,14 @@ def cohort():
 
 @pytest.mark.parametrize("service", list(STUDY.services))
 def test_the_committed_exports_are_mapped_as_by_hand(service):
-    path = STUDY.services[service].file
-    table = read_export(path, ColumnMap(columns={}, file=file_format(path)), [])
-    proposal = propose(Export(table, read_labels(path), MEASURES))
+    proposal = propose(read_new_export(STUDY.services[service].file, MEASURES))
     by_hand = read_column_map(STUDY.services[service].columns).columns
     assert sources(proposal) == {name: column.source for name, column in by_hand.items()}
     found = proposal.placed
     for name in set(found) - {"age"}:  # service F has a code of its own that no row holds
         written = by_hand[name.replace("*", "1")]
-        assert {*map(normalise, (*proposal.missing, *found[name].missing))} == written.missing
-        assert (found[name].dates or proposal.dates) == written.dates
+        assert {*map(normalise, {*proposal.missing} | found[name].reading.missing)} == written.missing
+        assert found[name].reading.dates in ("", "iso", written.dates) and proposal.dates == written.dates
 
 
 @pytest.mark.parametrize("habit", HABITS)
@@ -153,6 +149,19 @@ def test_a_column_for_each_adsm_is_not_placed_but_named(cohort):
         "OCI_first", "PDSS_last"]
 
 
+@pytest.mark.parametrize(("template", "measure", "time"), [
+    ("PHQ_FU1_Q*", "phq9", "6m"), ("phq*_12", "phq9", "12m"), ("GAD-7 question * at first follow-up", "gad7", "6m"),
+    ("T2_gad7_*", "gad7", "6m")])
+def test_items_are_known_by_being_all_there(cohort, template, measure, time):
+    # in service C `phq9_12` is the ninth item, not the total
+    items = [template.replace("*", str(item)) for item in range(1, {"phq9": 9, "gad7": 7}[measure] + 1)]
+    totals = ["T0_gad7", "T1_gad7", "T2_gad7"] if "T2" in template else ["phq_6", "phq_12"]
+    table = cohort[["patient_id"]].assign(**dict.fromkeys(totals, "12"), **dict.fromkeys(items, "2"))
+    line = guess(table).placed[f"{measure}_{time}_item*"]
+    assert (line.source, line.names) == (template, tuple(items))
+    assert not any("item" in column for column in guess(table.drop(columns=items[0])).placed)
+
+
 def test_items_of_baseline_are_no_totals(cohort):
     items = {f"PHQ9_{item}": "1" for item in range(1, 10)}
     proposal = guess(cohort.drop(columns=["phq9_baseline"]).assign(**items))
@@ -172,7 +181,7 @@ def test_missing_codes_stand_where_they_are_no_value(cohort):
     proposal = guess(cohort.assign(phq9_6m=blank("phq9_6m", "99"), adsm_6m=blank("adsm_6m", "99"),
                                    gad7_6m=blank("gad7_6m", "-1"), age=cohort["age"].mask(cohort.index < 4, "99")))
     assert proposal.missing == ("-1",)
-    assert proposal.placed["phq9_6m"].missing == ("99",)
+    assert proposal.placed["phq9_6m"].reading.missing == {"99"}
     assert proposal.placed["age"].doubts == ("99 stands there too: a value, or missing?",)
 
 
@@ -180,7 +189,7 @@ def test_a_number_that_may_be_a_patient_is_missing_nowhere_else(cohort):
     ids = [str(number) for number in range(101, 101 + len(cohort))]
     scores = cohort["phq9_6m"].where(cohort["phq9_6m"] != "", "999")
     proposal = guess(cohort.assign(patient_id=ids, phq9_6m=scores))
-    assert proposal.missing == () and proposal.placed["phq9_6m"].missing == ("999",)
+    assert proposal.missing == () and proposal.placed["phq9_6m"].reading.missing == {"999"}
 
 
 def test_a_name_that_stands_there_twice_is_not_placed(cohort):
@@ -191,9 +200,9 @@ def test_a_name_that_stands_there_twice_is_not_placed(cohort):
 
 
 def test_labels_tell_what_short_names_do_not(cohort):
-    labels = Labels({"V7": "PHQ-9 total, last session"}, {"SEX": {"1": "Female", "2": "Male"}})
     sex = cohort["gender"].map({"female": "1", "male": "2"}).fillna("").astype("str")
-    proposal = guess(cohort.rename(columns={"phq9_end": "V7"}).drop(columns="gender").assign(SEX=sex), labels)
+    proposal = guess(cohort.rename(columns={"phq9_end": "V7"}).drop(columns="gender").assign(SEX=sex),
+                     descriptions={"V7": "PHQ-9 total, last session"}, labels={"SEX": {"1": "Female", "2": "Male"}})
     assert proposal.placed["phq9_end"].source == "V7"
     gender = proposal.placed["gender"]
     assert gender.reading.codes == {"1": "female", "2": "male"} and not gender.doubts
@@ -238,8 +247,9 @@ def test_a_measure_that_is_only_declared_is_found_by_its_name(cohort, added, nam
     scores = dict(zip((f"{added.columns}_{time}" for time in TIMES), names.format(*[glued] * 4).split(), strict=True))
     totals = {name: str(n * 2) for n, name in enumerate(scores.values(), start=5)}
     items = {f"{glued}_FU1_Q{n}": str(n % (added.item_range[1] + 1)) for n in range(1, added.items + 1)}
-    table = cohort.assign(**totals, **items, **{f"{added.name}-99 first": "3"})
-    proposal = propose(Export(table, Labels(), declared))
+    others = cohort.loc[:, ~cohort.columns.str.startswith(f"{added.columns}_")]
+    table = others.assign(**totals, **items, **{f"{added.name}-99 first": "3"})
+    proposal = propose(Export(table, declared))
     found = {column: guess.source for column, guess in proposal.placed.items() if column.startswith(added.columns)}
     assert found == scores | {f"{added.columns}_6m_item*": f"{glued}_FU1_Q*"}
     assert set(proposal.placed) >= set(TOTALS)  # and the others as before
@@ -256,7 +266,7 @@ class TestLongExports:
         ], ignore_index=True)
 
     def test_contacts_are_recognised(self, contacts):
-        found = propose_contacts(Export(contacts, Labels(), MEASURES))
+        found = propose_contacts(Export(contacts, MEASURES))
         assert {name: line.source for name, line in found.placed.items()} == {
             "patient_id": "Client", "date": "Contact date", "measure": "Tool", "score": "Score",
             "attended": "Attendance"}
@@ -265,7 +275,7 @@ class TestLongExports:
 
     def test_patients_beside_their_contacts(self, contacts, cohort):
         patients = cohort[["patient_id", "discharge_date", "consent_contact", "phq9_end"]]
-        proposal = guess(patients, contacts=Export(contacts, Labels(), MEASURES))
+        proposal = guess(patients, contacts=Export(contacts, MEASURES))
         assert list(proposal.placed) == ["patient_id", "discharge_date", "consent_contact"]
         assert list(proposal.unplaced) == ["phq9_end"]  # the contacts give it
         assert "phq9_baseline" not in proposal.absent
@@ -280,6 +290,4 @@ class TestLongExports:
 
     @pytest.mark.parametrize("service", list(STUDY.services))
     def test_a_wide_export_has_none(self, service):
-        path = STUDY.services[service].file
-        table = read_export(path, ColumnMap(columns={}, file=file_format(path)), [])
-        assert propose_contacts(Export(table, read_labels(path), MEASURES)) is None
+        assert propose_contacts(read_new_export(STUDY.services[service].file, MEASURES)) is None

@@ -7,7 +7,7 @@ import openpyxl
 import pytest
 from conftest import canonical_rows, write_csv
 
-from durability_utils.new_study.services import new_services
+from durability_utils.new_study.draft import new_services
 from durability_utils.study.errors import InputError
 
 ROWS = canonical_rows([{}] * 8)
@@ -28,10 +28,10 @@ def exports(tmp_path):
 
 
 def test_each_export_is_a_service(exports):
-    north, south = new_services(exports(north=ROWS, south=ROWS))
-    assert (north.id, south.id) == ("north", "south")
-    assert len(north.export.table) == 8 and north.contacts is None
-    assert "consent_contact" in north.proposal.placed
+    services = new_services(exports(north=ROWS, south=ROWS))
+    assert list(services) == ["north", "south"]
+    assert len(services["north"].export.table) == 8 and services["north"].contacts is None
+    assert "consent_contact" in services["north"].placed
 
 
 def test_ids_are_plain_and_different(tmp_path):
@@ -40,7 +40,7 @@ def test_ids_are_plain_and_different(tmp_path):
     for path in paths:
         path.parent.mkdir(exist_ok=True)
         write_csv(path, ROWS)
-    assert [service.id for service in new_services(paths)] == [
+    assert list(new_services(paths)) == [
         "North_East", "Zurich", "service_all", "service_CON", "north_east_2", "service", "North_East_3"]
 
 
@@ -48,15 +48,15 @@ def test_a_file_of_contacts_goes_with_its_patients(exports):
     patients = [{key: row[key] for key in ("patient_id", "discharge_date", "consent_contact")} for row in ROWS]
     strangers = [row | {"patient_id": f"other {row['patient_id']}"} for row in patients]
     paths = exports(south=strangers, scores=CONTACTS, north=patients)
-    south, north = new_services(paths)
-    assert (south.id, south.contacts, south.proposal.contacts) == ("south", None, None)
-    assert (north.id, north.contacts.path.name) == ("north", "scores.csv")
-    assert "score" in north.proposal.contacts.placed and len(north.contacts.table) == len(CONTACTS)
+    services = new_services(paths)
+    assert list(services) == ["south", "north"] and services["south"].contacts is None
+    contacts = services["north"].contacts
+    assert contacts.export.path.name == "scores.csv" and len(contacts.export.table) == len(CONTACTS)
 
 
 def test_contacts_of_nobody_are_a_service_of_their_own(exports):
-    (alone,) = new_services(exports(scores=CONTACTS))
-    assert alone.contacts is None and "consent_contact" in alone.proposal.absent
+    (alone,) = new_services(exports(scores=CONTACTS)).values()
+    assert alone.contacts.export is alone.export and "consent_contact" in alone.absent
 
 
 @pytest.mark.parametrize(("content", "message"), [
@@ -92,5 +92,5 @@ def test_the_sheet_of_a_workbook_is_found(tmp_path):
     for row in [list(ROWS[0]), *(list(row.values()) for row in ROWS)]:
         data.append(row)
     book.save(tmp_path / "north.xlsx")
-    (north,) = new_services([tmp_path / "north.xlsx"])
+    (north,) = new_services([tmp_path / "north.xlsx"]).values()
     assert north.export.form == {"sheet": "Data"} and len(north.export.table) == 8

@@ -6,17 +6,16 @@ Oracle: the data dictionary and `docs/reference.md`, section 2, for what a value
 import pandas as pd
 import pytest
 
-from durability_utils.new_study.formats import Labels
-from durability_utils.new_study.names import Meaning
-from durability_utils.new_study.values import Contradiction, Export, read_values
-from durability_utils.new_study.words import Told, told
+from durability_utils.new_study.exports import Export
+from durability_utils.new_study.names import Meaning, Told, told
+from durability_utils.new_study.values import Contradiction, read_values
 from durability_utils.study.measures import read_measures
 
 MEASURES = read_measures("nhs_talking_therapies")
 
 
 def read(column, cells, section="columns"):
-    export = Export(pd.DataFrame({"x": list(cells)}, dtype="str"), Labels(), MEASURES)
+    export = Export(pd.DataFrame({"x": list(cells)}, dtype="str"), MEASURES)
     by = next((by for by in told(section) if by.column == column), Told(column, []))
     return read_values(export, Meaning(column, by, 0, "", ""), "x")
 

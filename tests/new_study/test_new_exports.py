@@ -1,4 +1,4 @@
-"""The format of an export, told from the file.
+"""An export and its format, told from the file.
 
 Oracle: what wrote the file, and the hand-written column maps of the committed exports.
 """
@@ -10,7 +10,7 @@ import pandas as pd
 import pyreadstat
 import pytest
 
-from durability_utils.new_study.formats import file_format, read_labels
+from durability_utils.new_study.exports import file_format, read_new_export
 from durability_utils.study.column_maps import read_column_map
 from durability_utils.study.parameters import PROJECT
 from durability_utils.study.study_file import read_study
@@ -78,6 +78,6 @@ def test_labels_of_a_statistics_package(tmp_path, ending, write):
     path = tmp_path / f"a{ending}"
     write(pd.DataFrame({"v1": [1, 2], "v2": [3, 4]}), path, column_labels=["Consent to contact", ""],
           variable_value_labels={"v1": {1: "Yes", 2: "No"}})
-    labels = read_labels(path)
-    assert labels.names == {"v1": "Consent to contact"}
-    assert labels.codes == {"v1": {"1": "Yes", "2": "No"}}
+    export = read_new_export(path, {})
+    assert export.descriptions == {"v1": "Consent to contact"}
+    assert export.labels == {"v1": {"1": "Yes", "2": "No"}}
