@@ -82,7 +82,7 @@ def test_a_study_notebook_comes_out_the_same_both_ways(tmp_path, ordinary, name)
         found.append({file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
                       for file in sorted(folder.rglob("*")) if file.is_file() and ".provenance" not in file.name})
     assert found[0] == found[1]
-    assert {".ipynb", ".html", ".csv", ".png", ".parquet"} == {Path(name).suffix for name in found[0]}
+    assert {".ipynb", ".html", ".csv", ".json", ".png", ".parquet"} == {Path(name).suffix for name in found[0]}
 
 
 def test_no_state_passes_from_one_notebook_to_the_next(run_cells):
