@@ -14,6 +14,7 @@ from durability_utils.outcomes.transitions import path_table, six_month_table
 from durability_utils.runs.kernels import use_warm_kernels
 from durability_utils.study.columns import LATER_TIMES, completed, dictionary
 from durability_utils.study.measures import read_measures
+from durability_utils.study.parameters import PROJECT
 from durability_utils.study.rules import Rules
 from durability_utils.study.study_file import read_study
 
@@ -107,3 +108,7 @@ def clean(make_study, tmp_path):
         write_csv(tmp_path / "a.csv", canonical_rows(rows))
         return clean_service(study, "A")
     return make
+
+
+# The committed study of 2016: six services and their synthetic exports.
+STUDY_2016 = read_study(PROJECT / "parameters" / "durability_2016.yaml")
