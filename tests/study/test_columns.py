@@ -26,9 +26,7 @@ MEASURED, ITEMS = ("phq9", "gad7", "adsm", "wsas"), {"phq9": 9, "gad7": 7, "wsas
 def test_a_column_with_a_time_in_its_name_has_that_time_and_no_other_has_one():
     named = {name: re.search(r"_(baseline|end|6m|12m)(?=_|$)", name) for name in dictionary().index}
     assert {name: found[1] if found else "" for name, found in named.items()} == dictionary()["time"].to_dict()
-
-
-def test_each_time_and_each_consent_is_one_that_cleaning_knows():
+    # and each time and each consent is one that cleaning knows
     assert set(dictionary()["time"]) == {"", *TIMES}
     assert set(dictionary()["consent"]) == {"", "upflow", "contact"}
 
@@ -44,9 +42,7 @@ def test_what_is_withheld_without_consent_to_upflow_and_to_contact():
     assert sorted(columns.FOLLOW_UP_DATA) == sorted(contact)
     assert columns_with(consent="upflow") == columns.TREATMENT_DATA
     assert sorted(columns.OUTCOME_DATA) == sorted(["consent_contact", "consent_upflow", "adsm", *upflow, *contact])
-
-
-def test_whatever_is_asked_after_discharge_needs_consent_to_contact():
+    # whatever is asked after discharge needs consent to contact
     asked = [name for time in FOLLOW_UPS for name in columns_with(time=time)]
     assert sorted(asked) == sorted(columns.FOLLOW_UP_DATA)
 
@@ -108,6 +104,15 @@ print(json.dumps({
 """
 
 
+ABOUT = {"discharged": "2016-06-15", "contact": "yes", "upflow": "yes"}
+ABOUT_MAP = """
+columns:
+  patient_id: id
+  discharge_date: discharged
+  consent_contact: contact
+  consent_upflow: upflow"""
+
+
 @pytest.fixture
 def project(tmp_path):
     """A copy of the package and of what it reads."""
@@ -132,18 +137,12 @@ def cleaned(project, own: str, column_map: str, *rows: str, **keys) -> dict:
 
 
 def test_a_column_that_needs_consent_is_withheld_from_whoever_refused_it(project):
-    about = {"discharged": "2016-06-15", "contact": "yes", "upflow": "yes",
-             "P0": "20", "G0": "15", "P1": "8", "G1": "7"}
+    treated = {"P0": "20", "G0": "15", "P1": "8", "G1": "7"}
     rows = [{"id": "agreed", "end": "4", "half": "6"}, {"id": "no contact", "contact": "no", "end": "5", "half": "7"},
             {"id": "no upflow", "upflow": "no", "end": "9", "half": "8"}, {"id": "too high", "end": "1", "half": "11"},
             {"id": "late", "year": "3"}]
-    write_csv(project / "a.csv", [about | row for row in rows])
-    found = cleaned(project, "wellbeing", """
-columns:
-  patient_id: id
-  discharge_date: discharged
-  consent_contact: contact
-  consent_upflow: upflow
+    write_csv(project / "a.csv", [ABOUT | treated | row for row in rows])
+    found = cleaned(project, "wellbeing", ABOUT_MAP + """
   phq9_baseline: P0
   gad7_baseline: G0
   phq9_end: P1
@@ -179,19 +178,13 @@ own:
     {for: functioning, role: functioning, columns: work, window: now, items: 5, item_range: [0, 8], range: [0, 40],
      scale: sum, confirmed: true, source: made up}
 """)
-    about = {"discharged": "2016-06-15", "contact": "yes", "upflow": "yes"}
     work = [("2016-03-01", "work", "30"), ("2016-06-01", "work", "5"), ("2016-12-01", "work", "6"),
             ("2017-01-01", "work", "7")]
     others = [(day, tool, "15") for day in ("2016-03-01", "2016-06-01") for tool in ("PHQ-9", "GAD-7")]
-    write_csv(project / "a.csv", [{"id": name, **about, **answers, "day": day, "tool": tool, "score": score}
+    write_csv(project / "a.csv", [{"id": name, **ABOUT, **answers, "day": day, "tool": tool, "score": score}
                                   for name, answers in (("agreed", {}), ("refused", {"contact": "no", "upflow": "no"}))
                                   for day, tool, score in (*work, *others)])
-    found = cleaned(project, "work", """
-columns:
-  patient_id: id
-  discharge_date: discharged
-  consent_contact: contact
-  consent_upflow: upflow
+    found = cleaned(project, "work", ABOUT_MAP + """
 contacts:
   columns:
     patient_id: id

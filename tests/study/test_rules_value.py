@@ -47,6 +47,7 @@ def test_rules_are_equal_where_they_count_alike_wherever_they_come_from():
     assert changed != RULES
     assert changed.changed("PHQ-9", reliable_change=6) == RULES
     assert RULES.changed(anxiety_measure="gad7") == PAIR_RULES
+    assert RULES.changed(carry_back=False) == replace(RULES, carry_back=False)
 
 
 # -- another threshold -----------------------------------------------------------------------------
@@ -70,12 +71,6 @@ def test_several_at_once_and_numbers_of_numpy():
     changed = RULES.changed("PHQ-9", caseness=np.int64(12), reliable_change=np.float64(5))
     assert (changed.depression.caseness, changed.depression.reliable_change) == (12, 5)
     assert changed.note == "PHQ-9 caseness 12, not 10; PHQ-9 reliable change 5, not 6."
-
-
-@pytest.mark.parametrize("setting", [{"carry_back": False}, {"anxiety_measure": "gad7"}])
-def test_a_setting_changes_without_a_measure(setting):
-    changed = RULES.changed(**setting)
-    assert changed == replace(RULES, **setting)
 
 
 @pytest.mark.parametrize(("measure", "values", "said"), [
