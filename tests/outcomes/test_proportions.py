@@ -39,14 +39,11 @@ def test_wilson_interval_by_its_formula(pair):
     assert 0 <= found.low <= found.share <= found.high <= 1
 
 
-def test_nobody_in_the_denominator_is_said_in_words():
-    found = proportion(0, 0)
-    assert math.isnan(found.share) and math.isnan(found.low) and math.isnan(found.high)
-    assert found.text() == "0/0 (no patients)"
-
-
-def test_text_for_a_reader():
+def test_text_for_a_reader_says_in_words_that_nobody_is_in_the_denominator():
     assert proportion(61, 71).text() == "61/71 (86 %, 76 to 92)"
+    nobody = proportion(0, 0)
+    assert math.isnan(nobody.share) and math.isnan(nobody.low) and math.isnan(nobody.high)
+    assert nobody.text() == "0/0 (no patients)"
 
 
 @pytest.mark.parametrize(("n", "of", "percent"), [

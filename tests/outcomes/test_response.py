@@ -34,6 +34,7 @@ def test_consent_is_of_those_discharged_and_follow_up_of_those_who_consented():
     assert rates["consented_share"]["A"] == 3 / 4
     assert rates["first_follow_up_share"]["A"] == 2 / 3
     assert pd.isna(rates["first_follow_up_share"]["C"])  # nobody to ask
+    assert list(response_rates(COHORT[COHORT["service"] == "A"])["service"]) == ["A"]  # one service has one row
 
 
 def test_a_service_with_nobody_in_its_cohort_has_a_row_of_zeros():
@@ -42,10 +43,6 @@ def test_a_service_with_nobody_in_its_cohort_has_a_row_of_zeros():
     assert rates.loc["empty", ["discharged", "consented", "either_follow_up"]].tolist() == [0, 0, 0]
     assert pd.isna(rates.loc["empty", "consented_share"])
     assert rates.loc["all", "discharged"] == 6
-
-
-def test_one_service_has_one_row():
-    assert list(response_rates(COHORT[COHORT["service"] == "A"])["service"]) == ["A"]
 
 
 def test_flags_are_one_row_a_patient():
