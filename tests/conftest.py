@@ -119,3 +119,8 @@ STUDY_2016 = read_study(PROJECT / "parameters" / "durability_2016.yaml")
 def everybody() -> pd.DataFrame:
     """Its synthetic cohort before it was written as exports; nobody changes it."""
     return study_cohort()
+
+
+def texts(labels) -> list[str]:
+    """What the labels of a picture say."""
+    return [label.get_text() for label in labels]

@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from conftest import STUDY_2016, cohort, patient
+from conftest import STUDY_2016, cohort, patient, texts
 from lesson_checks import assert_judges_rightly
 
 from durability_utils.lessons import l6_who_answers as lesson
@@ -85,9 +85,9 @@ def test_more_people_make_the_interval_miss_more_surely():
 
 def test_pictures_tell_n_and_missing():
     figure = lesson.drop_out_figure([(0, 500), (0.6, 500)], 0.7, 1)
-    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     lost = (~lesson.who_would_answer(0.7, 1, 0.6, 500)["answered"]).sum()
-    assert labels == ["0 % less often\nn = 500, missing 0", f"60 % less often\nn = 500, missing {lost}"]
+    assert texts(figure.axes[0].get_yticklabels()) == [
+        "0 % less often\nn = 500, missing 0", f"60 % less often\nn = 500, missing {lost}"]
     figure = lesson.bounds_figure(lesson.kept_gains(small(), STUDY_2016), "Kept", "Six patients.")
     words = " ".join(figure.get_supxlabel().split())
     assert words == "Six patients. n = 4 who had reliably improved at end; known at 6 months: 2, missing: 2."

@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from conftest import STUDY_2016, cohort, patient
+from conftest import STUDY_2016, cohort, patient, texts
 from lesson_checks import assert_judges_rightly
 
 from durability_utils.lessons import l7_small_numbers as lesson
@@ -101,7 +101,7 @@ def test_rates_as_shown(everybody):
 
 def test_pictures_draw_what_was_asked_for():
     figure = lesson.intervals_figure([("A", 5, 5), ("B", 3, 4)], "Kept", "n beside each.")
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["A\n5 of 5", "B\n3 of 4"]
+    assert texts(figure.axes[0].get_yticklabels()) == ["A\n5 of 5", "B\n3 of 4"]
     assert [panel.get_title() for panel in lesson.coverage_figure([5, 20]).axes] == ["5 patients", "20 patients"]
     axes = lesson.possible_figure({"*": (0, 4), "5": (5, 7)}, "Possible", "No data.").axes[0]
     assert [list(line.get_xdata()) for line in axes.lines] == [[0, 1, 2, 3, 4], [5, 6, 7]]

@@ -85,32 +85,20 @@ def test_a_follow_up_was_completed_when_its_date_or_any_score_is_there(answer, c
 CLEAN = """
 import json, sys
 from durability_utils.cohort.cleaning import clean_service
-from durability_utils.outcomes.rules import carry_back, classify
+from durability_utils.outcomes.rules import carry_back
 from durability_utils.study.columns import PROJECT, completed
 from durability_utils.study.study_file import read_study
 
-study = read_study(PROJECT / "study.yaml")
-cleaned = clean_service(study, "A")
+cleaned = clean_service(read_study(PROJECT / "study.yaml"), "A")
 cohort = cleaned.cohort.set_index("patient_id")
 own = cohort[[name for name in cohort if name.startswith(sys.argv[1])]]
 print(json.dumps({
     "cohort": json.loads(own.to_json(orient="index")),
     "refused": cleaned.rejected[["patient_id", "column", "value", "reason"]].to_numpy().tolist(),
-    "after_discharge": [] if cleaned.after_discharge is None else cleaned.after_discharge["measure"].tolist(),
     "completed": completed(cohort, "6m").to_dict(),
     "carried": json.loads(carry_back(cohort)[own.columns].to_json(orient="index")),
-    "measures": classify(cohort, "end", study.rules)["anxiety_measure"].tolist(),
 }))
 """
-
-
-ABOUT = {"discharged": "2016-06-15", "contact": "yes", "upflow": "yes"}
-ABOUT_MAP = """
-columns:
-  patient_id: id
-  discharge_date: discharged
-  consent_contact: contact
-  consent_upflow: upflow"""
 
 
 @pytest.fixture
@@ -123,12 +111,12 @@ def project(tmp_path):
     return tmp_path
 
 
-def cleaned(project, own: str, column_map: str, *rows: str, **keys) -> dict:
+def cleaned(project, own: str, column_map: str, *rows: str) -> dict:
     """What cleaning makes of the columns that begin with `own`, after these rows were added to the dictionary."""
     with (project / "data" / "dictionary.csv").open("a", encoding="utf-8", newline="") as file:
         file.writelines(f"{row}\n" for row in rows)
     (project / "a.yaml").write_text(column_map, encoding="utf-8")
-    study = study_text(services={"A": {"file": "a.csv", "columns": "a.yaml"}}, **keys)
+    study = study_text(services={"A": {"file": "a.csv", "columns": "a.yaml"}})
     (project / "study.yaml").write_text(study, encoding="utf-8")
     run = subprocess.run([sys.executable, "-c", CLEAN, own], cwd=project, env=environment(project), check=False,
                          capture_output=True, text=True)
@@ -137,12 +125,18 @@ def cleaned(project, own: str, column_map: str, *rows: str, **keys) -> dict:
 
 
 def test_a_column_that_needs_consent_is_withheld_from_whoever_refused_it(project):
-    treated = {"P0": "20", "G0": "15", "P1": "8", "G1": "7"}
+    about = {"discharged": "2016-06-15", "contact": "yes", "upflow": "yes",
+             "P0": "20", "G0": "15", "P1": "8", "G1": "7"}
     rows = [{"id": "agreed", "end": "4", "half": "6"}, {"id": "no contact", "contact": "no", "end": "5", "half": "7"},
             {"id": "no upflow", "upflow": "no", "end": "9", "half": "8"}, {"id": "too high", "end": "1", "half": "11"},
             {"id": "late", "year": "3"}]
-    write_csv(project / "a.csv", [ABOUT | treated | row for row in rows])
-    found = cleaned(project, "wellbeing", ABOUT_MAP + """
+    write_csv(project / "a.csv", [about | row for row in rows])
+    found = cleaned(project, "wellbeing", """
+columns:
+  patient_id: id
+  discharge_date: discharged
+  consent_contact: contact
+  consent_upflow: upflow
   phq9_baseline: P0
   gad7_baseline: G0
   phq9_end: P1
@@ -165,41 +159,3 @@ def test_a_column_that_needs_consent_is_withheld_from_whoever_refused_it(project
     # a score of its own shows that the questionnaire came back, and it is carried back with the others
     assert [name for name, came_back in found["completed"].items() if came_back] == ["agreed", "no upflow"]
     assert found["carried"]["late"]["wellbeing_6m"] == 3
-
-
-def test_a_measure_of_functioning_in_a_long_export_is_carried_and_decides_nothing(project):
-    with (project / "parameters" / "measures.yaml").open("a", encoding="utf-8") as file:
-        file.write("""
-own:
-  PHQ-9: *phq9
-  GAD-7: *gad7
-  OCI: *oci
-  WORK:
-    {for: functioning, role: functioning, columns: work, window: now, items: 5, item_range: [0, 8], range: [0, 40],
-     scale: sum, confirmed: true, source: made up}
-""")
-    work = [("2016-03-01", "work", "30"), ("2016-06-01", "work", "5"), ("2016-12-01", "work", "6"),
-            ("2017-01-01", "work", "7")]
-    others = [(day, tool, "15") for day in ("2016-03-01", "2016-06-01") for tool in ("PHQ-9", "GAD-7")]
-    write_csv(project / "a.csv", [{"id": name, **ABOUT, **answers, "day": day, "tool": tool, "score": score}
-                                  for name, answers in (("agreed", {}), ("refused", {"contact": "no", "upflow": "no"}))
-                                  for day, tool, score in (*work, *others)])
-    found = cleaned(project, "work", ABOUT_MAP + """
-contacts:
-  columns:
-    patient_id: id
-    date: day
-    measure: tool
-    score: score
-""", *(f"work_{time},whole_number,points,0,40,,blank,no,{time},{'contact' if time in FOLLOW_UPS else 'upflow'},work"
-       for time in TIMES), measures="own", follow_up_windows={"6m": [91, 273], "12m": [274, 456]})
-    assert found["cohort"] == {"agreed": {"work_baseline": 30, "work_end": 5, "work_6m": 6, "work_12m": None},
-                               "refused": dict.fromkeys(("work_baseline", "work_end", "work_6m", "work_12m"))}
-    assert found["after_discharge"] == ["WORK", "WORK"]
-    assert found["measures"] == ["GAD-7", "GAD-7"]  # PHQ-9 and GAD-7 did not change, and WORK is not asked
-    withheld = {(column, value, reason) for name, column, value, reason in found["refused"] if name == "refused"}
-    assert withheld == {
-        *((f"{name}_{time}", "", "no_upflow_consent") for time in ("baseline", "end") for name in (
-            "work", "phq9", "gad7")),
-        ("work_6m", "", "no_contact_consent"), ("followup_6m_date", "", "no_contact_consent"),
-        ("score", "", "no_contact_consent")}
