@@ -135,11 +135,8 @@ def test_a_missing_value_is_the_mean_and_a_column_without_differences_is_left_ou
 
 # -- without a model -------------------------------------------------------------------------------
 
-def test_complete_cases_are_16_of_20_with_wilsons_interval():
+def test_complete_cases_and_bounds_are_16_of_20_and_16_and_96_of_100_with_wilsons_interval():
     assert attrition.complete_cases(KEPT) == pytest.approx((0.8, *proportion_confint(16, 20, method="wilson")))
-
-
-def test_bounds_are_16_and_96_of_100():
     found = attrition.bounds(KEPT)
     assert found["worst_case"] == pytest.approx((0.16, *proportion_confint(16, 100, method="wilson")))
     assert found["best_case"] == pytest.approx((0.96, *proportion_confint(96, 100, method="wilson")))
@@ -153,9 +150,7 @@ def test_tipping_points_by_hand_and_by_trying_every_number():
     assert found["answered_not_kept_share"].tolist() == [pytest.approx(0.2)] * 2
     for row in found.itertuples():
         assert row.not_kept == next(n for n in range(81) if (96 - n) / 100 < row.threshold_share)
-
-
-def test_no_tipping_point_where_all_of_those_who_did_not_answer_would_not_be_enough():
+    # none where all of those who did not answer would not be enough
     found = attrition.tipping_points(pd.Series([1.0] * 60 + [np.nan] * 10))  # 60 of 70 is above both
     assert found.set_index("threshold")["not_kept"].isna().to_dict() == {"complete_cases_low": False, "one_half": True}
 

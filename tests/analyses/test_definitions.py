@@ -53,8 +53,6 @@ def every(cohort, rules=PAIR_RULES, own=PAIR_RULES):
     return durable.every_status(cohort, "6m", rules, own)
 
 
-# -- the rules -------------------------------------------------------------------------------------
-
 @pytest.mark.parametrize("name", DEFINITIONS)
 def test_each_rule_patient_by_patient(cohort, name):
     assert dict(zip(PEOPLE, said(every(cohort)[name]), strict=True)) == dict(zip(PEOPLE, by_hand(name), strict=True))
@@ -102,8 +100,6 @@ def test_without_an_sd_nobody_is_classed_by_the_own_criterion(cohort, sds):
     assert durable.classed_otherwise(cohort, "end", RULES, own).empty
 
 
-# -- the tables ------------------------------------------------------------------------------------
-
 def test_shares_on_own_and_on_common_patients(cohort):
     table = durable.shares_kept(every(cohort), "6m", PAIR_RULES).set_index(["population", "definition"])
     for name in DEFINITIONS:
@@ -148,8 +144,6 @@ def test_nobody_gives_empty_tables_and_no_share(cohort):
     assert durable.patterns(statuses, "6m").empty and len(durable.agreement(statuses, "6m")) == 10
     assert durable.classed_otherwise(cohort.iloc[:0], "6m", RULES, PAIR_RULES).empty
 
-
-# -- the study -------------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
 def answered():

@@ -20,8 +20,6 @@ def well(text: str) -> pd.Series:
     return pd.Series([letter == "1" for letter in text], dtype=bool)
 
 
-# -- tests -----------------------------------------------------------------------------------------
-
 def test_exact_mcnemar_by_hand():
     # one lost it, seven gained it: 2 * (1 + 8) / 2**8
     found = paired.exact_mcnemar(well("1" + "0" * 7 + "1100"), well("0" + "1" * 7 + "1100"))
@@ -50,9 +48,7 @@ def test_a_class_that_nobody_entered_or_left_is_left_out():
     found = paired.stuart_maxwell(pd.DataFrame([[5, 0, 0], [0, 8, 9], [0, 4, 61]]))
     assert (found.statistic, found.df) == (pytest.approx(25 / 13), 1)
     assert paired.stuart_maxwell(pd.DataFrame([[8, 9, 0], [4, 61, 0], [0, 0, 5]])).statistic == pytest.approx(25 / 13)
-
-
-def test_classes_between_which_nobody_moves_are_singular():
+    # classes between which nobody moves are singular
     found = paired.stuart_maxwell(pd.DataFrame([[1, 2, 0, 0], [3, 1, 0, 0], [0, 0, 1, 2], [0, 0, 3, 1]]))
     assert (found.note, found.changed) == ("singular", 10)
     assert np.isnan(found.p)
@@ -81,8 +77,6 @@ def test_where_nobody_is_there_or_nobody_changed_it_is_said_and_not_computed():
         assert found.note == note and found.changed == 0
         assert np.isnan(found.p) and np.isnan(found.statistic)
 
-
-# -- effect sizes ----------------------------------------------------------------------------------
 
 def with_moments(m1, m2, sd1, sd2, r, n):
     """Two columns of scores with exactly these means, SDs and correlation."""
@@ -117,8 +111,6 @@ def test_too_few_patients_or_no_spread_give_no_effect_size(before, later, n):
     assert found.n == n
     assert np.isnan([found.d, found.g, found.low, found.high]).all()
 
-
-# -- on a cohort -----------------------------------------------------------------------------------
 
 @pytest.fixture
 def cohort():

@@ -47,8 +47,6 @@ def cohort():
     return people.assign(service=pd.Categorical([service for service, *_ in PEOPLE], ["A", "B", "C"]))
 
 
-# -- the published rates ---------------------------------------------------------------------------
-
 @pytest.fixture
 def published():
     if not ANNUAL.is_file():
@@ -105,8 +103,6 @@ def test_one_decimal_rounds_halves_up(n, of, percent):
     assert rounded_percent(n, of, 1) == percent
 
 
-# -- counts of a cohort ----------------------------------------------------------------------------
-
 def test_counts_at_end_of_a_cohort_counted_by_hand(cohort):
     found = rates.end_counts(cohort, classify(cohort, "end", RULES))
     assert found.loc["A"].to_dict() == {
@@ -157,8 +153,6 @@ def test_compared_rates_come_in_their_order_and_targets_leave_nobody_out():
     assert list(zip(found["rate"], found["denominator"], strict=True)) == [rates.COMPARED[0], rates.COMPARED[-1]]
     assert rates.targets(found).to_numpy().tolist() == [["reliable_improvement", "nhs", 0.5]]
 
-
-# -- England ---------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("day", "year"), [
     ("2016-06-15", "2017-18"),  # before the first

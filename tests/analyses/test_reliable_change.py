@@ -24,8 +24,6 @@ def counts(codes: pd.Series) -> tuple[int, ...]:
     return tuple(int((codes == code).sum()) for code in (GOOD, NONE, BAD))
 
 
-# -- by hand ---------------------------------------------------------------------------------------
-
 def test_jacobson_and_truaxs_own_example():
     # Jacobson & Truax (1991): from 32.5 to 47.5, SD 10, reliability .80: S_E 4.47, S_diff 6.32, RC 2.37
     assert rc.standard_error(10, 0.8) == pytest.approx(4.47, abs=0.005)
@@ -105,8 +103,6 @@ def test_the_fixed_thresholds_belong_to_the_stated_reliabilities():
     assert rc.own_criterion(5.66, measures["PHQ-9"].reliability) == pytest.approx(5.20, abs=0.005)
     assert rc.own_criterion(4.50, measures["GAD-7"].reliability) == pytest.approx(3.53, abs=0.005)
 
-
-# -- against R -------------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
 def claus():

@@ -1,12 +1,11 @@
-"""Long exports: which contact gives which score.
+"""Long exports: which contact gives which score; of a whole service: tests/new_study/test_new_study_end_to_end.py.
 
-Oracle: docs/reference.md, section 2, counted by hand; the same rules read row by row (`one_by_one`); and for a whole
-service the cohort of its wide export, from which the contacts were written.
+Oracle: docs/reference.md, section 2, counted by hand, and the same rules read row by row (`one_by_one`).
 """
 
 import pandas as pd
 import pytest
-from conftest import RULES, STUDY, STUDY_2016, study_text, write_csv
+from conftest import RULES, STUDY, study_text, write_csv
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -48,14 +47,14 @@ def contact(day, score, tool="PHQ-9", **cells):
 @pytest.fixture
 def long(tmp_path):
     """long(contacts, patients=[P], ...): what cleaning gives for a long export in two files, or in one."""
-    def make(contacts, patients=(P,), columns=MAP, one_file=False, separator=",", **keys):
+    def make(contacts, patients=(P,), columns=MAP, one_file=False, **keys):
         keys = {"follow_up_windows": WINDOWS, "minimum_sessions": 0, "discharged": None, **keys}
         service = {"file": "a.csv", "columns": "a.yaml"} | ({} if one_file else {"contacts": "contacts.csv"})
         (tmp_path / "a.yaml").write_text(columns, encoding="utf-8")
         (tmp_path / "study.yaml").write_text(study_text(services={"A": service}, **keys), encoding="utf-8")
         by_id = {patient["id"]: patient for patient in patients}
         write_csv(tmp_path / "a.csv", [by_id[row["id"]] | row for row in contacts] if one_file else list(patients))
-        write_csv(tmp_path / "contacts.csv", contacts, separator)
+        write_csv(tmp_path / "contacts.csv", contacts)
         return clean_service(read_study(tmp_path / "study.yaml"), "A")
     return make
 
@@ -220,9 +219,8 @@ def test_without_a_discharge_date_only_the_baseline_can_be_told(long):
 
 
 def test_contacts_of_a_refused_patient_are_listed_without_a_score(long):
-    cleaned = long([contact("2016-03-01", "20"), contact("2016-03-02", "99")],
-                   [{**P, "discharged": "2016-07-01"}], discharged={"from": pd.Timestamp(2016, 6, 1).date(),
-                                                                    "to": pd.Timestamp(2016, 6, 30).date()})
+    cleaned = long([contact("2016-03-01", "20"), contact("2016-03-02", "99")], [{**P, "discharged": "2016-07-01"}],
+                   discharged=STUDY["discharged"])
     assert len(cleaned.cohort) == 0
     assert refused(cleaned) == [(2, "patient_id", "p", "patient_refused"), (3, "patient_id", "p", "patient_refused")]
 
@@ -258,12 +256,9 @@ def test_one_file_holds_the_patients_columns_in_each_row(long):
         (5, "conflicting_rows", "row"), (6, "conflicting_rows", "row"),
         (5, "patient_refused", "contact"), (6, "patient_refused", "contact")]
     assert (cleaned.unused, cleaned.unmatched) == ([], ["upflow"])
-
-
-def test_copies_of_a_patients_row_take_nothing_from_them(long):
+    # copies of a patient's row take nothing from them
     cleaned = long([contact("2016-03-01", "20")], [P, P])
-    assert scores(cleaned) == {"phq9_baseline": 20}
-    assert list(cleaned.rejected["reason"]) == ["copy"]
+    assert (scores(cleaned), list(cleaned.rejected["reason"])) == ({"phq9_baseline": 20}, ["copy"])
 
 
 def test_where_nothing_can_be_used_everything_is_listed(long):
@@ -343,69 +338,6 @@ def test_a_changed_contacts_file_is_another_input(long, tmp_path):
     before = input_hashes(run)
     (tmp_path / "contacts.csv").write_text("changed")
     assert {name for name, digest in input_hashes(run).items() if before[name] != digest} == {"contacts.csv"}
-
-
-# -- a whole service -------------------------------------------------------------------------------
-
-@pytest.mark.parametrize("one_file", [False, True])
-def test_a_long_export_gives_the_cohort_of_the_wide_one(long, one_file):
-    """Service A of the synthetic study, its cohort written as contacts as a service's system would write them."""
-    wide = clean_service(STUDY_2016, "A").cohort
-    wide = wide.drop(columns=[name for name in wide if "_item" in name or name.endswith("_mode") or "wsas" in name])
-    # what a long export cannot tell: an end without a baseline, a follow-up without a score; dates stand on each score
-    for total in ("phq9", "gad7", "adsm"):
-        wide[f"{total}_end"] = wide[f"{total}_end"].mask(wide[f"{total}_baseline"].isna())
-    for time, days in (("6m", 180), ("12m", 365)):
-        answered = wide[[f"{total}_{time}" for total in ("phq9", "gad7", "adsm")]].notna().any(axis=1)
-        some_day = wide["discharge_date"] + pd.Timedelta(days=days)
-        date = wide[f"followup_{time}_date"].fillna(some_day).where(answered)
-        wide[f"followup_{time}_date"] = date.astype("datetime64[us]")
-    codes = {name: code for code, name in code_lists()["nhs_assessment_tool"].items()}
-    patients, contacts = [], []
-    for row in wide.rename(columns={"patient_id": "id"}).to_dict("records"):
-        about = {name: "" if pd.isna(value) else str(value) for name, value in row.items()
-                 if not name.startswith(("phq9", "gad7", "adsm_", "followup")) and name != "sessions"}
-        about["discharge_date"] = f"{row['discharge_date']:%d/%m/%Y}"
-        patients.append(about)
-        first = row["discharge_date"] - pd.Timedelta(days=700)
-        dates = {"baseline": first, "end": row["discharge_date"]}
-        dates |= {time: row[f"followup_{time}_date"] for time in FOLLOW_UPS}
-        told = [(dates[time], row["adsm"] if total == "adsm" else {"phq9": "PHQ-9", "gad7": "GAD-7"}[total],
-                 row[f"{total}_{time}"], "6" if time in ("baseline", "end") else "")
-                for time in ("baseline", "end", *FOLLOW_UPS) for total in ("phq9", "gad7", "adsm")
-                if not pd.isna(row[f"{total}_{time}"])]
-        # the sessions between the first and the last, and one that the patient missed
-        seen = {day for day, *_, code in told if code}
-        n = 0 if pd.isna(row["sessions"]) else row["sessions"] - len(seen)
-        whole = not pd.isna(row["phq9_baseline"]) and not pd.isna(row["phq9_end"])  # else it would be the first or last
-        told += [(first + pd.Timedelta(days=7 * week), "PHQ-9", 27 if whole else None, "5") for week in range(1, n + 1)]
-        told.append((first - pd.Timedelta(days=2), "PHQ-9", 26, "3"))
-        contacts += [{"id": row["id"], "ContactDate": f"{day:%d/%m/%Y}", "Tool": codes.get(tool, tool),
-                      "Score": "" if score is None else f" {score:.0f}.0", "Attendance": code}
-                     for day, tool, score, code in told]
-    contacts = contacts[::-1]  # no order may be relied on
-    names = "\n".join(f"  {'patient_id' if name == 'id' else name}: {name}" for name in patients[0])
-    file = "" if one_file else "  file: {separator: ';'}\n"
-    cleaned = long(contacts, patients, one_file=one_file, separator=";", discharged=STUDY["discharged"], columns=f"""
-dates: day_first
-columns:
-{names}
-contacts:
-{file}  columns:
-    patient_id: id
-    date: ContactDate
-    measure: {{column: Tool, codes: nhs_assessment_tool}}
-    score: Score
-    attended: {{column: Attendance, codes: nhs_attendance}}
-""")
-    found = cleaned.cohort[wide.columns].sort_values("patient_id", ignore_index=True)
-    expected = wide.sort_values("patient_id", ignore_index=True)
-    known = expected["sessions"].notna()  # of the others the long export counts what is there
-    assert known.mean() > 0.9
-    pd.testing.assert_frame_equal(found[known], expected[known])
-    columns = list(expected.columns.drop("sessions"))
-    pd.testing.assert_frame_equal(found[columns], expected[columns])
-    assert set(cleaned.rejected["reason"]) == {"between_baseline_and_end", "no_score", "not_attended"}
 
 
 # -- any contacts at all ---------------------------------------------------------------------------

@@ -1,6 +1,6 @@
-"""The WSAS, the first measure that decides nothing: read and checked like any other score.
+"""The WSAS, the first measure that decides nothing. Oracle: Mundt et al. 2002, and sums by hand.
 
-Oracle: Mundt et al. 2002 (five items of 0 to 8, a total of 0 to 40; work may be not applicable) and sums by hand.
+It has five items of 0 to 8 and a total of 0 to 40; work may be not applicable.
 """
 
 import pandas as pd

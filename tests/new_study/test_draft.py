@@ -1,7 +1,4 @@
-"""The files of a new study as texts; from them to cohorts: test_new_study_end_to_end.
-
-Oracle: the readers of both files, and `docs/reference.md`, section 2: reasons in each line, no value of one patient.
-"""
+"""The files of a new study as texts. Oracle: the readers of both files, and `docs/reference.md`, section 2."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""From exports that nobody has described to cohorts, by way of the files that `durability new` writes.
+"""From exports that nobody has described to cohorts, by the files of `durability new`.
 
 Oracle: `docs/reference.md`, section 2; for the cohorts what the hand-written column maps give.
 """
@@ -64,8 +64,6 @@ def long_export(tmp_path):
     return cohort
 
 
-# -- services --------------------------------------------------------------------------------------
-
 def test_service_ids_are_plain_and_differ(tmp_path, stranger):
     names = ["Zoë's export (2).csv", "a b.csv", "a_b.csv", "A_B.txt", "all.csv", "NUL.csv", "...csv.csv", "年度.csv"]
     for name in names:
@@ -74,8 +72,6 @@ def test_service_ids_are_plain_and_differ(tmp_path, stranger):
     assert ids == ["Zoe_s_export_2", "a_b", "a_b_2", "A_B_3", "service_all", "service_NUL", "csv", "service"]
     assert list(propose(tmp_path, *(tmp_path / name for name in names)).services) == ids
 
-
-# -- files -----------------------------------------------------------------------------------------
 
 def test_the_study_file(tmp_path, stranger):
     study = propose(tmp_path, stranger)
@@ -136,8 +132,6 @@ def test_all_files_are_written_or_none(tmp_path, stranger, monkeypatch):
         new_study("mine", [stranger], tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["north.csv"]
 
-
-# -- from the files to the cohort ------------------------------------------------------------------
 
 def test_six_exports_go_from_the_command_to_the_cohorts_of_the_hand_written_maps(tmp_path):
     exports = [entry.file for entry in STUDY_2016.services.values()]

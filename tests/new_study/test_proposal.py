@@ -206,42 +206,39 @@ def test_labels_tell_what_short_names_do_not(cohort):
     assert gender.reading.codes == {"1": "female", "2": "male"} and not gender.doubts
 
 
-@pytest.fixture(params=["CORE-10", "WSAS"])
-def added(request, tmp_path, monkeypatch):
-    """A measure that is only declared: a copy of measures.yaml and of the data dictionary with it."""
-    name, columns = request.param, request.param.replace("-", "").lower()
-    items, most = {"CORE-10": (10, 4), "WSAS": (5, 8)}[name]
+@pytest.fixture
+def declared(tmp_path, monkeypatch):
+    """All measures, one of them only declared: copies of measures.yaml and of the data dictionary with CORE-9 in them.
+
+    Its nine items stand where those of the PHQ-9 do.
+    """
     versions = yaml.safe_load(measures.PATH.read_text(encoding="utf-8"))
-    versions["nhs_talking_therapies"][name] = {
-        "for": "distress", "role": "functioning", "columns": columns, "window": "past week", "items": items,
-        "item_range": [0, most], "range": [0, items * most], "scale": "sum", "confirmed": False, "source": "a test"}
+    versions["nhs_talking_therapies"]["CORE-9"] = {
+        "for": "distress", "role": "functioning", "columns": "core9", "window": "past week", "items": 9,
+        "item_range": [0, 4], "range": [0, 36], "scale": "sum", "confirmed": False, "source": "a test"}
     (tmp_path / "measures.yaml").write_text(yaml.safe_dump(versions, sort_keys=False), encoding="utf-8")
     rows = pd.read_csv(DICTIONARY_PATH, dtype="str", keep_default_na=False)
-    rows = rows[~rows["column"].str.startswith(f"{columns}_")]
-    likes = rows[rows["column"].str.match("phq9_(?!.*item)|phq9_.*item1$")]
-    for like in likes.to_dict("records"):
-        whole = "_item" not in like["column"]
-        for number in [""] if whole else range(1, items + 1):
-            column = like["column"].replace("phq9", columns).removesuffix("1" if not whole else "") + str(number)
-            rows.loc[len(rows) + 1000] = like | {"column": column, "maximum": str(items * most if whole else most)}
-    rows.to_csv(tmp_path / "dictionary.csv", index=False)
+    likes = rows[rows["column"].str.startswith("phq9_")]
+    maximum = np.where(likes["column"].str.contains("_item"), "4", "36")
+    pd.concat([rows, likes.assign(column=likes["column"].str.replace("phq9", "core9"), maximum=maximum)]).to_csv(
+        tmp_path / "dictionary.csv", index=False)
     monkeypatch.setattr(measures, "PATH", tmp_path / "measures.yaml")
     monkeypatch.setattr("durability_utils.study.columns.DICTIONARY_PATH", tmp_path / "dictionary.csv")
     cached = (dictionary, from_contacts, columns_with)
     for function in cached:
         function.cache_clear()
-    yield read_measures("nhs_talking_therapies")[name]
+    yield read_measures("nhs_talking_therapies")
     monkeypatch.undo()
     for function in cached:
         function.cache_clear()
 
 
+@pytest.mark.parametrize("name", ["CORE-9", "WSAS"])
 @pytest.mark.parametrize("names", [
     "{}_Score_First {}_Score_Last {}_Score_6M {}_Score_12M", "T0_{} T1_{} T2_{} T3_{}", "first{} last{} FU1{} FU2{}"])
-def test_a_measure_that_is_only_declared_is_found_by_its_name(cohort, added, names):
+def test_a_measure_that_is_only_declared_is_found_by_its_name(cohort, declared, name, names):
     # oracle: measures.yaml and the data dictionary that the fixture wrote
-    declared = read_measures("nhs_talking_therapies")
-    glued = added.name.replace("-", "")
+    added, glued = declared[name], name.replace("-", "")
     scores = dict(zip((f"{added.columns}_{time}" for time in TIMES), names.format(*[glued] * 4).split(), strict=True))
     totals = {name: str(n * 2) for n, name in enumerate(scores.values(), start=5)}
     items = {f"{glued}_FU1_Q{n}": str(n % (added.item_range[1] + 1)) for n in range(1, added.items + 1)}

@@ -74,8 +74,5 @@ def test_simultaneous_intervals_by_goodmans_formula():
     assert found["low"].to_numpy() == pytest.approx((chi2 + 2 * n - root) / (2 * (total + chi2)))
     assert found["high"].to_numpy() == pytest.approx((chi2 + 2 * n + root) / (2 * (total + chi2)))
     assert list(found["of"]) == [71, 71, 71]
-
-
-def test_simultaneous_intervals_of_nobody_are_missing():
-    found = simultaneous_intervals(pd.Series({"worse": 0, "same": 0, "better": 0}))
-    assert found[["share", "low", "high"]].isna().all(axis=None)
+    nobody = simultaneous_intervals(pd.Series({"worse": 0, "same": 0, "better": 0}))
+    assert nobody[["share", "low", "high"]].isna().all(axis=None)

@@ -77,6 +77,7 @@ def test_groups_too_small_have_neither_letters_nor_p(ages):
 
 def test_a_group_too_small_is_left_out_of_the_letters_alone():
     assert list(by_age(AGES | {"consent_and_participation": [52]})["letters"]) == ["a", "b", ""]
+    assert table1.first_is_a(pd.Series(["b", "a ", "ba"])) == ["a", "b", "ab"]  # they begin with a in the first group
 
 
 def test_a_group_without_spread_stays_in_the_analysis_of_variance():
@@ -91,10 +92,6 @@ def test_a_group_without_spread_stays_in_the_analysis_of_variance():
 def test_change_is_baseline_minus_end():
     people = cohort(AGES, phq9_baseline=20, phq9_end=5)
     assert (table1.compared_variables(people)["phq9_change"] == 15).all()
-
-
-def test_letters_begin_with_a_in_the_first_group():
-    assert table1.first_is_a(pd.Series(["b", "a ", "ba"])) == ["a", "b", "ab"]
 
 
 def test_hedges_g_by_hand():
@@ -118,12 +115,8 @@ def test_sample_characteristics_by_hand():
     assert [table.loc[("age", name), "value"] for name in ("mean", "sd", "min", "max")] == [40, 20, 20, 60]
     assert table.loc[("step", "step3"), ["n", "of"]].tolist() == [1, 2]  # of those with a recorded step
     assert table.loc[("sessions", "step2"), ["n", "of", "value"]].tolist() == [1, 1, 4]
-
-
-def test_sample_characteristics_of_nobody():
-    table = table1.sample_characteristics(cohort({"no_consent": [40]}))
-    assert table["value"].isna().all()
-    assert (table["n"] == 0).all()
+    nobody = table1.sample_characteristics(cohort({"no_consent": [40]}))
+    assert nobody["value"].isna().all() and (nobody["n"] == 0).all()
 
 
 def test_a_note_in_the_place_of_a_problem_is_no_level():
@@ -131,7 +124,4 @@ def test_a_note_in_the_place_of_a_problem_is_no_level():
     people["primary_problem"] = ["PTSD", "seen twice by the duty team, asked to be called at work, see letter of May"]
     levels = table1.sample_characteristics(people).query("variable == 'primary_problem'")["level"]
     assert set(levels) == {"ptsd", "other"}
-
-
-def test_codes_of_texts():
     assert table1.snake_case(" Mixed anxiety/depression ") == "mixed_anxiety_depression"

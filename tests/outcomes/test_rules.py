@@ -1,7 +1,6 @@
 """The outcome rules, patient by patient. Oracle throughout: the study's definitions, worked by hand.
 
-Two measures decide. Unless said otherwise the second is GAD-7 (reliable change 4, cut-off 8); PHQ-9's reliable
-change is 6 and its cut-off 10.
+PHQ-9: reliable change 6, cut-off 10. Unless said otherwise the second measure is GAD-7: 4 and 8.
 """
 
 from dataclasses import replace
@@ -26,26 +25,20 @@ def at_end(*patients, rules=RULES) -> pd.DataFrame:
 
 # -- reliable improvement and deterioration ---------------------------------------------------------
 
+FALLS = {  # the points by which PHQ-9 and GAD-7 fell
+    "reliable_improvement": [
+        (6, 0), (7, 0), (0, 4), (0, 5),  # one at its reliable change, or beyond: enough, the other unchanged
+        (6, 4), (6, -3)],  # both; worse on the other, but within its error
+    "no_reliable_improvement": [
+        (0, 0), (5, 0), (0, 3), (-5, 0), (0, -3),  # nothing changed, or a point short
+        (5, 3),  # both a point short: two near misses do not add up
+        (6, -4), (-6, 4)],  # mixed: better on one, reliably worse on the other
+    "reliable_deterioration": [(-6, 0), (0, -4), (-6, -4), (-6, 3)],  # the last: better on the other, within its error
+}
+
+
 @pytest.mark.parametrize(("phq9_fall", "gad7_fall", "expected"), [
-    (0, 0, "no_reliable_improvement"),  # nothing changed
-    (5, 0, "no_reliable_improvement"),  # PHQ-9 one point short
-    (6, 0, "reliable_improvement"),  # PHQ-9 at its reliable change: enough, the other unchanged
-    (7, 0, "reliable_improvement"),
-    (0, 3, "no_reliable_improvement"),  # GAD-7 one point short
-    (0, 4, "reliable_improvement"),  # GAD-7 at its reliable change
-    (0, 5, "reliable_improvement"),
-    (5, 3, "no_reliable_improvement"),  # both a point short: two near misses do not add up
-    (6, 4, "reliable_improvement"),  # both
-    (6, -3, "reliable_improvement"),  # worse on the other, but within its error
-    (6, -4, "no_reliable_improvement"),  # mixed: better on one, reliably worse on the other
-    (-6, 4, "no_reliable_improvement"),  # mixed the other way
-    (-5, 0, "no_reliable_improvement"),  # worse by one point less than reliable
-    (-6, 0, "reliable_deterioration"),
-    (0, -3, "no_reliable_improvement"),
-    (0, -4, "reliable_deterioration"),
-    (-6, -4, "reliable_deterioration"),
-    (-6, 3, "reliable_deterioration"),  # better on the other, but within its error
-])
+    (*falls, code) for code, pairs in FALLS.items() for falls in pairs])
 def test_improvement_below_at_and_above_each_threshold(phq9_fall, gad7_fall, expected):
     found = at_end(patient(baseline=(12, 10), end=(12 - phq9_fall, 10 - gad7_fall)))
     assert found["improvement"][0] == expected
@@ -165,8 +158,6 @@ def test_relapse_needs_a_reliable_increase_and_caseness_on_the_same_measure(end,
 
 def test_an_item_mean_that_rose_by_the_reliable_change_is_a_relapse():
     assert outcomes.relapsed_on(2.27, 3.00, 0.73, 2.3)  # 0.73, though a computer makes it 0.7299999
-
-
 
 
 # -- carry back, steps ------------------------------------------------------------------------------

@@ -1,7 +1,4 @@
-"""What columns mean. Oracle: docs/reference.md, sections 2, 3; lists of version 0.5.0 and the WSAS, typed by hand.
-
-What a patient refused is withheld because the data dictionary says so: a column added there, and nowhere else, is.
-"""
+"""What columns mean. Oracle: docs/reference.md, sections 2, 3; lists of version 0.5.0 and the WSAS, typed by hand."""
 
 import json
 import re
@@ -20,8 +17,6 @@ from durability_utils.study.parameters import PROJECT
 
 MEASURED, ITEMS = ("phq9", "gad7", "adsm", "wsas"), {"phq9": 9, "gad7": 7, "wsas": 5}
 
-
-# -- what the dictionary says ----------------------------------------------------------------------
 
 def test_a_column_with_a_time_in_its_name_has_that_time_and_no_other_has_one():
     named = {name: re.search(r"_(baseline|end|6m|12m)(?=_|$)", name) for name in dictionary().index}
@@ -60,8 +55,6 @@ def test_what_contacts_give_is_what_it_was():
     assert columns.from_contacts() == {name for name in dictionary().index if pattern.fullmatch(name)}
 
 
-# -- who answered ----------------------------------------------------------------------------------
-
 @pytest.mark.parametrize("time", FOLLOW_UPS)
 def test_date_totals_and_items_show_that_an_answer_came_and_the_mode_does_not(time):
     assert sorted(columns.evidence(time)) == sorted(set(columns_with(time=time)) - {f"followup_{time}_mode"})
@@ -79,8 +72,6 @@ def test_date_totals_and_items_show_that_an_answer_came_and_the_mode_does_not(ti
 def test_a_follow_up_was_completed_when_its_date_or_any_score_is_there(answer, came_back):
     assert completed(cohort(patient(**answer)), "6m")[0] == came_back
 
-
-# -- a column of one's own -------------------------------------------------------------------------
 
 CLEAN = """
 import json, sys

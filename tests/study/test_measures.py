@@ -75,11 +75,3 @@ def test_a_measure_that_is_wrong_is_refused_with_its_version_and_key(tmp_path, m
     monkeypatch.setattr(measures, "PATH", tmp_path / "measures.yaml")
     with pytest.raises(InputError, match=f"^measures.yaml: {message}"):
         read_measures("study_2016")
-
-
-def test_a_measure_that_decides_nothing_needs_no_thresholds(tmp_path, monkeypatch):
-    text = PATH.read_text(encoding="utf-8").replace("    caseness: 40\n    reliable_change: 32\n", "")
-    text = text.replace("for: OCD\n    role: disorder_specific", "for: OCD\n    role: functioning")
-    (tmp_path / "measures.yaml").write_text(text, encoding="utf-8")
-    monkeypatch.setattr(measures, "PATH", tmp_path / "measures.yaml")
-    assert read_measures("study_2016")["OCI"].caseness is None
