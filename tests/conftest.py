@@ -14,8 +14,10 @@ from durability_utils.outcomes.transitions import path_table, six_month_table
 from durability_utils.runs.kernels import use_warm_kernels
 from durability_utils.study.columns import LATER_TIMES, completed, dictionary
 from durability_utils.study.measures import read_measures
+from durability_utils.study.parameters import PROJECT
 from durability_utils.study.rules import Rules
 from durability_utils.study.study_file import read_study
+from durability_utils.synthetic.cohort import study_cohort
 
 # The rules of the study of 2016, and with PHQ-9 and GAD-7 for everybody.
 RULES = Rules(read_measures("study_2016"), "adsm_else_gad7", carry_back=True, minimum_sessions=2)
@@ -107,3 +109,18 @@ def clean(make_study, tmp_path):
         write_csv(tmp_path / "a.csv", canonical_rows(rows))
         return clean_service(study, "A")
     return make
+
+
+# The committed study of 2016: six services and their synthetic exports.
+STUDY_2016 = read_study(PROJECT / "parameters" / "durability_2016.yaml")
+
+
+@pytest.fixture(scope="session")
+def everybody() -> pd.DataFrame:
+    """Its synthetic cohort before it was written as exports; nobody changes it."""
+    return study_cohort()
+
+
+def texts(labels) -> list[str]:
+    """What the labels of a picture say."""
+    return [label.get_text() for label in labels]

@@ -1,6 +1,7 @@
 """Estimators under non-response. Oracles: counts by hand, the formulas of their docstrings worked by hand,
 statsmodels' own routines where a call stands beside it, and docs/reference.md for who counts."""
 
+import conftest
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,17 +11,14 @@ from statsmodels.stats.proportion import proportion_confint
 
 from durability_utils.analyses import attrition
 from durability_utils.outcomes.rules import classify
-from durability_utils.study.columns import dictionary
 
 KEPT = pd.Series([1.0] * 16 + [0.0] * 4 + [np.nan] * 80)
 
 
 def cohort(*rows: dict) -> pd.DataFrame:
     """Patients with the canonical columns; what a row leaves open is that of one who reliably improved at end."""
-    improved = {"service": "A", "phq9_baseline": 18, "phq9_end": 8, "gad7_baseline": 15, "gad7_end": 7, "step": "step2"}
-    table = pd.DataFrame([improved | row for row in rows]).reindex(columns=["service", *dictionary().index])
-    numbers = [name for name, entry in dictionary().iterrows() if entry["type"] in ("whole_number", "score")]
-    return table.astype(dict.fromkeys(numbers, "Float64"))
+    improved = {"phq9_baseline": 18, "phq9_end": 8, "gad7_baseline": 15, "gad7_end": 7, "step": "step2"}
+    return conftest.cohort(*(improved | row for row in rows)).assign(service="A")
 
 
 def well_at_end(patients: pd.DataFrame, outcome: str) -> pd.DataFrame:
@@ -109,27 +107,20 @@ def many(answers: dict[str, int], each: int = 100) -> pd.DataFrame:
 SCORES = ["phq9_end", "anxiety_end", "phq9_baseline", "anxiety_baseline"]
 
 
-def test_four_scores_and_further_variables_for_each_ten_who_answered():
-    assert list(attrition.covariates(many({"A": 39}))) == SCORES
-    assert list(attrition.covariates(many({"A": 50}))) == [*SCORES, "step3"]
-    assert list(attrition.covariates(many({"A": 45, "B": 45}))) == [*SCORES, "service_B", "step3", "age", "sessions"]
-
-
-def test_services_with_few_answers_are_one_group_the_reference():
-    # C 2 and D 1 are 3 together, with E 4 they are 7; A and B stand alone
-    table = attrition.covariates(many({"A": 40, "B": 40, "C": 2, "D": 1, "E": 4}))
-    assert [name for name in table if name.startswith("service")] == ["service_A", "service_B"]
-
-
-def test_one_service_is_no_variable():
-    assert not [name for name in attrition.covariates(many({"A": 90}, each=200)) if name.startswith("service")]
-
-
-def test_those_who_did_not_answer_limit_the_variables_as_much():
-    assert list(attrition.covariates(many({"A": 70}))) == SCORES  # 30 did not answer
+@pytest.mark.parametrize(("answers", "each", "further"), [
+    # the four scores, and further variables for each ten who answered
+    ({"A": 39}, 100, []), ({"A": 50}, 100, ["step3"]),
+    ({"A": 45, "B": 45}, 100, ["service_B", "step3", "age", "sessions"]),
+    # services with few answers are one group, the reference: C 2 and D 1 are 3 together, with E 4 they are 7
+    ({"A": 40, "B": 40, "C": 2, "D": 1, "E": 4}, 100, ["service_A", "service_B", "step3", "age"]),
+    ({"A": 90}, 200, ["step3", "age", "sessions"]),  # one service is no variable
+    # those who did not answer limit the variables as much: 30 of them
+    ({"A": 70}, 100, []),
     # all of A answered: with B, the first of those with the fewest answers, it is the reference
-    table = attrition.covariates(many({"A": 100, "B": 50, "C": 50}))
-    assert [name for name in table if name.startswith("service")] == ["service_C"]
+    ({"A": 100, "B": 50, "C": 50}, 100, ["service_C", "step3", "age", "sessions"]),
+])
+def test_the_variables_of_a_model(answers, each, further):
+    assert list(attrition.covariates(many(answers, each))) == [*SCORES, *further]
 
 
 def test_a_missing_value_is_the_mean_and_a_column_without_differences_is_left_out():
@@ -144,11 +135,8 @@ def test_a_missing_value_is_the_mean_and_a_column_without_differences_is_left_ou
 
 # -- without a model -------------------------------------------------------------------------------
 
-def test_complete_cases_are_16_of_20_with_wilsons_interval():
+def test_complete_cases_and_bounds_are_16_of_20_and_16_and_96_of_100_with_wilsons_interval():
     assert attrition.complete_cases(KEPT) == pytest.approx((0.8, *proportion_confint(16, 20, method="wilson")))
-
-
-def test_bounds_are_16_and_96_of_100():
     found = attrition.bounds(KEPT)
     assert found["worst_case"] == pytest.approx((0.16, *proportion_confint(16, 100, method="wilson")))
     assert found["best_case"] == pytest.approx((0.96, *proportion_confint(96, 100, method="wilson")))
@@ -162,9 +150,7 @@ def test_tipping_points_by_hand_and_by_trying_every_number():
     assert found["answered_not_kept_share"].tolist() == [pytest.approx(0.2)] * 2
     for row in found.itertuples():
         assert row.not_kept == next(n for n in range(81) if (96 - n) / 100 < row.threshold_share)
-
-
-def test_no_tipping_point_where_all_of_those_who_did_not_answer_would_not_be_enough():
+    # none where all of those who did not answer would not be enough
     found = attrition.tipping_points(pd.Series([1.0] * 60 + [np.nan] * 10))  # 60 of 70 is above both
     assert found.set_index("threshold")["not_kept"].isna().to_dict() == {"complete_cases_low": False, "one_half": True}
 

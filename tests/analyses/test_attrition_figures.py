@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import texts
 
 from durability_utils.analyses import attrition, attrition_figures
 from durability_utils.synthetic.attrition import stored_coverage
@@ -24,17 +25,13 @@ def estimates():
     return pd.DataFrame(rows)
 
 
-def texts(panel):
-    return [text.get_text() for text in panel.texts]
-
-
 def test_every_method_has_its_row_or_says_why_not():
     figure = attrition_figures.estimates(estimates(), "title", "caption")
     improvement, recovery = figure.axes
     shown = [value for line in improvement.lines for value in line.get_xdata() if line.get_marker() in ("o", "s")]
     assert sorted(value for value in shown if not np.isnan(value)) == pytest.approx([16, 80, 80, 96])
-    assert texts(improvement) == ["too few"] * 2
-    assert texts(recovery) == ["nobody answered"] * 2 + ["too few"] * 2
+    assert texts(improvement.texts) == ["too few"] * 2
+    assert texts(recovery.texts) == ["nobody answered"] * 2 + ["too few"] * 2
 
 
 def test_tipping_points_stand_on_their_line():
@@ -42,8 +39,8 @@ def test_tipping_points_stand_on_their_line():
                        for outcome, kept in (("improvement", KEPT), ("recovery", SILENT))])
     improvement, recovery = attrition_figures.tipping(table, "title", "caption").axes
     assert list(improvement.lines[0].get_ydata()) == pytest.approx([96, 16])
-    assert texts(improvement) == ["38 of 80", "47 of 80"]
-    assert texts(recovery) == ["nobody answered"]
+    assert texts(improvement.texts) == ["38 of 80", "47 of 80"]
+    assert texts(recovery.texts) == ["nobody answered"]
 
 
 def test_bars_of_each_group_add_up_to_a_hundred():
@@ -51,7 +48,7 @@ def test_bars_of_each_group_add_up_to_a_hundred():
     figure = attrition_figures.overlap({"improvement": frame, "recovery": NOTE}, "title", "caption")
     heights = [bar.get_height() for bar in figure.axes[0].patches]
     assert (sum(h for h in heights if h > 0), sum(h for h in heights if h < 0)) == pytest.approx((100, -100))
-    assert texts(figure.axes[1]) == [NOTE]
+    assert texts(figure.axes[1].texts) == [NOTE]
 
 
 def test_love_plot_shows_both_differences_of_each_variable_from_above_to_below():
@@ -60,15 +57,15 @@ def test_love_plot_shows_both_differences_of_each_variable_from_above_to_below()
     figure = attrition_figures.love(table, {"recovery": NOTE}, "title", "caption")
     before, after = figure.axes[0].lines[:2]
     assert (list(before.get_xdata()), list(after.get_xdata())) == ([0.2, -0.5], [0.0, -0.1])
-    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["age", "PHQ-9 end"]
-    assert texts(figure.axes[1]) == [NOTE]
+    assert texts(figure.axes[0].get_yticklabels()) == ["age", "PHQ-9 end"]
+    assert texts(figure.axes[1].texts) == [NOTE]
 
 
 def test_delta_is_drawn_in_per_cent():
     table = pd.DataFrame({"outcome": "improvement", "delta": [0, 1], "estimate": [0.8, 0.7], "low": 0.6, "high": 0.9})
     figure = attrition_figures.delta(table, {"recovery": NOTE}, "title", "caption")
     assert list(figure.axes[0].lines[0].get_ydata()) == pytest.approx([80, 70])
-    assert texts(figure.axes[1]) == [NOTE]
+    assert texts(figure.axes[1].texts) == [NOTE]
 
 
 def test_coverage_of_each_method_in_both_mechanisms():

@@ -4,6 +4,7 @@ from io import BytesIO
 
 import pandas as pd
 import pytest
+from conftest import texts
 from matplotlib.patches import Rectangle
 
 from durability_utils.analyses import definition_figures as figures
@@ -11,10 +12,6 @@ from durability_utils.outcomes.proportions import with_proportions
 from durability_utils.outcomes.rules import IMPROVEMENT
 
 DEFINITIONS = ("reliable_improvement_kept", "recovery_kept_gad7")
-
-
-def texts(axes) -> list[str]:
-    return [text.get_text() for text in axes.texts]
 
 
 def test_shares_are_drawn_where_the_table_has_them():
@@ -26,8 +23,8 @@ def test_shares_are_drawn_where_the_table_has_them():
     assert figure.get_supxlabel() == "Synthetic. n = 10; none missing."
     for axes in figure.axes:
         assert [line.get_xdata().tolist() for line in axes.lines] == [[80, 80], [40, 40]]
-        assert texts(axes) == ["8/10", "8/10", "4/10", "4/10"]
-    words = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+        assert texts(axes.texts) == ["8/10", "8/10", "4/10", "4/10"]
+    words = texts(figure.axes[0].get_yticklabels())
     assert words == ["recovery kept, no return to caseness\n(PHQ-9 and GAD-7)", "reliable improvement kept"]
 
 
@@ -42,7 +39,7 @@ def test_patterns_have_a_bar_and_a_mark_for_each_combination():
 
 def test_patterns_of_nobody_say_so():
     empty = pd.DataFrame({"time": [], DEFINITIONS[0]: [], "n": []})
-    assert "no patients" in texts(figures.patterns(empty, "t", "c").axes[0])
+    assert "no patients" in texts(figures.patterns(empty, "t", "c").axes[0].texts)
 
 
 def test_classes_are_as_long_as_the_patients_are_many():
@@ -51,15 +48,15 @@ def test_classes_are_as_long_as_the_patients_are_many():
     table = pd.DataFrame(rows, columns=["method", "class", "n", "of"])
     axes, = figures.classes_by_method(table, "t", "c").axes
     assert [bar.get_width() for bar in axes.patches if isinstance(bar, Rectangle) and bar.get_width()] == [5, 3, 1]
-    assert "cannot tell" in texts(axes)
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["Hageman-Arrindell", "Jacobson-Truax"]
+    assert "cannot tell" in texts(axes.texts)
+    assert texts(axes.get_yticklabels()) == ["Hageman-Arrindell", "Jacobson-Truax"]
 
 
 def test_methods_that_class_nobody_are_drawn_without_a_warning(recwarn):
     rows = [(method, code, 0, 0) for method in ("fixed_threshold", "hageman_arrindell") for code in IMPROVEMENT]
     figure = figures.classes_by_method(pd.DataFrame(rows, columns=["method", "class", "n", "of"]), "t", "c")
     figure.savefig(BytesIO())
-    assert texts(figure.axes[0]) == ["cannot tell"] * 2 and not recwarn.list
+    assert texts(figure.axes[0].texts) == ["cannot tell"] * 2 and not recwarn.list
 
 
 def test_effect_sizes_are_drawn_with_their_n():
@@ -68,8 +65,8 @@ def test_effect_sizes_are_drawn_with_their_n():
     figure = figures.effect_sizes(table, "t", "c")
     assert [axes.get_title() for axes in figure.axes] == ["PHQ-9", "GAD-7"]
     assert [axes.lines[1].get_xdata().tolist() for axes in figure.axes] == [[1.5], [1.25]]
-    assert [texts(axes) for axes in figure.axes] == [["n = 30"], ["n = 29"]]
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["baseline to 6 months, step 2"]
+    assert [texts(axes.texts) for axes in figure.axes] == [["n = 30"], ["n = 29"]]
+    assert texts(figure.axes[0].get_yticklabels()) == ["baseline to 6 months, step 2"]
 
 
 @pytest.mark.parametrize(("code", "words"), [

@@ -1,18 +1,16 @@
 """Definitions of durability. Oracle: patients made for each rule's sentence in notebook 09, told by hand; the tables of
 notebooks 03 and 04 (`conftest.table_at_6_months`) where both must agree; and Jacobson & Truax's formula."""
 
+import conftest
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import PAIR_RULES, RULES, table_at_6_months, table_of_paths
+from conftest import PAIR_RULES, RULES, STUDY_2016, table_at_6_months, table_of_paths
 
 from durability_utils.analyses import definitions as durable
 from durability_utils.cohort.cleaning import clean_service
 from durability_utils.outcomes.response import who_answered
 from durability_utils.outcomes.rules import carry_back, classify
-from durability_utils.study.columns import dictionary
-from durability_utils.study.parameters import PROJECT
-from durability_utils.study.study_file import read_study
 
 TIMES = ("baseline", "end", "6m")
 K, L, N = "kept", "lost", "-"
@@ -40,7 +38,7 @@ DEFINITIONS = ("reliable_improvement_kept", "reliable_recovery_kept", "recovery_
 def cohort():
     rows = [{f"{name}_{time}": score for name, scores in (("phq9", phq9), ("gad7", gad7))
              for time, score in zip(TIMES, scores, strict=True)} for phq9, gad7, *_ in PEOPLE.values()]
-    return pd.DataFrame(rows).reindex(columns=dictionary().index)
+    return conftest.cohort(*rows)
 
 
 def by_hand(name: str) -> list[str]:
@@ -55,8 +53,6 @@ def every(cohort, rules=PAIR_RULES, own=PAIR_RULES):
     return durable.every_status(cohort, "6m", rules, own)
 
 
-# -- the rules -------------------------------------------------------------------------------------
-
 @pytest.mark.parametrize("name", DEFINITIONS)
 def test_each_rule_patient_by_patient(cohort, name):
     assert dict(zip(PEOPLE, said(every(cohort)[name]), strict=True)) == dict(zip(PEOPLE, by_hand(name), strict=True))
@@ -64,6 +60,7 @@ def test_each_rule_patient_by_patient(cohort, name):
 
 def test_whoever_relapsed_has_lost_recovery(cohort):
     statuses = every(cohort)
+    assert list(statuses) == [*DEFINITIONS, "own_criterion_kept_gad7"]  # where the study takes GAD-7: each rule once
     assert (statuses.loc[statuses["no_relapse_gad7"] == L, "recovery_kept"] == L).all()
     assert statuses["no_relapse_gad7"].notna().equals(statuses["recovery_kept"].notna())  # the same denominator
 
@@ -84,10 +81,6 @@ def test_the_relevant_anxiety_measure_decides_for_the_study_and_not_for_the_pair
         "reliable_recovery_kept": L, "recovery_kept": L, "reliable_recovery_kept_gad7": K, "recovery_kept_gad7": K}
 
 
-def test_where_the_study_takes_gad7_each_rule_stands_there_once(cohort):
-    assert list(every(cohort)) == [*DEFINITIONS, "own_criterion_kept_gad7"]
-
-
 def test_own_criteria_are_jacobson_and_truaxs(cohort):
     # 1.96 * sqrt(2) * 5 * sqrt(1 - .89) = 4.60, and with 4 * sqrt(1 - .92) = 3.14
     own = durable.with_own_criteria(RULES, {"PHQ-9": 5.0, "GAD-7": 4.0})
@@ -106,8 +99,6 @@ def test_without_an_sd_nobody_is_classed_by_the_own_criterion(cohort, sds):
     assert every(cohort, own=own)["own_criterion_kept_gad7"].isna().all()
     assert durable.classed_otherwise(cohort, "end", RULES, own).empty
 
-
-# -- the tables ------------------------------------------------------------------------------------
 
 def test_shares_on_own_and_on_common_patients(cohort):
     table = durable.shares_kept(every(cohort), "6m", PAIR_RULES).set_index(["population", "definition"])
@@ -154,37 +145,30 @@ def test_nobody_gives_empty_tables_and_no_share(cohort):
     assert durable.classed_otherwise(cohort.iloc[:0], "6m", RULES, PAIR_RULES).empty
 
 
-# -- the study -------------------------------------------------------------------------------------
-
 @pytest.fixture(scope="module")
-def study():
-    return read_study(PROJECT / "parameters" / "durability_2016.yaml")
-
-
-@pytest.fixture(scope="module")
-def answered(study):
-    return who_answered(pd.concat([clean_service(study, name).cohort for name in study.services], ignore_index=True))
+def answered():
+    services = STUDY_2016.services
+    return who_answered(pd.concat([clean_service(STUDY_2016, name).cohort for name in services], ignore_index=True))
 
 
 @pytest.mark.parametrize(("outcome", "published"), [("improvement", (61, 71)), ("recovery", (38, 47))])
-def test_the_papers_definitions_agree_with_its_tables(study, answered, outcome, published):
+def test_the_papers_definitions_agree_with_its_tables(answered, outcome, published):
     # 61 of 71 in the paper's Table 2 and 38 of 47 in its Table 5, and so in the tables of notebooks 03 and 04
     well = f"reliable_{outcome}"
-    statuses = durable.every_status(carry_back(answered), "6m", study.rules, study.rules.on_pair())
+    statuses = durable.every_status(carry_back(answered), "6m", RULES, PAIR_RULES)
     found = statuses[f"{well}_kept"]
-    table = table_at_6_months(answered, outcome, study.rules)
+    table = table_at_6_months(answered, outcome)
     at_end = table[table["end"] == well]
     assert ((found == K).sum(), found.count()) == published
     assert (at_end.loc[at_end["follow_up"] == well, "n"].sum(), at_end["n"].sum()) == published
 
 
 @pytest.mark.parametrize("outcome", ["improvement", "recovery"])
-def test_twelve_months_agree_with_the_paths_of_those_who_completed_both(study, answered, outcome):
+def test_twelve_months_agree_with_the_paths_of_those_who_completed_both(answered, outcome):
     well = f"reliable_{outcome}"
-    path = table_of_paths(answered, outcome, study.rules)
+    path = table_of_paths(answered, outcome)
     path = path[path["end"] == well]
-    late, early = (durable.every_status(answered, time, study.rules, study.rules.on_pair())[f"{well}_kept"]
-                   for time in ("12m", "6m"))
+    late, early = (durable.every_status(answered, time, RULES, PAIR_RULES)[f"{well}_kept"] for time in ("12m", "6m"))
     late = late[early.notna()]
     assert late.count() == path["n"].sum()
     assert (late == K).sum() == path.loc[path["at_12m"] == well, "n"].sum()

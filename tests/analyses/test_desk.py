@@ -1,8 +1,5 @@
-"""The follow-up desk. Oracle: docs/reference.md, section 6, with patients made for each of its sentences, counted by
-hand; and the exports of the synthetic study, read with nothing but the standard library.
-
-The first row of a list stands on line 2 of its export, and is patient p2 where it does not say otherwise.
-"""
+"""The follow-up desk. Oracle: docs/reference.md, section 6, with patients made for each of its sentences; and the
+exports of the synthetic study, read with nothing but the standard library. The first row of a list is patient p2."""
 
 import csv
 import datetime as dt
@@ -52,29 +49,23 @@ class TestScoring:
     def test_nine_items_are_a_total_and_seven_another(self, clean):
         cleaned = clean([{**phq9("6m", 1, 2, 3, 0, 0, 1, 1, 1, 0), "followup_6m_mode": "post",
                           **items("gad7", "6m", 1, 1, 1, 1, 1, 1, 3)}])
-        assert list(came_back(cleaned).columns) == [
-            "patient_id", "time", "date", "mode", "phq9_items", "phq9_total", "phq9_no_total", "gad7_items",
-            "gad7_total", "gad7_no_total", "risk_answer", "risk"]
-        assert only(cleaned, "patient_id", "time", "date", "mode", "phq9_items", "phq9_total", "phq9_no_total",
-                    "gad7_items", "gad7_total", "gad7_no_total", "risk_answer", "risk") == [
+        columns = ["patient_id", "time", "date", "mode", "phq9_items", "phq9_total", "phq9_no_total", "gad7_items",
+                   "gad7_total", "gad7_no_total", "risk_answer", "risk"]
+        assert list(came_back(cleaned).columns) == columns
+        assert only(cleaned, *columns) == [
             "p2", "6m", pd.Timestamp("2016-12-20"), "post", 9, 9, "", 7, 9, "", 0, "zero"]
 
-    @pytest.mark.parametrize(("row", "expected"), [
-        (phq9("6m", 1, 1, 1, 1, 1, 1, 1, 1, ""), [8, None, "items_missing"]),
-        (phq9("6m", 1, 1, 1, 1, 1, 1, 1, 4, 1), [8, None, "item_refused"]),
-        ({**phq9("6m", 1, 1), "phq9_6m": "2"}, [2, None, "items_missing"]),
-        ({"phq9_6m": "12"}, [0, 12, ""]),
-        ({"phq9_6m": "28"}, [0, None, "total_refused"]),
-        ({"gad7_6m": "3"}, [0, None, "not_answered"]),
-    ])
-    def test_a_total_or_why_there_is_none(self, clean, row, expected):
-        assert only(clean([row]), "phq9_items", "phq9_total", "phq9_no_total") == expected
-
-    def test_every_reason_has_words(self, clean):
-        rows = [phq9("6m", 1), phq9("6m", 9), {"phq9_6m": "28"}, {"gad7_6m": "3"}]
-        assert list(came_back(clean(rows))["phq9_no_total"]) == ["items_missing", "item_refused", "total_refused",
-                                                                 "not_answered"]
-        assert set(came_back(clean(rows))["phq9_no_total"]) == set(desk.WHY_NO_TOTAL)
+    def test_a_total_or_why_there_is_none(self, clean):
+        cases = [
+            (phq9("6m", 1, 1, 1, 1, 1, 1, 1, 1, ""), [8, None, "items_missing"]),
+            (phq9("6m", 1, 1, 1, 1, 1, 1, 1, 4, 1), [8, None, "item_refused"]),
+            ({**phq9("6m", 1, 1), "phq9_6m": "2"}, [2, None, "items_missing"]),
+            ({"phq9_6m": "12"}, [0, 12, ""]),
+            ({"phq9_6m": "28"}, [0, None, "total_refused"]),
+            ({"gad7_6m": "3"}, [0, None, "not_answered"])]
+        found = came_back(clean([row for row, _ in cases]))[["phq9_items", "phq9_total", "phq9_no_total"]]
+        assert found.astype("object").where(found.notna(), None).to_numpy().tolist() == [said for _, said in cases]
+        assert set(found["phq9_no_total"]) == {"", *desk.WHY_NO_TOTAL}  # every reason has words
 
     def test_each_follow_up_is_one_questionnaire(self, clean):
         cleaned = clean([{"phq9_6m": "3", "phq9_12m": "4"}, {}, {"followup_12m_date": "2017-06-20"}])
@@ -85,12 +76,10 @@ class TestScoring:
     def test_what_cleaning_refused_came_back_too(self, clean, row):
         assert only(clean([row]), "patient_id", "time") == ["p2", "6m"]
 
-    def test_a_mode_alone_is_no_answer(self, clean):
-        assert came_back(clean([{"followup_6m_mode": "post"}, {"followup_6m_mode": "pigeon"}])).empty
-
-    def test_nobody_without_consent_to_contact(self, clean):
-        rows = [{"consent_contact": consent, "phq9_6m": "99", **phq9("12m", *[3] * 9)} for consent in ("no", "", "?")]
-        assert came_back(clean(rows)).empty
+    def test_neither_a_mode_alone_nor_anything_without_consent_to_contact_is_an_answer(self, clean):
+        assert came_back(clean([{"followup_6m_mode": "post"}, {"followup_6m_mode": "pigeon"}, *(
+            {"consent_contact": consent, "phq9_6m": "99", **phq9("12m", *[3] * 9)} for consent in ("no", "", "?"))]
+        )).empty
 
 
 class TestRiskItem:
@@ -157,8 +146,6 @@ class TestTelephone:
         assert list(table.columns) == ["patient_id", "time", "date", "mode", "risk", "to_do", "risk_answer",
                                        "phq9_total", "gad7_total"]
         assert table["risk_answer"].fillna(-1).to_list() == [2, 3, 2, -1, 1, 1]
-
-    def test_nobody(self, clean):
         assert desk.telephone(came_back(clean([{}]))).empty
 
 
@@ -220,16 +207,12 @@ class TestDue:
         table = desk.due(cleaned.cohort, came_back(cleaned), DAY)
         assert list(table.columns) == ["patient_id", "discharge_date", "time", "due", "answered"]
         assert list(table["patient_id"]) == ["p3", "p4", "p2"]
-
-    def test_nobody(self, clean):
-        assert self.due(clean([{"patient_id": ""}])) == {}
+        assert self.due(clean([{"patient_id": ""}])) == {}  # nobody
 
     @pytest.mark.parametrize("text", ["", "today", "25/06/2017", "2017-02-29"])
     def test_a_day_that_is_none(self, text):
         with pytest.raises(InputError, match=f"^as_of: expected a day as YYYY-MM-DD, found '{text}'$"):
             desk.day(text)
-
-    def test_a_day(self):
         assert desk.day("2017-03-01") == DAY
 
 

@@ -37,13 +37,11 @@ def test_limits_come_close_to_the_normal_ones_where_there_are_many_patients():
     assert [low[0], high[0]] == pytest.approx([0.4 - half, 0.4 + half], abs=2 / 40_000)
 
 
-def test_where_the_target_is_none_or_all_nothing_lies_outside():
+def test_limits_and_tails_at_their_ends():
+    # where the target is none or all nothing lies outside
     assert [list(end) for end in limits(0, [3, 4], 0.95)] == [[0, 0], [0, 0]]
     assert [list(end) for end in limits(1, [3, 4], 0.998)] == [[1, 1], [1, 1]]
-
-
-def test_tails_hold_the_count_itself():
-    below, above = tails([2], [2], 0.5)
+    below, above = tails([2], [2], 0.5)  # tails hold the count itself
     assert (below[0], above[0]) == (1, pytest.approx(0.25))
 
 
@@ -61,12 +59,8 @@ def test_positions_by_exact_tails(n, position):
     assert found.at[0, "position"] == position
     assert found.at[0, "z"] == pytest.approx((n / 20 - 0.5) / math.sqrt(0.25 / 20))
     assert list(found)[-6:] == ["low_95", "high_95", "low_998", "high_998", "z", "position"]
-
-
-def test_positions_of_nobody_have_their_columns():
-    nothing = pd.DataFrame(columns=["service", "rate", "denominator", "n", "of", "share", "low", "high"])
-    found = positions(nothing, pd.DataFrame({"rate": ["recovery"], "denominator": "nhs", "target": 0.5}))
-    assert found.empty and "position" in found
+    nobody = positions(rates.iloc[:0], target)
+    assert nobody.empty and "position" in nobody
 
 
 def test_dispersion_by_hand():
@@ -78,9 +72,7 @@ def test_dispersion_by_hand():
     assert found["phi"] == pytest.approx(5.305)
     assert found["expected_up_to"] == pytest.approx(1 + 2 * math.sqrt(0.5))
     assert found["tau"] == pytest.approx(math.sqrt(18.22 / 1200))
-
-
-def test_no_spread_where_services_are_more_alike_than_chance_makes_them():
+    # no spread where services are more alike than chance makes them
     found = dispersion(pd.Series([50, 50, 50]), pd.Series([100] * 3), 0.5)
     assert (found["phi"], found["tau"]) == (0, 0)
 

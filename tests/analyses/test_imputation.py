@@ -79,8 +79,6 @@ def test_the_same_seed_gives_the_same_scores_and_another_seed_others():
     assert (first == again).all() and (first != other).any()
 
 
-# -- from scores to shares -------------------------------------------------------------------------
-
 def lost(**values) -> pd.DataFrame:
     """One patient who answered and kept it, and one who did not answer: PHQ-9 18 and GAD-7 15 at baseline."""
     row = {"kept": [1.0, np.nan], "phq9_baseline": 18.0, "anxiety_baseline": 15 / 4, "reliable_change": 4.0,
@@ -122,20 +120,15 @@ def test_item_means_are_not_rounded():
     assert shares == [0.5, 1.0]
 
 
-# -- pooling ---------------------------------------------------------------------------------------
-
 def test_rubins_rules_worked_by_hand():
     # Q = 12, U = 4, B = 4, T = 4 + 4/3 * 4 = 28/3, lambda = (16/3) / (28/3) = 4/7
     # df: 2 / (4/7)^2 = 6.125; 51/53 * 50 * 3/7 = 20.62; 1 / (1/6.125 + 1/20.62) = 4.722
     found = imputation.rubin(np.array([10.0, 12.0, 14.0]), np.array([3.0, 4.0, 5.0]), complete_df=50)
     assert (found.estimate, found.variance, found.missing_information) == pytest.approx((12, 28 / 3, 4 / 7))
     assert found.df == pytest.approx(4.722, abs=5e-4)
-
-
-def test_without_difference_between_imputations_the_complete_data_remain():
+    # without difference between imputations the complete data remain
     found = imputation.rubin(np.full(5, 2.0), np.full(5, 0.25), complete_df=99)
-    assert (found.estimate, found.variance) == (2, 0.25)
-    assert found.df == pytest.approx(100 / 102 * 99)
+    assert (found.estimate, found.variance, found.df) == (2, 0.25, pytest.approx(100 / 102 * 99))
 
 
 def test_pooled_shares_stand_on_the_logit_scale_with_a_t_interval():
@@ -143,9 +136,7 @@ def test_pooled_shares_stand_on_the_logit_scale_with_a_t_interval():
     share, low, high = imputation.pooled_share(np.full(10, 0.8), 1000)
     logits = [np.log(p / (1 - p)) for p in (share, low, high)]
     assert logits == pytest.approx([1.386, 1.386 - 1.962 * 0.0791, 1.386 + 1.962 * 0.0791], abs=1e-3)
-
-
-def test_everybody_or_nobody_in_all_imputations_still_has_an_interval_within_0_and_1():
+    # everybody or nobody in all imputations still has an interval within 0 and 1
     for share in (0.0, 1.0):
         found = imputation.pooled_share(np.full(10, share), 50)
         assert min(found) > 0 and max(found) < 1

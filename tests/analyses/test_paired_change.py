@@ -1,20 +1,14 @@
 """Change in the same patients. Oracles: Stuart's (1955) published example; exact binomial sums by hand; pingouin's and
 the R package statpsych's printed results, each with its call; and the paper's Table 2."""
 
+import conftest
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import PAIR_RULES
 
-from durability_utils.analyses.paired_change import (
-    cochrans_q,
-    effect_size,
-    effect_sizes,
-    exact_mcnemar,
-    paired_tests,
-    stuart_maxwell,
-)
-from durability_utils.study.columns import TIMES, dictionary
+from durability_utils.analyses import paired_change as paired
+from durability_utils.study.columns import TIMES
 
 # unaided vision of the right and left eye of 7477 women (Stuart 1955)
 VISION = pd.DataFrame([[1520, 266, 124, 66], [234, 1512, 432, 78], [117, 362, 1772, 205], [36, 82, 179, 492]])
@@ -26,22 +20,17 @@ def well(text: str) -> pd.Series:
     return pd.Series([letter == "1" for letter in text], dtype=bool)
 
 
-# -- tests -----------------------------------------------------------------------------------------
-
 def test_exact_mcnemar_by_hand():
     # one lost it, seven gained it: 2 * (1 + 8) / 2**8
-    found = exact_mcnemar(well("1" + "0" * 7 + "1100"), well("0" + "1" * 7 + "1100"))
+    found = paired.exact_mcnemar(well("1" + "0" * 7 + "1100"), well("0" + "1" * 7 + "1100"))
     assert (found.n, found.changed, found.statistic, found.note) == (12, 8, 1, "computed")
     assert found.p == pytest.approx(18 / 256)
-
-
-def test_exact_mcnemar_is_never_above_one():
-    assert exact_mcnemar(well("10"), well("01")).p == 1
+    assert paired.exact_mcnemar(well("10"), well("01")).p == 1  # and never above
 
 
 def test_stuart_maxwell_as_stuart_published_it():
     # chi2 11.96 with 3 degrees of freedom
-    found = stuart_maxwell(VISION)
+    found = paired.stuart_maxwell(VISION)
     assert (found.statistic, found.df) == (pytest.approx(11.96, abs=0.005), 3)
     assert found.p == pytest.approx(0.0075, abs=0.00005)
     assert (found.n, found.changed) == (7477, 7477 - 1520 - 1512 - 1772 - 492)
@@ -50,19 +39,17 @@ def test_stuart_maxwell_as_stuart_published_it():
 def test_stuart_maxwell_of_the_papers_table_adds_nothing_to_empty_cells():
     # 72/35 by hand: d = (2, 0) and V = (2 -1; -1 18) over deteriorated and none, so chi2 = 4 * 18 / 35; with a half
     # in each cell it would be 0.39
-    found = stuart_maxwell(TABLE2)
+    found = paired.stuart_maxwell(TABLE2)
     assert (found.statistic, found.df, found.changed) == (pytest.approx(72 / 35), 2, 19)
 
 
 def test_a_class_that_nobody_entered_or_left_is_left_out():
     # what remains is McNemar's chi2 without correction: (9 - 4)^2 / 13
-    found = stuart_maxwell(pd.DataFrame([[5, 0, 0], [0, 8, 9], [0, 4, 61]]))
+    found = paired.stuart_maxwell(pd.DataFrame([[5, 0, 0], [0, 8, 9], [0, 4, 61]]))
     assert (found.statistic, found.df) == (pytest.approx(25 / 13), 1)
-    assert stuart_maxwell(pd.DataFrame([[8, 9, 0], [4, 61, 0], [0, 0, 5]])).statistic == pytest.approx(25 / 13)
-
-
-def test_classes_between_which_nobody_moves_are_singular():
-    found = stuart_maxwell(pd.DataFrame([[1, 2, 0, 0], [3, 1, 0, 0], [0, 0, 1, 2], [0, 0, 3, 1]]))
+    assert paired.stuart_maxwell(pd.DataFrame([[8, 9, 0], [4, 61, 0], [0, 0, 5]])).statistic == pytest.approx(25 / 13)
+    # classes between which nobody moves are singular
+    found = paired.stuart_maxwell(pd.DataFrame([[1, 2, 0, 0], [3, 1, 0, 0], [0, 0, 1, 2], [0, 0, 3, 1]]))
     assert (found.note, found.changed) == ("singular", 10)
     assert np.isnan(found.p)
 
@@ -73,7 +60,7 @@ def test_cochrans_q_as_pingouin_prints_it():
     import pingouin
 
     long = pingouin.read_dataset("cochran")
-    found = cochrans_q(long.pivot(index="Subject", columns="Time", values="Energetic") == 1)
+    found = paired.cochrans_q(long.pivot(index="Subject", columns="Time", values="Energetic") == 1)
     assert (found.statistic, found.df) == (pytest.approx(6.705882, abs=5e-7), 2)
     assert found.p == pytest.approx(0.034981, abs=5e-7)
 
@@ -82,16 +69,14 @@ def test_where_nobody_is_there_or_nobody_changed_it_is_said_and_not_computed():
     same, none = well("1100"), well("")
     square = pd.DataFrame([[3, 0], [0, 4]])
     for found, note in [
-        (exact_mcnemar(same, same), "nobody_changed"), (exact_mcnemar(none, none), "no_patients"),
-        (stuart_maxwell(square), "nobody_changed"), (stuart_maxwell(square * 0), "no_patients"),
-        (cochrans_q(pd.DataFrame({"end": same, "6m": same})), "nobody_changed"),
-        (cochrans_q(pd.DataFrame({"end": none, "6m": none})), "no_patients"),
+        (paired.exact_mcnemar(same, same), "nobody_changed"), (paired.exact_mcnemar(none, none), "no_patients"),
+        (paired.stuart_maxwell(square), "nobody_changed"), (paired.stuart_maxwell(square * 0), "no_patients"),
+        (paired.cochrans_q(pd.DataFrame({"end": same, "6m": same})), "nobody_changed"),
+        (paired.cochrans_q(pd.DataFrame({"end": none, "6m": none})), "no_patients"),
     ]:
         assert found.note == note and found.changed == 0
         assert np.isnan(found.p) and np.isnan(found.statistic)
 
-
-# -- effect sizes ----------------------------------------------------------------------------------
 
 def with_moments(m1, m2, sd1, sd2, r, n):
     """Two columns of scores with exactly these means, SDs and correlation."""
@@ -105,7 +90,7 @@ def with_moments(m1, m2, sd1, sd2, r, n):
 def test_effect_size_as_statpsych_prints_it():
     # ci.stdmean.ps(.05, 110.4, 102.1, 15.3, 14.6, .75, 25), unweighted standardizer:
     # 0.5550319 0.5433457 0.1609934 0.2394905 0.8705732
-    found = effect_size(*with_moments(110.4, 102.1, 15.3, 14.6, 0.75, 25))
+    found = paired.effect_size(*with_moments(110.4, 102.1, 15.3, 14.6, 0.75, 25))
     assert (found.d, found.g) == (pytest.approx(0.5550319, abs=5e-8), pytest.approx(0.5433457, abs=5e-8))
     assert (found.low, found.high) == (pytest.approx(0.2394905, abs=5e-8), pytest.approx(0.8705732, abs=5e-8))
 
@@ -115,19 +100,17 @@ def test_effect_size_is_that_of_pingouin():
     import pingouin
 
     before, later = pd.Series([12.0, 15, 18, 9, 20, 14]), pd.Series([5.0, 12, 9, 10, 8, 7])
-    assert effect_size(before, later).d == pytest.approx(
+    assert paired.effect_size(before, later).d == pytest.approx(
         pingouin.compute_effsize(before, later, paired=True, eftype="cohen"))
 
 
 @pytest.mark.parametrize(("before", "later", "n"), [
     ([10.0, 12], [5.0, 6], 2), ([10.0, 10, 10], [5.0, 6, 7], 3), ([], [], 0), ([10.0, 12, 14, np.nan], [5.0] * 4, 3)])
 def test_too_few_patients_or_no_spread_give_no_effect_size(before, later, n):
-    found = effect_size(pd.Series(before, dtype=float), pd.Series(later, dtype=float))
+    found = paired.effect_size(pd.Series(before, dtype=float), pd.Series(later, dtype=float))
     assert found.n == n
     assert np.isnan([found.d, found.g, found.low, found.high]).all()
 
-
-# -- on a cohort -----------------------------------------------------------------------------------
 
 @pytest.fixture
 def cohort():
@@ -137,13 +120,13 @@ def cohort():
     rows = [dict(zip([f"phq9_{time}" for time in TIMES], person, strict=False)) | {"step": person[4]}
             for person in people]
     rows = [row | {f"gad7_{time}": None if row[f"phq9_{time}"] is None else 5 for time in TIMES} for row in rows]
-    return pd.DataFrame(rows).reindex(columns=dictionary().index)
+    return conftest.cohort(*rows)
 
 
 def test_every_test_on_the_patients_who_count_for_it(cohort):
     carried = cohort.assign(phq9_6m=cohort["phq9_6m"].fillna(cohort["phq9_12m"]),
                             gad7_6m=cohort["gad7_6m"].fillna(cohort["gad7_12m"]))
-    tests = paired_tests(cohort, carried, PAIR_RULES).set_index(["outcome", "times", "test"])
+    tests = paired.paired_tests(cohort, carried, PAIR_RULES).set_index(["outcome", "times", "test"])
     found = {key[:2]: (row["n"], row["changed"]) for key, row in tests.iterrows() if key[2] != "stuart_maxwell"}
     assert found == {
         ("improvement", "end_6m"): (7, 2), ("improvement", "end_12m"): (5, 1), ("improvement", "6m_12m"): (4, 1),
@@ -156,8 +139,8 @@ def test_every_test_on_the_patients_who_count_for_it(cohort):
 
 
 def test_effect_sizes_by_step_for_all_and_of_one_step_else(cohort):
-    everyone = effect_sizes(cohort, "all", PAIR_RULES).set_index(["measure", "times", "step"]).sort_index()
+    everyone = paired.effect_sizes(cohort, "all", PAIR_RULES).set_index(["measure", "times", "step"]).sort_index()
     assert everyone.loc[("PHQ-9", "end_6m")]["n"].to_dict() == {"all": 6, "step2": 3, "step3": 2}
     assert everyone.loc[("PHQ-9", "end_6m", "step2"), "mean_change"] == -10  # 0, -15, -15
     assert len(everyone) == 18
-    assert set(effect_sizes(cohort, "step3", PAIR_RULES)["step"]) == {"step3"}
+    assert set(paired.effect_sizes(cohort, "step3", PAIR_RULES)["step"]) == {"step3"}

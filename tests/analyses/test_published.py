@@ -1,13 +1,9 @@
 """The published figures: how they are read and compared. That ours agree is tests/test_study_end_to_end.py."""
 
-import pandas as pd
 import pytest
+from conftest import STUDY_2016
 
 from durability_utils.analyses.published import compare, flatten, p_class, read_published, sections_of
-from durability_utils.study.parameters import PROJECT
-from durability_utils.study.study_file import read_study
-
-STUDY_FILE = PROJECT / "parameters" / "durability_2016.yaml"
 
 
 def test_a_figure_is_named_by_its_path_with_list_elements_numbered():
@@ -15,14 +11,13 @@ def test_a_figure_is_named_by_its_path_with_list_elements_numbered():
         "a.b.1.1": 0, "a.b.1.2": 1, "a.b.2.1": 2, "a.b.2.2": 3, "a.c": "x", "d": 5}
 
 
-@pytest.mark.parametrize(("ours", "verdict"), [(85, "agrees"), (86, "differs"), (None, "differs")])
+FIGURE = "response.first_follow_up.n"
+
+
+@pytest.mark.parametrize(("ours", "verdict"), [
+    ({FIGURE: 85}, "agrees"), ({FIGURE: 86}, "differs"), ({FIGURE: None}, "differs"), ({}, "differs")])
 def test_verdicts(ours, verdict):
-    found = compare({"response.first_follow_up.n": 85}, {"response.first_follow_up.n": ours})
-    assert found.loc[0, "verdict"] == verdict
-
-
-def test_a_figure_that_we_do_not_have_differs():
-    assert compare({"response.first_follow_up.n": 85}, {})["verdict"].tolist() == ["differs"]
+    assert compare({FIGURE: 85}, ours)["verdict"].tolist() == [verdict]
 
 
 @pytest.mark.parametrize(("ours", "verdict"), [
@@ -37,7 +32,7 @@ def test_a_contradicted_figure_is_excused_only_for_the_papers_own_counts(ours, v
 
 
 def test_every_figure_of_the_file_is_compared_but_other_studies_orders_and_notes():
-    printed = read_published(read_study(STUDY_FILE).published)
+    printed = read_published(STUDY_2016.published)
     left_out = set(printed) - set(compare(printed, {})["figure"])
     ours = {name for name in left_out if not name.startswith(("compared_studies.", "contradicted."))}
     assert {name.rpartition(".")[0] for name in ours} == {"reliable_improvement.order", "reliable_recovery.order"}
@@ -59,4 +54,3 @@ def test_sections_of_a_table():
 
 def test_an_empty_comparison_has_its_columns():
     assert list(compare({}, {}).columns) == ["figure", "published", "ours", "verdict", "note"]
-    assert isinstance(compare({}, {}), pd.DataFrame)

@@ -2,24 +2,14 @@
 
 import os
 
+import conftest
 import pandas as pd
 import pytest
 from conftest import RULES
 
-from durability_utils.analyses.rates import (
-    COMPARED,
-    end_counts,
-    kept_counts,
-    nearest_year,
-    of_compared,
-    rates_from_counts,
-    read_england,
-    targets,
-    with_all,
-)
+from durability_utils.analyses import rates
 from durability_utils.outcomes.proportions import rounded_percent
 from durability_utils.outcomes.rules import carry_back, classify
-from durability_utils.study.columns import dictionary
 from durability_utils.study.errors import InputError
 from durability_utils.study.parameters import PROJECT
 
@@ -52,22 +42,24 @@ PEOPLE = [
 @pytest.fixture
 def cohort():
     names = ["service", "phq9_baseline", "gad7_baseline", "phq9_end", "gad7_end", "consent_upflow"]
-    table = pd.DataFrame(PEOPLE, columns=names).reindex(columns=["service", *dictionary().index])
-    scores = [column for column in table if column.startswith(("phq9", "gad7", "adsm_"))]
+    people = conftest.cohort(*(dict(zip(names, person, strict=True)) for person in PEOPLE))
     # a third service has nobody in its cohort
-    return table.astype(dict.fromkeys(scores, "Float64") | {"service": pd.CategoricalDtype(["A", "B", "C"])})
+    return people.assign(service=pd.Categorical([service for service, *_ in PEOPLE], ["A", "B", "C"]))
 
 
-# -- the published rates ---------------------------------------------------------------------------
-
-def test_every_rate_that_nhs_england_printed_comes_out_of_its_counts():
+@pytest.fixture
+def published():
     if not ANNUAL.is_file():
         pytest.skip(f"{os.path.relpath(ANNUAL, PROJECT)} is not there: NHS England's annual figures by group are not "
                     "part of this project")
-    published = pd.read_csv(ANNUAL, keep_default_na=False).rename(columns=COUNTS | {
+    return pd.read_csv(ANNUAL, keep_default_na=False)
+
+
+def test_every_rate_that_nhs_england_printed_comes_out_of_its_counts(published):
+    published = published.rename(columns=COUNTS | {
         column: f"printed_{rate}" for column, rate in PERCENT.items()})
     assert len(published) == 454
-    ours = rates_from_counts(published[list(COUNTS.values())].rename_axis("row"))
+    ours = rates.rates_from_counts(published[list(COUNTS.values())].rename_axis("row"))
     printed = [published.at[row, f"printed_{rate}"] for row, rate in zip(ours["row"], ours["rate"], strict=True)]
     found = [rounded_percent(*pair, 1) for pair in zip(ours["n"], ours["of"], strict=True)]
     assert len(found) == 454 * 5 and set(ours["denominator"]) == {"nhs"}
@@ -75,13 +67,9 @@ def test_every_rate_that_nhs_england_printed_comes_out_of_its_counts():
     assert differing.empty, differing.to_string()
 
 
-def test_england_is_what_the_annual_reports_hold_under_total():
-    if not ANNUAL.is_file():
-        pytest.skip(f"{os.path.relpath(ANNUAL, PROJECT)} is not there: NHS England's annual figures by group are not "
-                    "part of this project")
-    published = pd.read_csv(ANNUAL, keep_default_na=False)
+def test_england_is_what_the_annual_reports_hold_under_total(published):
     total = published[published["variable_type"] == "Total"].set_index("reporting_period")
-    england = read_england()
+    england = rates.read_england()
     for table, names in ((england.counts, COUNTS), (england.percent, PERCENT)):
         expected = total.rename(columns=names)[list(names.values())]
         assert list(table.index) == list(expected.index) == ["2017-18", "2018-19", "2019-20", "2020-21", "2021-22"]
@@ -96,14 +84,14 @@ def test_england_is_what_the_annual_reports_hold_under_total():
 ])
 def test_worked_examples_of_nhs_digital(rate, n, finished, not_at_caseness, percent):
     counts = pd.DataFrame({"finished": [finished], "not_at_caseness": not_at_caseness, rate: n})
-    found = rates_from_counts(counts.rename_axis("month"))
+    found = rates.rates_from_counts(counts.rename_axis("month"))
     assert rounded_percent(found["n"][0], found["of"][0], 1) == percent
 
 
 def test_a_suppressed_count_leaves_out_its_rates_only():
     counts = pd.DataFrame({"finished": [100, 50], "not_at_caseness": [10, None], "recovery": [40, 20],
                            "reliable_improvement": [60, 30]}, index=pd.Index(["x", "y"], name="group"))
-    found = rates_from_counts(counts).set_index(["group", "rate"])
+    found = rates.rates_from_counts(counts).set_index(["group", "rate"])
     assert found["of"].to_dict() == {("x", "reliable_improvement"): 100, ("y", "reliable_improvement"): 50,
                                      ("x", "recovery"): 90}
     assert found.at[("x", "recovery"), "share"] == 40 / 90
@@ -115,10 +103,8 @@ def test_one_decimal_rounds_halves_up(n, of, percent):
     assert rounded_percent(n, of, 1) == percent
 
 
-# -- counts of a cohort ----------------------------------------------------------------------------
-
 def test_counts_at_end_of_a_cohort_counted_by_hand(cohort):
-    found = end_counts(cohort, classify(cohort, "end", RULES))
+    found = rates.end_counts(cohort, classify(cohort, "end", RULES))
     assert found.loc["A"].to_dict() == {
         "discharged": 10, "withheld": 1, "finished": 9, "at_caseness": 6, "not_at_caseness": 2,
         "paired": 6, "paired_at_caseness": 5, "reliable_improvement": 3, "no_reliable_change": 1, "mixed": 1,
@@ -129,8 +115,8 @@ def test_counts_at_end_of_a_cohort_counted_by_hand(cohort):
 
 
 def test_rates_of_both_denominators_by_hand(cohort):
-    counts = end_counts(cohort, classify(cohort, "end", RULES))
-    found = rates_from_counts(counts).set_index(["service", "denominator", "rate"])
+    counts = rates.end_counts(cohort, classify(cohort, "end", RULES))
+    found = rates.rates_from_counts(counts).set_index(["service", "denominator", "rate"])
     of = found["of"].loc["A"]
     assert of["nhs", "reliable_improvement"] == 9  # finished, three without scores among them
     assert of["nhs", "reliable_recovery"] == 7  # finished less two not at caseness; who is not known stays
@@ -141,10 +127,10 @@ def test_rates_of_both_denominators_by_hand(cohort):
 
 
 def test_all_is_the_sum_and_stands_last_where_there_are_several(cohort):
-    counts = end_counts(cohort, classify(cohort, "end", RULES))
-    assert with_all(counts).loc["all"].tolist() == counts.sum().tolist()
-    assert list(with_all(counts).index) == ["A", "B", "C", "all"]
-    assert list(with_all(counts.loc[["A"]]).index) == ["A"]
+    counts = rates.end_counts(cohort, classify(cohort, "end", RULES))
+    assert rates.with_all(counts).loc["all"].tolist() == counts.sum().tolist()
+    assert list(rates.with_all(counts).index) == ["A", "B", "C", "all"]
+    assert list(rates.with_all(counts.loc[["A"]]).index) == ["A"]
 
 
 @pytest.mark.parametrize(("carried_back", "followed_up", "kept"), [(True, 3, 2), (False, 2, 1)])
@@ -155,20 +141,18 @@ def test_gains_kept_by_hand(cohort, carried_back, followed_up, kept):
     answered = pd.concat([cohort.iloc[[0]]] * 4, ignore_index=True)
     answered[list(rows)] = rows.astype("Float64")
     carried = carry_back(answered) if carried_back else answered
-    found = kept_counts(carried, *(classify(carried, time, RULES) for time in ("end", "6m"))).loc["A"]
+    found = rates.kept_counts(carried, *(classify(carried, time, RULES) for time in ("end", "6m"))).loc["A"]
     assert found.to_dict() == {"improved_and_followed_up": followed_up, "improvement_kept": kept,
                                "recovered_and_followed_up": followed_up, "recovery_kept": kept}
 
 
 def test_compared_rates_come_in_their_order_and_targets_leave_nobody_out():
-    rates = pd.DataFrame({"rate": ["recovery", "recovery_kept", "reliable_improvement"],
+    table = pd.DataFrame({"rate": ["recovery", "recovery_kept", "reliable_improvement"],
                           "denominator": ["nhs", "followed_up", "nhs"], "of": [5, 0, 4], "share": [0.4, None, 0.5]})
-    found = of_compared(rates)
-    assert list(zip(found["rate"], found["denominator"], strict=True)) == [COMPARED[0], COMPARED[-1]]
-    assert targets(found).to_numpy().tolist() == [["reliable_improvement", "nhs", 0.5]]
+    found = rates.of_compared(table)
+    assert list(zip(found["rate"], found["denominator"], strict=True)) == [rates.COMPARED[0], rates.COMPARED[-1]]
+    assert rates.targets(found).to_numpy().tolist() == [["reliable_improvement", "nhs", 0.5]]
 
-
-# -- England ---------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("day", "year"), [
     ("2016-06-15", "2017-18"),  # before the first
@@ -177,7 +161,7 @@ def test_compared_rates_come_in_their_order_and_targets_leave_nobody_out():
 ])
 def test_the_nearest_published_year(day, year):
     years = ["2018-19", "2017-18", "2019-20"]
-    assert nearest_year(years, day if day is None or day is pd.NaT else pd.Timestamp(day)) == year
+    assert rates.nearest_year(years, day if day is None or day is pd.NaT else pd.Timestamp(day)) == year
 
 
 @pytest.mark.parametrize(("text", "message"), [
@@ -188,4 +172,4 @@ def test_the_nearest_published_year(day, year):
 def test_a_file_without_its_keys_is_refused_by_name(tmp_path, text, message):
     (tmp_path / "england.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=rf"^england\.yaml: {message}"):
-        read_england(tmp_path / "england.yaml")
+        rates.read_england(tmp_path / "england.yaml")

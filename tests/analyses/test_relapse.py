@@ -1,8 +1,7 @@
 """Time to relapse.
 
-Oracles: hand counts on small cohorts under the rule of docs/reference.md, section 4; published examples: the remission
-times of Freireich et al. (1963) as printed by Stata (`sts list`), SAS (proc lifetest) and R (`survdiff`, `coxph`), and
-the ovarian data of R's survival package as its `cox.zph` printed them before version 3.0.
+Oracles: hand counts under the rule of docs/reference.md, section 4; the remission times of Freireich et al. (1963) as
+printed by Stata, SAS and R, and the ovarian data of R's survival package as its `cox.zph` printed them before 3.0.
 """
 
 import numpy as np
@@ -11,25 +10,6 @@ import pytest
 from conftest import RULES
 
 from durability_utils.analyses import relapse
-from durability_utils.analyses.relapse import (
-    by_group,
-    by_month,
-    can_be_compared,
-    fit_cox,
-    hazard_ratios,
-    kaplan_meier,
-    level_names,
-    log_rank,
-    month_of,
-    over_time,
-    proportionality,
-    read_after_discharge,
-    scores_after_discharge,
-    status_at_end,
-    summary,
-    time_to_relapse,
-    why_no_model,
-)
 from durability_utils.study.study_file import read_study
 
 DAY = pd.Timestamp(2017, 1, 1)
@@ -66,7 +46,7 @@ def scores(*rows):
     *(({column: None}, "scores_missing") for column in ("phq9_baseline", "gad7_baseline", "phq9_end", "gad7_end")),
 ])
 def test_remission_is_judged_on_both_measures(patient, status):
-    assert list(status_at_end(cohort(patient), RULES)) == [status]
+    assert list(relapse.status_at_end(cohort(patient), RULES)) == [status]
 
 
 # -- the scores after discharge --------------------------------------------------------------------
@@ -76,7 +56,7 @@ def test_each_day_of_a_long_export_is_a_row_and_an_id_is_unique_within_its_servi
     after = pd.DataFrame([("A", "1", 30, "GAD-7", 4.0), ("A", "1", 30, "PHQ-9", 5.0), ("A", "1", 61, "PHQ-9", 6.0),
                           ("A", "1", 61, "OCI", 30.0), ("B", "1", 31, "GAD-7", 7.0), ("A", "9", 30, "GAD-7", 1.0)],
                          columns=["service", "patient_id", "days", "measure", "score"]).assign(date=DAY)
-    found = scores_after_discharge(patients, after, RULES)
+    found = relapse.scores_after_discharge(patients, after, RULES)
     expected = scores((0, 30, 5, 4), (0, 61, 6, None), (1, 31, None, 7)).assign(nominal=False)
     pd.testing.assert_frame_equal(found, expected, check_dtype=False, check_names=False)
 
@@ -88,7 +68,7 @@ def test_without_a_long_export_the_two_follow_ups_count_in_their_own_place():
         {"followup_6m_date": DAY + pd.Timedelta(days=190)},                              # came back without a score
         {"discharge_date": None, "followup_6m_date": DAY, "phq9_6m": 1},                 # the day cannot be told
         {"followup_6m_date": DAY, "phq9_6m": 1})                                         # on the day of discharge
-    found = scores_after_discharge(patients, NOBODY, RULES)
+    found = relapse.scores_after_discharge(patients, NOBODY, RULES)
     expected = scores((0, 200, 5, 4), (0, 365, 6, None), (1, 370, None, 9), (3, 183, 1, None))
     pd.testing.assert_frame_equal(found, expected.assign(nominal=[False, True, False, True]), check_dtype=False)
 
@@ -97,7 +77,7 @@ def test_a_service_with_a_long_export_is_judged_on_it_alone_the_other_on_its_fol
     patients = cohort({"phq9_6m": 5}, {"service": "B", "phq9_6m": 6})
     after = NOBODY.copy()
     after.loc[0] = ["B", "p1", DAY, 31, "PHQ-9", 7.0]
-    found = scores_after_discharge(patients, after, RULES)
+    found = relapse.scores_after_discharge(patients, after, RULES)
     assert list(zip(found["patient"], found["days"], found["phq9"], strict=True)) == [(0, 183, 5), (1, 31, 7)]
 
 
@@ -106,25 +86,25 @@ def test_scores_are_read_where_they_are(tmp_path):
     path.write_text("study: s\ntitle: t\nmeasures: study_2016\nminimum_sessions: 0\ncarry_back: false\n"
                     "anxiety_measure: gad7\nservices: {A: {file: a.csv}, B: {file: b.csv}}\n", encoding="utf-8")
     study = read_study(path)
-    assert read_after_discharge(tmp_path, study, "all").empty
+    assert relapse.read_after_discharge(tmp_path, study, "all").empty
     table = pd.DataFrame({"patient_id": ["1"], "date": [DAY], "days": [3], "measure": ["PHQ-9"], "score": [5.0]})
     (tmp_path / "s/B/cleaning").mkdir(parents=True)
     table.to_parquet(tmp_path / "s/B/cleaning/after_discharge.parquet")
-    assert list(read_after_discharge(tmp_path, study, "all")["service"]) == ["B"]
-    assert read_after_discharge(tmp_path, study, "A").empty
-    assert len(scores_after_discharge(cohort({}), read_after_discharge(tmp_path, study, "A"), RULES)) == 0
+    assert list(relapse.read_after_discharge(tmp_path, study, "all")["service"]) == ["B"]
+    nothing = relapse.read_after_discharge(tmp_path, study, "A")
+    assert nothing.empty and relapse.scores_after_discharge(cohort({}), nothing, RULES).empty
 
 
 def test_months_are_the_nearest_and_never_before_the_first():
     # by hand: 45.65 days are a month and a half, 76.09 two and a half; 183 / 30.4375 = 6.01, 365 / 30.4375 = 11.99
     days = pd.Series([1, 15, 45, 46, 76, 77, 183, 365])
-    assert list(month_of(days)) == [1, 1, 1, 2, 2, 3, 6, 12]
+    assert list(relapse.month_of(days)) == [1, 1, 1, 2, 2, 3, 6, 12]
 
 
 # -- to the first relapse --------------------------------------------------------------------------
 
 def followed(patient, *rows):
-    return time_to_relapse(cohort(patient), scores(*((0, *row) for row in rows)), RULES).iloc[0]
+    return relapse.time_to_relapse(cohort(patient), scores(*((0, *row) for row in rows)), RULES).iloc[0]
 
 
 @pytest.mark.parametrize(("end", "score", "relapsed"), [
@@ -142,33 +122,27 @@ def test_a_relapse_is_a_reliable_increase_to_the_cut_off_on_either_measure(end, 
     assert followed(end, (30, *score))["relapsed"] == relapsed
 
 
-def test_the_first_relapse_counts_with_what_was_seen_before_it():
-    found = followed({}, (30, 3, 3), (61, 4, 3), (152, 15, 3), (183, 2, 2), (213, 20, 3))
-    assert found[["month", "relapsed", "month_before", "observed", "left_out"]].tolist() == [5, True, 2, 3, 2]
-
-
-def test_without_a_relapse_the_last_score_ends_it():
-    found = followed({}, (30, 3, 3), (122, 4, None))
-    assert found[["month", "relapsed", "month_before", "observed", "left_out"]].tolist() == [4, False, 4, 2, 2]
-
-
-def test_a_relapse_in_the_first_score_lies_after_the_end_of_treatment():
-    assert followed({}, (91, 15, 3))[["month", "month_before", "left_out"]].tolist() == [3, 0, 2]
-
-
-def test_several_scores_in_a_month_are_one_month():
-    found = followed({}, (31, 3, 3), (24, 3, 3), (38, 15, 3), (45, 3, 3))
-    assert found[["month", "relapsed", "observed", "left_out"]].tolist() == [1, True, 1, 0]
+@pytest.mark.parametrize(("rows", "expected"), [  # the month, whether relapsed, the month before, observed, left out
+    # the first relapse counts with what was seen before it
+    ([(30, 3, 3), (61, 4, 3), (152, 15, 3), (183, 2, 2), (213, 20, 3)], [5, True, 2, 3, 2]),
+    ([(30, 3, 3), (122, 4, None)], [4, False, 4, 2, 2]),  # without a relapse the last score ends it
+    ([(91, 15, 3)], [3, True, 0, 1, 2]),  # a relapse in the first score lies after the end of treatment
+    ([(31, 3, 3), (24, 3, 3), (38, 15, 3), (45, 3, 3)], [1, True, 0, 1, 0]),  # several scores in a month are one month
+])
+def test_months_to_the_first_relapse(rows, expected):
+    found = followed({}, *rows)
+    assert found[["month", "relapsed", "month_before", "observed", "left_out"]].tolist() == expected
 
 
 def test_groups_at_end_and_who_cannot_be_followed():
     patients = cohort({"phq9_end": 4, "gad7_end": 4}, {"phq9_end": 5, "gad7_end": 5, "step": "step3"},
                       {"phq9_end": 9, "gad7_end": 7, "step": "step2+3"}, {"step": None}, {})
-    found = time_to_relapse(patients, scores(*((patient, 30, 0, 0) for patient in range(4)), (9, 30, 20, 20)), RULES)
+    rows = [*((patient, 30, 0, 0) for patient in range(4)), (9, 30, 20, 20)]
+    found = relapse.time_to_relapse(patients, scores(*rows), RULES)
     assert list(found.index) == [0, 1, 2, 3]  # nobody heard of the last one, and 9 is not in remission
     assert found["residual_phq9"].tolist() == found["residual_gad7"].tolist() == [0, 1, 1, 0]
     assert found["step3"].tolist()[:3] == [0, 1, 1] and np.isnan(found["step3"].iloc[3])
-    assert level_names(RULES) == {
+    assert relapse.level_names(RULES) == {
         "residual_phq9": ("PHQ-9 0 to 4 at end", "PHQ-9 5 to 9 at end"),
         "residual_gad7": ("GAD-7 0 to 4 at end", "GAD-7 5 to 7 at end"), "step3": ("step 2", "step 3")}
 
@@ -189,7 +163,7 @@ TRIAL = pd.concat([SIX_MP, PLACEBO], ignore_index=True)
 
 def test_the_product_limit_by_hand():
     # 5 patients: 1 of 5 relapses in month 1; 1 of the 4 is last seen then; 1 of 3 relapses in month 3; 2 are left
-    table = kaplan_meier(patients([1, 1, 3, 4, 4], [1, 0, 1, 0, 0]))
+    table = relapse.kaplan_meier(patients([1, 1, 3, 4, 4], [1, 0, 1, 0, 0]))
     assert table["month"].tolist() == [0, 1, 2, 3, 4]
     assert table["at_risk"].tolist() == [5, 5, 3, 3, 2]
     assert table["relapses"].tolist() == [0, 1, 0, 1, 0]
@@ -203,7 +177,7 @@ def test_shares_and_log_log_intervals_as_stata_prints_them():
     printed = {6: (21, 0.8571, 0.6197, 0.9516), 7: (17, 0.8067, 0.5631, 0.9228), 10: (15, 0.7529, 0.5032, 0.8894),
                13: (12, 0.6902, 0.4316, 0.8491), 16: (11, 0.6275, 0.3675, 0.8049), 22: (7, 0.5378, 0.2678, 0.7468),
                23: (6, 0.4482, 0.1881, 0.6801)}
-    table = kaplan_meier(SIX_MP).set_index("month")
+    table = relapse.kaplan_meier(SIX_MP).set_index("month")
     for month, (at_risk, *kept) in printed.items():
         row = table.loc[month]
         assert row["at_risk"] == at_risk
@@ -212,42 +186,37 @@ def test_shares_and_log_log_intervals_as_stata_prints_them():
 
 def test_medians_as_sas_prints_them():
     # proc lifetest, conftype=loglog: 23 (13 to not reached) on 6-MP, 8 (4 to 11) on placebo
-    found = summary(SIX_MP)
+    found = relapse.summary(SIX_MP)
     assert (found["n"], found["relapses"], found["median"], found["median_low"]) == (21, 9, 23, 13)
     assert np.isnan(found["median_high"])
-    found = summary(PLACEBO)
+    found = relapse.summary(PLACEBO)
     assert (found["median"], found["median_low"], found["median_high"]) == (8, 4, 11)
     assert found["share_6m"] == pytest.approx(9 / 21) and found["share_12m"] == pytest.approx(17 / 21)
-
-
-def test_where_everybody_has_relapsed_there_is_no_interval():
-    last = kaplan_meier(PLACEBO).iloc[-1]
-    assert last["share"] == 1 and np.isnan(last["low"]) and np.isnan(last["high"])
-
-
-def test_nothing_is_said_of_months_in_which_nobody_was_observed():
-    found = summary(patients([6, 6, 7], [1, 0, 0]))
+    # nothing is said of months in which nobody was observed
+    found = relapse.summary(patients([6, 6, 7], [1, 0, 0]))
     assert found["share_6m"] == pytest.approx(1 / 3) and np.isnan(found["share_12m"])
 
 
 def test_nobody_followed_and_nobody_relapsed():
     nobody = patients([], []).astype({"month": int})
-    assert kaplan_meier(nobody).empty
-    assert summary(nobody) == pytest.approx(
-        {key: 0 if key in ("n", "relapses") else np.nan for key in summary(nobody)}, nan_ok=True)
-    assert by_group(nobody)[["variable", "level", "n"]].to_numpy().tolist() == [["all", "all", 0]]
-    assert log_rank(nobody)["p"].isna().all()
-    well = kaplan_meier(patients([1, 2], [0, 0]))
+    assert relapse.kaplan_meier(nobody).empty
+    assert relapse.summary(nobody) == pytest.approx(
+        {key: 0 if key in ("n", "relapses") else np.nan for key in relapse.summary(nobody)}, nan_ok=True)
+    assert relapse.by_group(nobody)[["variable", "level", "n"]].to_numpy().tolist() == [["all", "all", 0]]
+    assert relapse.log_rank(nobody)["p"].isna().all()
+    last = relapse.kaplan_meier(PLACEBO).iloc[-1]  # everybody has relapsed: there is no interval
+    assert last["share"] == 1 and np.isnan(last["low"]) and np.isnan(last["high"])
+    well = relapse.kaplan_meier(patients([1, 2], [0, 0]))
     assert (well["share"] == 0).all() and well["low"].isna().all()
     assert well["at_risk"].tolist() == [2, 2, 1]
 
 
 def test_tables_by_group():
-    table = by_group(TRIAL)
+    table = relapse.by_group(TRIAL)
     assert table[["variable", "level", "n", "relapses"]].to_numpy().tolist() == [
         ["all", "all", 42, 30], ["residual_phq9", "no_residual_symptoms", 21, 21],
         ["residual_phq9", "residual_symptoms", 21, 9]]
-    months = by_month(TRIAL)
+    months = relapse.by_month(TRIAL)
     assert list(months) == ["variable", "level", "month", "at_risk", "relapses", "censored", "share", "low", "high"]
     assert months.groupby(["variable", "level"])["relapses"].sum().tolist() == [30, 21, 9]
 
@@ -256,7 +225,7 @@ def test_tables_by_group():
 
 def test_log_rank_as_r_prints_it():
     # survdiff(Surv(time, status) ~ treatment): chisq = 16.8 on 1 degree of freedom, p = 4e-05
-    found = log_rank(TRIAL).set_index("variable").loc["residual_phq9"]
+    found = relapse.log_rank(TRIAL).set_index("variable").loc["residual_phq9"]
     assert (found["n"], found["relapses"]) == (42, 30)
     assert (found["chi2"], found["p"]) == (pytest.approx(16.79, abs=0.005), pytest.approx(4.17e-5, abs=5e-8))
 
@@ -264,8 +233,8 @@ def test_log_rank_as_r_prints_it():
 def test_no_test_with_few_relapses_or_one_group():
     few = pd.concat([SIX_MP.assign(residual_phq9=np.arange(21) % 2.0), PLACEBO.iloc[:0]])
     assert few["relapsed"].sum() == 9
-    assert log_rank(few).set_index("variable").loc["residual_phq9", ["chi2", "p"]].isna().all()
-    assert log_rank(PLACEBO)["p"].isna().all()  # one level only
+    assert relapse.log_rank(few).set_index("variable").loc["residual_phq9", ["chi2", "p"]].isna().all()
+    assert relapse.log_rank(PLACEBO)["p"].isna().all()  # one level only
 
 
 @pytest.mark.parametrize(("months", "relapsed", "level", "expected"), [
@@ -276,14 +245,14 @@ def test_no_test_with_few_relapses_or_one_group():
     ([1, 2, 3, 4], [1, 1, 1, 1], [0, 0, 0, 0], False),
 ])
 def test_groups_that_can_be_told_apart(months, relapsed, level, expected):
-    assert can_be_compared(patients(months, relapsed, step3=np.array(level, float)), "step3") is expected
+    assert relapse.can_be_compared(patients(months, relapsed, step3=np.array(level, float)), "step3") is expected
 
 
 def test_cox_as_r_prints_it():
     # coxph(Surv(time, status) ~ treatment, ties = "efron"): coef -1.5721, se 0.4124, exp(coef) 0.2076
-    fit = fit_cox(TRIAL, ["residual_phq9"])
+    fit = relapse.fit_cox(TRIAL, ["residual_phq9"])
     assert fit.params[0] == pytest.approx(-1.5721, abs=5e-5) and fit.bse[0] == pytest.approx(0.4124, abs=5e-5)
-    found = hazard_ratios(fit).iloc[0]
+    found = relapse.hazard_ratios(fit).iloc[0]
     assert found[["variable", "n", "relapses"]].tolist() == ["residual_phq9", 42, 30]
     assert found["hazard_ratio"] == pytest.approx(0.2076, abs=5e-5)
     # lower .95 and upper .95 of summary(fit): 0.09251 and 0.4659
@@ -292,7 +261,7 @@ def test_cox_as_r_prints_it():
 
 def test_patients_in_whom_a_variable_is_not_known_are_not_in_the_model():
     unknown = pd.concat([TRIAL, TRIAL.iloc[:5].assign(residual_phq9=np.nan)], ignore_index=True)
-    assert hazard_ratios(fit_cox(unknown, ["residual_phq9"]))["n"].tolist() == [42]
+    assert relapse.hazard_ratios(relapse.fit_cox(unknown, ["residual_phq9"]))["n"].tolist() == [42]
 
 
 @pytest.mark.parametrize(("rows", "variables", "words"), [
@@ -301,7 +270,7 @@ def test_patients_in_whom_a_variable_is_not_known_are_not_in_the_model():
     (42, [], "in no variable can two groups be compared"),
 ])
 def test_why_there_is_no_model(rows, variables, words):
-    assert why_no_model(TRIAL.iloc[:rows], variables) == words
+    assert relapse.why_no_model(TRIAL.iloc[:rows], variables) == words
 
 
 OVARIAN = patients(
@@ -316,14 +285,14 @@ OVARIAN = patients(
 
 def test_proportional_hazards_as_r_prints_them():
     # cox.zph(coxph(Surv(futime, fustat) ~ age + ecog.ps, ovarian)), survival 2.x: rho, chisq, p
-    found = proportionality(fit_cox(OVARIAN, ["age", "ecog"])).set_index("variable")
+    found = relapse.proportionality(relapse.fit_cox(OVARIAN, ["age", "ecog"])).set_index("variable")
     assert found.loc["age"].tolist() == pytest.approx([-0.243, 0.856, 0.355], abs=5e-4)
     assert found.loc["ecog"].tolist() == pytest.approx([0.520, 2.545, 0.111], abs=5e-4)
 
 
 def test_residuals_by_month():
-    fit = fit_cox(TRIAL, ["residual_phq9"])
-    table = over_time(fit)
+    fit = relapse.fit_cox(TRIAL, ["residual_phq9"])
+    table = relapse.over_time(fit)
     # r* = coefficient + relapses x variance x (x - mean of x at risk, by exp(coefficient)); in week 1 two on placebo
     at_risk = 21 * np.exp(fit.params[0])
     first = fit.params[0] + 30 * fit.cov_params()[0, 0] * (0 - at_risk / (at_risk + 21))

@@ -3,15 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import texts
 
 from durability_utils.analyses import relapse_figures
 
 CURVE = pd.DataFrame({"month": [0, 1, 2, 3, 4], "at_risk": [5, 5, 3, 3, 2], "share": [0, 0.2, 0.2, 0.5, 0.5],
                       "low": [np.nan, 0.1, 0.1, 0.3, 0.3], "high": [np.nan, 0.4, 0.4, 0.7, 0.7]})
-
-
-def texts(axes) -> list[str]:
-    return [text.get_text() for text in axes.texts]
 
 
 def test_curves_are_the_shares_and_numbers_at_risk_stand_below():
@@ -21,8 +18,8 @@ def test_curves_are_the_shares_and_numbers_at_risk_stand_below():
     for line in axes.get_lines():
         assert line.get_ydata() == pytest.approx([0, 20, 20, 50, 50, 50])
         assert line.get_xdata().tolist() == [0, 1, 2, 3, 4, 4.5]
-    assert texts(axes) == ["5", "3", "15", "13", "at risk"]  # at months 0 and 3
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["one", "two"]
+    assert texts(axes.texts) == ["5", "3", "15", "13", "at risk"]  # at months 0 and 3
+    assert texts(axes.get_legend().get_texts()) == ["one", "two"]
     assert figure.get_suptitle() == "Relapse"
     assert figure.get_supxlabel() == "Synthetic. n = 5; 2 are missing."
 
@@ -31,12 +28,12 @@ def test_each_comparison_has_its_panel_and_ends_where_its_curves_end():
     short = CURVE.iloc[:2]
     figure = relapse_figures.relapsed_by_month([{"a": CURVE, "b": short}, {"c": CURVE, "d": CURVE}], "t", "c")
     assert len(figure.axes) == 2
-    assert texts(figure.axes[0]) == ["5", "3", "5", "0", "at risk"]  # of b nobody is left at month 3
+    assert texts(figure.axes[0].texts) == ["5", "3", "5", "0", "at risk"]  # of b nobody is left at month 3
 
 
 def test_nobody_to_show():
     figure = relapse_figures.relapsed_by_month([], "t", "n = 0.")
-    assert texts(figure.axes[0]) == ["nobody to show"] and not figure.axes[0].axison
+    assert texts(figure.axes[0].texts) == ["nobody to show"] and not figure.axes[0].axison
 
 
 def test_ratios_over_time_with_their_intervals_and_the_models():

@@ -1,12 +1,11 @@
-"""Long exports: which contact gives which score.
+"""Long exports: which contact gives which score; of a whole service: tests/new_study/test_new_study_end_to_end.py.
 
-Oracle: docs/reference.md, section 2, each expectation counted by hand; a plain row-by-row reading of the same rules
-(`one_by_one`); and for a whole service the cohort of its wide export, from which the contacts were written.
+Oracle: docs/reference.md, section 2, counted by hand, and the same rules read row by row (`one_by_one`).
 """
 
 import pandas as pd
 import pytest
-from conftest import RULES, study_text, write_csv
+from conftest import RULES, STUDY, study_text, write_csv
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +16,6 @@ from durability_utils.runs.plan import input_hashes, plan
 from durability_utils.study.column_maps import code_lists
 from durability_utils.study.columns import FOLLOW_UPS
 from durability_utils.study.errors import InputError
-from durability_utils.study.parameters import PROJECT
 from durability_utils.study.study_file import read_study
 
 WINDOWS = {"6m": [91, 273], "12m": [274, 456]}
@@ -36,10 +34,10 @@ contacts:
     measure: {column: tool, codes: nhs_assessment_tool}
     score: score
 """
-ATTENDED = "    attended: {column: seen, codes: nhs_attendance}\n"
+MAP = PATIENTS_MAP + CONTACTS_MAP
+ATTENDED_MAP = MAP + "    attended: {column: seen, codes: nhs_attendance}\n"
 P = {"id": "p", "discharged": "2016-06-15", "consent": "yes"}
 # days after 15 June 2016 by hand: 14 September is 91, 15 March 2017 is 273, 16 March 274, 14 September 2017 456
-DISCHARGED = pd.Timestamp(2016, 6, 15)
 
 
 def contact(day, score, tool="PHQ-9", **cells):
@@ -49,7 +47,7 @@ def contact(day, score, tool="PHQ-9", **cells):
 @pytest.fixture
 def long(tmp_path):
     """long(contacts, patients=[P], ...): what cleaning gives for a long export in two files, or in one."""
-    def make(contacts, patients=(P,), columns=PATIENTS_MAP + CONTACTS_MAP, one_file=False, **keys):
+    def make(contacts, patients=(P,), columns=MAP, one_file=False, **keys):
         keys = {"follow_up_windows": WINDOWS, "minimum_sessions": 0, "discharged": None, **keys}
         service = {"file": "a.csv", "columns": "a.yaml"} | ({} if one_file else {"contacts": "contacts.csv"})
         (tmp_path / "a.yaml").write_text(columns, encoding="utf-8")
@@ -117,9 +115,21 @@ def test_of_the_scores_after_discharge_only_those_agreed_to_and_readable_are_kep
     assert not (tmp_path / "after_discharge.parquet").exists()
 
 
-def test_one_score_is_the_baseline_and_a_score_after_discharge_is_none(long):
-    assert scores(long([contact("2016-06-15", "8")])) == {"phq9_baseline": 8}
-    assert scores(long([contact("2016-10-15", "8")])) == {"phq9_6m": 8}
+@pytest.mark.parametrize(("contacts", "found", "out"), [
+    ([contact("2016-06-15", "8")], {"phq9_baseline": 8}, []),  # one score is the baseline
+    ([contact("2016-10-15", "8")], {"phq9_6m": 8}, []),        # and after discharge none
+    ([contact("2016-03-01", "2.3", "MI"), contact("2016-05-01", "0.73", "MI")],  # item means keep their decimals
+     {"adsm_baseline": 2.3, "adsm_end": 0.73}, []),
+    # two scores on one day are out, and a copy counts once
+    ([contact("2016-03-01", "20"), contact("2016-03-01", "21"), contact("2016-03-01", "20"),
+      contact("2016-04-01", "18"), contact("2016-04-01", "18.0"), contact("2016-05-01", "9")],
+     {"phq9_baseline": 18, "phq9_end": 9},
+     [(2, "score", "20", "conflicting_scores"), (3, "score", "21", "conflicting_scores"),
+      (4, "score", "20", "conflicting_scores"), (6, "score", "18.0", "copy_of_contact")]),
+])
+def test_which_contact_gives_which_score(long, contacts, found, out):
+    cleaned = long(contacts, measures="nhs_talking_therapies")
+    assert (scores(cleaned), refused(cleaned)) == (found, out)
 
 
 def test_each_measure_has_its_own_first_and_last(long):
@@ -162,20 +172,11 @@ def test_what_cannot_be_read_is_listed_with_its_cell(long):
                                    if rule.startswith("contact_")]
 
 
-def test_two_scores_on_one_day_are_out_and_a_copy_counts_once(long):
-    cleaned = long([contact("2016-03-01", "20"), contact("2016-03-01", "21"), contact("2016-03-01", "20"),
-                    contact("2016-04-01", "18"), contact("2016-04-01", "18.0"), contact("2016-05-01", "9")])
-    assert refused(cleaned) == [
-        (2, "score", "20", "conflicting_scores"), (3, "score", "21", "conflicting_scores"),
-        (4, "score", "20", "conflicting_scores"), (6, "score", "18.0", "copy_of_contact")]
-    assert scores(cleaned) == {"phq9_baseline": 18, "phq9_end": 9}
-
-
 def test_only_booked_and_not_attended_refuses_a_score(long):
     days = [f"2016-03-{day:02}" for day in range(1, 10)]
     seen = ["3", "5", "", "6", "2", "4", "7", "05", "9"]
     cleaned = long([contact(day, str(n), seen=code) for n, (day, code) in enumerate(zip(days, seen, strict=True))],
-                   columns=PATIENTS_MAP + CONTACTS_MAP + ATTENDED)
+                   columns=ATTENDED_MAP)
     assert [(line, reason) for line, _, _, reason in refused(cleaned)] == [
         (2, "not_attended"), (4, "between_baseline_and_end"), (5, "between_baseline_and_end"), (6, "not_attended"),
         (7, "not_attended"), (8, "not_attended"), (10, "unknown_code")]
@@ -186,15 +187,14 @@ def test_only_booked_and_not_attended_refuses_a_score(long):
 def test_sessions_are_attended_days_up_to_discharge(long):
     rows = [contact("2016-03-01", "20", seen="5"), contact("2016-03-01", "15", "GAD-7", seen="5"),
             contact("2016-06-15", "", seen="6"), contact("2016-06-16", "3", seen="5")]
-    columns = PATIENTS_MAP + CONTACTS_MAP + ATTENDED
-    assert list(long(rows, columns=columns).cohort["sessions"]) == [2]
-    assert list(long(rows, columns=columns, minimum_sessions=3).rejected["reason"]) == [
+    assert list(long(rows, columns=ATTENDED_MAP).cohort["sessions"]) == [2]
+    assert list(long(rows, columns=ATTENDED_MAP, minimum_sessions=3).rejected["reason"]) == [
         "too_few_sessions", *["patient_refused"] * 4]
     # where the patients' own column tells the number, nobody counts
-    own = columns.replace("columns:", "columns:\n  sessions: n", 1)
+    own = ATTENDED_MAP.replace("columns:", "columns:\n  sessions: n", 1)
     assert list(long(rows, [{**P, "n": "7"}], columns=own).cohort["sessions"]) == [7]
     # without an attendance anywhere the number is not known
-    assert long([contact("2016-03-01", "20", seen="")], columns=columns).cohort["sessions"].isna().all()
+    assert long([contact("2016-03-01", "20", seen="")], columns=ATTENDED_MAP).cohort["sessions"].isna().all()
 
 
 def test_the_relevant_adsm_is_that_of_the_earliest_score(long):
@@ -219,9 +219,8 @@ def test_without_a_discharge_date_only_the_baseline_can_be_told(long):
 
 
 def test_contacts_of_a_refused_patient_are_listed_without_a_score(long):
-    cleaned = long([contact("2016-03-01", "20"), contact("2016-03-02", "99")],
-                   [{**P, "discharged": "2016-07-01"}], discharged={"from": pd.Timestamp(2016, 6, 1).date(),
-                                                                    "to": pd.Timestamp(2016, 6, 30).date()})
+    cleaned = long([contact("2016-03-01", "20"), contact("2016-03-02", "99")], [{**P, "discharged": "2016-07-01"}],
+                   discharged=STUDY["discharged"])
     assert len(cleaned.cohort) == 0
     assert refused(cleaned) == [(2, "patient_id", "p", "patient_refused"), (3, "patient_id", "p", "patient_refused")]
 
@@ -257,38 +256,41 @@ def test_one_file_holds_the_patients_columns_in_each_row(long):
         (5, "conflicting_rows", "row"), (6, "conflicting_rows", "row"),
         (5, "patient_refused", "contact"), (6, "patient_refused", "contact")]
     assert (cleaned.unused, cleaned.unmatched) == ([], ["upflow"])
-
-
-def test_copies_of_a_patients_row_take_nothing_from_them(long):
+    # copies of a patient's row take nothing from them
     cleaned = long([contact("2016-03-01", "20")], [P, P])
-    assert scores(cleaned) == {"phq9_baseline": 20}
-    assert list(cleaned.rejected["reason"]) == ["copy"]
+    assert (scores(cleaned), list(cleaned.rejected["reason"])) == ({"phq9_baseline": 20}, ["copy"])
 
 
 def test_where_nothing_can_be_used_everything_is_listed(long):
     nobody = [{**P, "id": "", "discharged": ""}]
     assert [reason for *_, reason in refused(long([contact("2016-03-01", "20", id="")], nobody))] == ["no_patient_id"]
     assert [reason for *_, reason in refused(long([contact("2016-03-01", "20")], nobody))] == ["no_such_patient"]
-    cleaned = long([contact("x", "20"), contact("", "20")], columns=PATIENTS_MAP + CONTACTS_MAP + ATTENDED)
+    cleaned = long([contact("x", "20"), contact("", "20")], columns=ATTENDED_MAP)
     assert [reason for *_, reason in refused(cleaned)] == ["impossible_date", "no_date"]
     assert scores(cleaned) == {}
     assert len(cleaned.cohort) == 1
 
 
-def test_item_means_keep_their_decimals(long):
-    cleaned = long([contact("2016-03-01", "2.3", "MI"), contact("2016-05-01", "0.73", "MI")],
-                   measures="nhs_talking_therapies")
-    assert scores(cleaned) == {"adsm_baseline": 2.3, "adsm_end": 0.73}
-
-
 def test_missing_codes_and_date_styles_of_the_contacts_are_their_own(long):
-    columns = (PATIENTS_MAP + CONTACTS_MAP).replace("contacts:\n", "contacts:\n  missing: [99]\n  dates: day_first\n")
+    columns = MAP.replace("contacts:\n", "contacts:\n  missing: [99]\n  dates: day_first\n")
     cleaned = long([contact("01/03/2016", "99"), contact("02/03/2016", "20")], columns="missing: [p]" + columns.replace(
         "patient_id: id\n  discharge", "patient_id: {column: id}\n  discharge"), patients=[{**P, "id": "q"}])
     assert [reason for *_, reason in refused(cleaned)] == ["no_such_patient"] * 2  # p is missing in the patients' file
     cleaned = long([contact("01/03/2016", "99"), contact("02/03/2016", "20")], columns=columns)
     assert scores(cleaned) == {"phq9_baseline": 20}
     assert refused(cleaned) == [(2, "score", "", "no_score")]
+
+
+def test_the_wsas_has_its_own_first_last_and_follow_up_scores(long):
+    cleaned = long([
+        contact("2016-03-01", "18"), contact("2016-03-01", "12", "GAD-7"), contact("2016-03-08", "25", "wsas"),
+        contact("2016-06-14", "9"), contact("2016-06-14", "11", "WSAS"), contact("2016-12-20", "8", "W S A S"),
+        contact("2016-12-20", "41", "WSAS")], measures="nhs_talking_therapies")
+    assert scores(cleaned) == {"phq9_baseline": 18, "phq9_end": 9, "gad7_baseline": 12, "wsas_baseline": 25,
+                               "wsas_end": 11, "wsas_6m": 8}
+    assert pd.isna(cleaned.cohort["adsm"].iloc[0])
+    assert refused(cleaned) == [(8, "score", "41", "out_of_range")]
+    assert list(cleaned.after_discharge["measure"]) == ["WSAS"]
 
 
 def test_a_contact_neither_used_nor_listed_stops_the_service(long, monkeypatch):
@@ -314,7 +316,7 @@ def test_a_contact_neither_used_nor_listed_stops_the_service(long, monkeypatch):
 ])
 def test_a_map_that_is_wrong_is_refused(long, change, message):
     with pytest.raises(InputError) as error:
-        long([contact("2016-03-01", "20")], columns=(PATIENTS_MAP + CONTACTS_MAP).replace(*change))
+        long([contact("2016-03-01", "20")], columns=MAP.replace(*change))
     assert message in str(error.value)
 
 
@@ -336,76 +338,6 @@ def test_a_changed_contacts_file_is_another_input(long, tmp_path):
     before = input_hashes(run)
     (tmp_path / "contacts.csv").write_text("changed")
     assert {name for name, digest in input_hashes(run).items() if before[name] != digest} == {"contacts.csv"}
-
-
-# -- a whole service -------------------------------------------------------------------------------
-
-@pytest.mark.parametrize("one_file", [False, True])
-def test_a_long_export_gives_the_cohort_of_the_wide_one(tmp_path, one_file):
-    """Service A of the synthetic study, its cohort written as contacts as a service's system would write them."""
-    wide = clean_service(read_study(PROJECT / "parameters" / "durability_2016.yaml"), "A").cohort
-    wide = wide.drop(columns=[name for name in wide if "_item" in name or name.endswith("_mode") or "wsas" in name])
-    # what a long export cannot tell: an end without a baseline, a follow-up without a score; dates stand on each score
-    for total in ("phq9", "gad7", "adsm"):
-        wide[f"{total}_end"] = wide[f"{total}_end"].mask(wide[f"{total}_baseline"].isna())
-    for time, days in (("6m", 180), ("12m", 365)):
-        answered = wide[[f"{total}_{time}" for total in ("phq9", "gad7", "adsm")]].notna().any(axis=1)
-        some_day = wide["discharge_date"] + pd.Timedelta(days=days)
-        date = wide[f"followup_{time}_date"].fillna(some_day).where(answered)
-        wide[f"followup_{time}_date"] = date.astype("datetime64[us]")
-    codes = {name: code for code, name in code_lists()["nhs_assessment_tool"].items()}
-    patients, contacts = [], []
-    for row in wide.to_dict("records"):
-        about = {name: "" if pd.isna(value) else str(value) for name, value in row.items()
-                 if not name.startswith(("phq9", "gad7", "adsm_", "followup")) and name != "sessions"}
-        about["discharge_date"] = f"{row['discharge_date']:%d/%m/%Y}"
-        patients.append(about)
-        first = row["discharge_date"] - pd.Timedelta(days=700)
-        dates = {"baseline": first, "end": row["discharge_date"]}
-        dates |= {time: row[f"followup_{time}_date"] for time in FOLLOW_UPS}
-        told = [(dates[time], row["adsm"] if total == "adsm" else {"phq9": "PHQ-9", "gad7": "GAD-7"}[total],
-                 row[f"{total}_{time}"], "6" if time in ("baseline", "end") else "")
-                for time in ("baseline", "end", *FOLLOW_UPS) for total in ("phq9", "gad7", "adsm")
-                if not pd.isna(row[f"{total}_{time}"])]
-        # the sessions between the first and the last, and one that the patient missed
-        seen = {day for day, *_, code in told if code}
-        n = 0 if pd.isna(row["sessions"]) else row["sessions"] - len(seen)
-        whole = not pd.isna(row["phq9_baseline"]) and not pd.isna(row["phq9_end"])  # else it would be the first or last
-        told += [(first + pd.Timedelta(days=7 * week), "PHQ-9", 27 if whole else None, "5") for week in range(1, n + 1)]
-        told.append((first - pd.Timedelta(days=2), "PHQ-9", 26, "3"))
-        contacts += [{"patient_id": row["patient_id"], "ContactDate": f"{day:%d/%m/%Y}", "Tool": codes.get(tool, tool),
-                      "Score": "" if score is None else f" {score:.0f}.0", "Attendance": code}
-                     for day, tool, score, code in told]
-    contacts = contacts[::-1]  # no order may be relied on
-    by_id = {patient["patient_id"]: patient for patient in patients}
-    write_csv(tmp_path / "a.csv", [by_id[row["patient_id"]] | row for row in contacts] if one_file else patients)
-    write_csv(tmp_path / "contacts.csv", contacts, separator=";")
-    names = "\n".join(f"  {name}: {name}" for name in patients[0])
-    file = "" if one_file else "  file: {separator: ';'}\n"
-    (tmp_path / "a.yaml").write_text(f"""
-dates: day_first
-columns:
-{names}
-contacts:
-{file}  columns:
-    patient_id: patient_id
-    date: ContactDate
-    measure: {{column: Tool, codes: nhs_assessment_tool}}
-    score: Score
-    attended: {{column: Attendance, codes: nhs_attendance}}
-""", encoding="utf-8")
-    service = {"file": "a.csv", "columns": "a.yaml"} | ({} if one_file else {"contacts": "contacts.csv"})
-    (tmp_path / "study.yaml").write_text(study_text(services={"A": service}, follow_up_windows=WINDOWS,
-                                                    minimum_sessions=0), encoding="utf-8")
-    cleaned = clean_service(read_study(tmp_path / "study.yaml"), "A")
-    found = cleaned.cohort[wide.columns].sort_values("patient_id", ignore_index=True)
-    expected = wide.sort_values("patient_id", ignore_index=True)
-    known = expected["sessions"].notna()  # of the others the long export counts what is there
-    assert known.mean() > 0.9
-    pd.testing.assert_frame_equal(found[known], expected[known])
-    columns = list(expected.columns.drop("sessions"))
-    pd.testing.assert_frame_equal(found[columns], expected[columns])
-    assert set(cleaned.rejected["reason"]) == {"between_baseline_and_end", "no_score", "not_attended"}
 
 
 # -- any contacts at all ---------------------------------------------------------------------------
@@ -498,9 +430,8 @@ ROWS = st.lists(st.fixed_dictionaries({
 @given(rows=ROWS)
 def test_of_any_contacts_each_is_used_or_listed_as_the_rules_say(long, rows):
     patients, silent = {"a": "2016-06-15", "b": "2016-06-15", "c": "", "e": "2016-06-15"}, ["e"]
-    columns = PATIENTS_MAP + CONTACTS_MAP + "    attended: seen\n"
     cleaned = long(rows, [{**P, "id": name, "discharged": day, "consent": "no" if name in silent else "yes"}
-                          for name, day in patients.items()], columns=columns)
+                          for name, day in patients.items()], columns=MAP + "    attended: seen\n")
     given_scores, reasons, after = one_by_one(rows, patients, silent)
     assert {line: reason for line, _, _, reason in refused(cleaned)} == reasons
     assert sorted(after) == sorted(after_discharge(cleaned))

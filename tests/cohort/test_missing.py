@@ -14,42 +14,27 @@ ROWS = [
 ]
 
 
-def counts(cohort) -> dict[tuple[str, str], tuple[int, int]]:
-    """For each column and time how many are missing, of how many."""
-    table = missing_values(cohort)
-    return {(row.column, row.time): (row.missing, row.n) for row in table.itertuples()}
+COUNTS = {  # missing, of how many
+    # without a time and in treatment of everyone
+    ("patient_id", ANY_TIME): (0, 3), ("consent_contact", ANY_TIME): (0, 3), ("age", ANY_TIME): (2, 3),
+    ("employment_<time>", "baseline"): (3, 3), ("employment_<time>", "end"): (2, 3),
+    ("phq9_<time>", "baseline"): (0, 3), ("phq9_<time>", "end"): (1, 3),
+    # at a follow-up of those who completed it
+    ("followup_<time>_date", "6m"): (1, 2), ("followup_<time>_mode", "6m"): (1, 2),
+    ("phq9_<time>", "6m"): (1, 2),  # nine items give a total; seven, and the total beside them goes
+    ("gad7_<time>", "6m"): (1, 2), ("phq9_<time>", "12m"): (0, 0), ("phq9_<time>_item*", "12m"): (0, 0),
+    # of the items one that is missing is enough, and a patient counts once
+    ("phq9_<time>_item*", "6m"): (1, 2), ("gad7_<time>_item*", "6m"): (2, 2),
+    # scores of the ADSM of those who have one
+    ("adsm", ANY_TIME): (1, 3), ("adsm_<time>", "baseline"): (1, 2), ("adsm_<time>", "6m"): (1, 1),
+}
 
 
-def test_without_a_time_and_in_treatment_of_everyone(clean):
-    found = counts(clean(ROWS).cohort)
-    assert found["patient_id", ANY_TIME] == found["consent_contact", ANY_TIME] == (0, 3)
-    assert found["age", ANY_TIME] == (2, 3)
-    assert found["employment_<time>", "baseline"] == (3, 3)
-    assert found["employment_<time>", "end"] == (2, 3)
-    assert found["phq9_<time>", "baseline"] == (0, 3)
-    assert found["phq9_<time>", "end"] == (1, 3)
-
-
-def test_at_a_follow_up_of_those_who_completed_it(clean):
-    found = counts(clean(ROWS).cohort)
-    assert found["followup_<time>_date", "6m"] == (1, 2)
-    assert found["followup_<time>_mode", "6m"] == (1, 2)
-    assert found["phq9_<time>", "6m"] == (1, 2)  # nine items give a total; seven, and the total beside them goes
-    assert found["gad7_<time>", "6m"] == (1, 2)
-    assert found["phq9_<time>", "12m"] == found["phq9_<time>_item*", "12m"] == (0, 0)
-
-
-def test_of_the_items_one_that_is_missing_is_enough_and_a_patient_counts_once(clean):
-    found = counts(clean(ROWS).cohort)
-    assert found["phq9_<time>_item*", "6m"] == (1, 2)
-    assert found["gad7_<time>_item*", "6m"] == (2, 2)
-
-
-def test_scores_of_the_adsm_of_those_who_have_one(clean):
-    found = counts(clean(ROWS).cohort)
-    assert found["adsm", ANY_TIME] == (1, 3)
-    assert found["adsm_<time>", "baseline"] == (1, 2)
-    assert found["adsm_<time>", "6m"] == (1, 1)
+def test_of_each_column_and_time_how_many_are_missing_of_those_asked(clean):
+    found = missing_values(clean(ROWS).cohort).set_index(["column", "time"])
+    for key, (missing, n) in COUNTS.items():
+        assert (found.at[key, "missing"], found.at[key, "n"]) == (missing, n), key
+        assert found.at[key, "share"] == missing / n if n else pd.isna(found.at[key, "share"]), key
 
 
 def test_every_column_of_the_dictionary_is_in_it_and_nobody_has_no_share(clean):
@@ -58,10 +43,3 @@ def test_every_column_of_the_dictionary_is_in_it_and_nobody_has_no_share(clean):
     assert table.loc[table["n"] == 0, "share"].isna().all()
     assert table.loc[table["n"] > 0, "share"].isin([0, 1]).all()
     assert missing_values(clean([{"patient_id": ""}]).cohort)["n"].eq(0).all()
-
-
-def test_shares_are_of_those_asked(clean):
-    shares = missing_values(clean(ROWS).cohort).set_index(["column", "time"])["share"]
-    assert shares["age", ANY_TIME] == 2 / 3
-    assert shares["followup_<time>_date", "6m"] == 1 / 2
-    assert pd.isna(shares["gad7_<time>", "12m"])

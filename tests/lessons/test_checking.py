@@ -11,35 +11,26 @@ WORD = Exercise(right=lambda _: "wider", why="Fewer patients.", mistakes=[(lambd
                 hint="", choices=("wider", "narrower", "equal"))
 
 
-@pytest.mark.parametrize(("answer", "told"), [
-    (14 / 31, "**Right.** The denominator decides."),
-    (0.45, "**Right.** The denominator decides."),
-    ("0.452", "**Right.** The denominator decides."),
-    (14 / 17, "**Not yet.** 17 are those who recovered."),
-    (31, "**Not yet.** That is everybody."),
-    (0.46, "**Not yet.** Divide by everybody."),
-    (45.2, "**Not yet.** That is per cent. The question asks for a share, between 0 and 1."),
-    ("about half", "**Not yet.** Expected a number, as in 0.45 or 14 / 31; found `'about half'`."),
-    (None, "*Type your answer in place of the three dots and run the cell again.*"),
-    (..., "*Type your answer in place of the three dots and run the cell again.*"),
+@pytest.mark.parametrize(("exercise", "answer", "told"), [
+    (SHARE, 14 / 31, "**Right.** The denominator decides."),
+    (SHARE, 0.45, "**Right.** The denominator decides."),
+    (SHARE, "0.452", "**Right.** The denominator decides."),
+    (SHARE, 14 / 17, "**Not yet.** 17 are those who recovered."),
+    (SHARE, 31, "**Not yet.** That is everybody."),
+    (SHARE, 0.46, "**Not yet.** Divide by everybody."),
+    (SHARE, 45.2, "**Not yet.** That is per cent. The question asks for a share, between 0 and 1."),
+    (SHARE, "about half", "**Not yet.** Expected a number, as in 0.45 or 14 / 31; found `'about half'`."),
+    *((SHARE, nothing, "*Type your answer in place of the three dots and run the cell again.*")
+      for nothing in (None, ...)),
+    (WORD, " Wider", "**Right.** Fewer patients."),
+    (WORD, "narrower", "**Not yet.** Other way round."),
+    (WORD, "larger", "**Not yet.** Expected one of wider, narrower, equal; found `'larger'`."),
 ])
-def test_a_number(answer, told):
-    assert check(SHARE, answer, 31).data == told
-
-
-@pytest.mark.parametrize(("answer", "told"), [
-    (" Wider", "**Right.** Fewer patients."),
-    ("narrower", "**Not yet.** Other way round."),
-    ("larger", "**Not yet.** Expected one of wider, narrower, equal; found `'larger'`."),
-])
-def test_a_word(answer, told):
-    assert check(WORD, answer, 31).data == told
+def test_what_a_learner_is_told(exercise, answer, told):
+    assert check(exercise, answer, 31).data == told
 
 
 def test_answers_follow_the_data():
     assert check(SHARE, 14 / 62, 62).data.startswith("**Right.**")
     assert check(SHARE, 14 / 31, 62).data.startswith("**Not yet.**")
-
-
-def test_a_mistake_that_happens_to_be_right_is_right():
-    assert check(SHARE, 14 / 17, 17).data.startswith("**Right.**")
+    assert check(SHARE, 14 / 17, 17).data.startswith("**Right.**")  # a mistake that happens to be right

@@ -2,12 +2,11 @@
 
 import pytest
 from conftest import GAD7, PHQ9, RULES, cohort, patient
-from lesson_checks import asked, assert_judges_rightly
+from lesson_checks import assert_judges_rightly
 
 from durability_utils.lessons.checking import check
 from durability_utils.lessons.l1_caseness import EXERCISES, case, cut_off_figure, recovered, recovery_rate
 from durability_utils.outcomes.rules import classify
-from durability_utils.synthetic.cohort import study_cohort
 
 PATIENTS = cohort(
     patient((20, 15), (9, 7)),    # recovered, reliably
@@ -30,20 +29,15 @@ def data_of(patients) -> dict[str, list]:
             "by_a_hair": [found], "higher_cut_off": [patients, RULES]}
 
 
-def test_every_exercise_accepts_its_solution_and_names_typical_mistakes():
-    assert_judges_rightly(EXERCISES, "l1_caseness", data_of(study_cohort()))
-
-
-def test_the_notebook_asks_every_exercise():
-    assert asked("L1_caseness_and_recovery") == list(EXERCISES)
+def test_every_exercise_accepts_its_solution_and_names_typical_mistakes(everybody):
+    assert_judges_rightly(EXERCISES, "l1_caseness", data_of(everybody))
 
 
 def test_on_another_cohort_other_answers_are_right():
     """By hand, of the patients above: 5 have a status, 4 were cases, 2 recovered, 1 of them by a point."""
     answers = {"below_at_start": 1 / 5, "recovery": 2 / 4, "by_a_hair": 1 / 2, "higher_cut_off": "higher"}
-    data = data_of(PATIENTS)
     for name, answer in answers.items():
-        assert check(EXERCISES[name], answer, *data[name]).data.startswith("**Right.**"), name
+        assert check(EXERCISES[name], answer, *data_of(PATIENTS)[name]).data.startswith("**Right.**"), name
 
 
 @pytest.mark.parametrize(("scores", "expected"), [((9, 7), "no"), ((10, 0), "yes"), ((0, 8), "yes"), ((27, 21), "yes")])

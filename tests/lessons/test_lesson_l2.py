@@ -3,19 +3,13 @@
 import pandas as pd
 import pytest
 from conftest import PHQ9
-from lesson_checks import asked, assert_judges_rightly
+from lesson_checks import assert_judges_rightly
 from scipy.stats import norm
 
 from durability_utils.analyses.reliable_change import own_criterion, standard_error
+from durability_utils.lessons import l2_reliable_change as lesson
 from durability_utils.lessons.checking import check
-from durability_utils.lessons.l2_reliable_change import (
-    EXERCISES,
-    called_improved,
-    jacobson_figure,
-    smallest_whole_change,
-)
 from durability_utils.lessons.l5_regression import simulated_people
-from durability_utils.synthetic.cohort import study_cohort
 
 
 def data_of(baseline: pd.Series, reliability: float, index: float = 5.20) -> dict[str, list]:
@@ -26,13 +20,9 @@ def data_of(baseline: pd.Series, reliability: float, index: float = 5.20) -> dic
             "one_point": [people, PHQ9], "by_error": [people, PHQ9], "better_questionnaire": [sd, reliability]}
 
 
-def test_every_exercise_accepts_its_solution_and_names_typical_mistakes():
-    baseline = study_cohort()["phq9_baseline"].astype(float)
-    assert_judges_rightly(EXERCISES, "l2_reliable_change", data_of(baseline, PHQ9.reliability))
-
-
-def test_the_notebook_asks_every_exercise():
-    assert asked("L2_reliable_change") == list(EXERCISES)
+def test_every_exercise_accepts_its_solution_and_names_typical_mistakes(everybody):
+    baseline = everybody["phq9_baseline"].astype(float)
+    assert_judges_rightly(lesson.EXERCISES, "l2_reliable_change", data_of(baseline, PHQ9.reliability))
 
 
 def test_other_people_have_another_criterion():
@@ -40,29 +30,29 @@ def test_other_people_have_another_criterion():
     data = data_of(pd.Series([0.0, 10.0, 20.0]), 0.75, index=13.86)
     answers = {"error": 5, "index": 13.86, "whole_points": 14, "better_questionnaire": "smaller"}
     for name, answer in answers.items():
-        assert check(EXERCISES[name], answer, *data[name]).data.startswith("**Right.**"), name
+        assert check(lesson.EXERCISES[name], answer, *data[name]).data.startswith("**Right.**"), name
 
 
 def test_error_alone_by_the_normal_distribution():
     """A fall of 6 or more in whole points is one of 5.5 or more before rounding, near enough."""
     people = simulated_people(0.89, 14, 4.9, 27, 0)
     expected = norm.sf(5.5 / (2 ** 0.5 * standard_error(4.9, 0.89)))
-    assert called_improved(people["referral"], people["start"], 6).mean() == pytest.approx(expected, abs=0.003)
+    assert lesson.called_improved(people["referral"], people["start"], 6).mean() == pytest.approx(expected, abs=0.003)
 
 
 @pytest.mark.parametrize(("index", "points"), [(5.20, 6), (3.53, 4), (5.99, 6), (5.0, 6)])
 def test_the_smallest_whole_change_exceeds_the_index(index, points):
-    assert smallest_whole_change(index) == points
+    assert lesson.smallest_whole_change(index) == points
 
 
 def test_improved_from_the_criterion_on():
     falls = pd.Series([5.0, 6.0, 7.0, -6.0])
-    assert called_improved(falls, 0 * falls, 6).tolist() == [False, True, True, False]
+    assert lesson.called_improved(falls, 0 * falls, 6).tolist() == [False, True, True, False]
 
 
 def test_the_picture_counts_beyond_its_criterion():
     """By hand: an SD of 5 at 0.9 gives 1.96 x 1.414 x 1.58 = 4.4, so 5 points: two of three with both scores."""
     assert own_criterion(5, 0.9) == pytest.approx(4.38, abs=0.01)
     cohort = pd.DataFrame({"phq9_baseline": [20, 20, 20, 20], "phq9_end": [15, 10, 16, None]}, dtype="Float64")
-    title = jacobson_figure(cohort, [(0.9, 5, 10)], 27, "Made up").axes[0].get_title()
+    title = lesson.jacobson_figure(cohort, [(0.9, 5, 10)], 27, "Made up").axes[0].get_title()
     assert "reliable from 5 points" in title and "2/3" in title

@@ -1,44 +1,26 @@
 """Lesson 4. Oracle: the counts of the study's tables, and hand counts."""
 
-import pytest
-from conftest import RULES, cohort, patient, table_at_6_months
-from lesson_checks import asked, assert_judges_rightly
+from conftest import RULES, STUDY_2016, cohort, patient, table_at_6_months
+from lesson_checks import assert_judges_rightly
 
+from durability_utils.lessons import l4_denominators as lesson
 from durability_utils.lessons.checking import check
-from durability_utils.lessons.l4_denominators import (
-    EXERCISES,
-    counted_at_six_months,
-    missing_scores_figure,
-    rates_of,
-)
 from durability_utils.outcomes.rules import in_step
-from durability_utils.study.parameters import PROJECT
-from durability_utils.study.study_file import read_study
-from durability_utils.synthetic.cohort import study_cohort
 
 
 def data_of(everybody, one_service) -> dict[str, list]:
     """What each exercise of the notebook computes from."""
     table = table_at_6_months(in_step(everybody, "step2"), "recovery")
-    rates, everyone = (rates_of(patients, RULES) for patients in (one_service, everybody))
-    counted = counted_at_six_months(everybody, RULES)
+    rates, everyone = (lesson.rates_of(patients, RULES) for patients in (one_service, everybody))
+    counted = lesson.counted_at_six_months(everybody, RULES)
     return {"not_recovered": [table], "kept": [table], "nhs": [rates], "direction": [rates],
             "known_to_keep": [everyone], "carried": [everybody, counted]}
 
 
-@pytest.fixture(scope="module")
-def study_data():
-    everybody = study_cohort()
-    assert read_study(PROJECT / "parameters/durability_2016.yaml").rules == RULES
-    return data_of(everybody, everybody[everybody["service"] == "C"])
-
-
-def test_every_exercise_accepts_its_solution_and_names_typical_mistakes(study_data):
-    assert_judges_rightly(EXERCISES, "l4_denominators", study_data)
-
-
-def test_the_notebook_asks_every_exercise():
-    assert asked("L4_denominators") == list(EXERCISES)
+def test_every_exercise_accepts_its_solution_and_names_typical_mistakes(everybody):
+    data = data_of(everybody, everybody[everybody["service"] == "C"])
+    assert_judges_rightly(lesson.EXERCISES, "l4_denominators", data)
+    assert STUDY_2016.rules == RULES
 
 
 def test_on_another_cohort_other_answers_are_right():
@@ -53,11 +35,11 @@ def test_on_another_cohort_other_answers_are_right():
     answers = {"not_recovered": 1 / 4, "kept": 2 / 3, "nhs": 3 / 5, "direction": "lower", "known_to_keep": 2 / 3,
                "carried": 1}
     for name, data in data_of(ours, ours).items():
-        assert check(EXERCISES[name], answers[name], *data).data.startswith("**Right.**"), name
+        assert check(lesson.EXERCISES[name], answers[name], *data).data.startswith("**Right.**"), name
 
 
 def test_the_picture_counts_what_it_shows():
     """By hand: of 400 with a fifth missing 320 are known, half of them 160."""
-    panels = missing_scores_figure([(0.5, 0), (0.5, 0.2)]).axes
+    panels = lesson.missing_scores_figure([(0.5, 0), (0.5, 0.2)]).axes
     assert [text.get_text().split("\n")[0] for text in panels[1].texts] == ["160/320", "160/400"]
     assert [text.get_text().split("\n")[0] for text in panels[0].texts] == ["200/400", "200/400"]

@@ -2,20 +2,11 @@
 
 import numpy as np
 import pandas as pd
-import pytest
 from conftest import PHQ9
-from lesson_checks import asked, assert_judges_rightly
+from lesson_checks import assert_judges_rightly
 
+from durability_utils.lessons import l5_regression as lesson
 from durability_utils.lessons.checking import check
-from durability_utils.lessons.l5_regression import (
-    EXERCISES,
-    designs,
-    expected_gain,
-    regression_figure,
-    simulated_people,
-    status,
-)
-from durability_utils.synthetic.cohort import study_cohort
 
 GAIN = 4
 SEVEN = pd.DataFrame(  # the first six are selected from 20 points, three of them treated
@@ -33,18 +24,10 @@ def data_of(people, reliability, gain) -> dict[str, list]:
             "lost_at_follow_up": [people, PHQ9]}
 
 
-@pytest.fixture(scope="module")
-def people():
-    baseline = study_cohort()["phq9_baseline"].astype(float)
-    return simulated_people(0.75, baseline.mean(), baseline.std(), PHQ9.maximum, GAIN)
-
-
-def test_every_exercise_accepts_its_solution_and_names_typical_mistakes(people):
-    assert_judges_rightly(EXERCISES, "l5_regression", data_of(people, 0.75, GAIN))
-
-
-def test_the_notebook_asks_every_exercise():
-    assert asked("L5_regression_to_the_mean") == list(EXERCISES)
+def test_every_exercise_accepts_its_solution_and_names_typical_mistakes(everybody):
+    baseline = everybody["phq9_baseline"].astype(float)
+    people = lesson.simulated_people(0.75, baseline.mean(), baseline.std(), PHQ9.maximum, GAIN)
+    assert_judges_rightly(lesson.EXERCISES, "l5_regression", data_of(people, 0.75, GAIN))
 
 
 def test_on_other_people_other_answers_are_right():
@@ -54,34 +37,34 @@ def test_on_other_people_other_answers_are_right():
     answers = {"nothing_done": "lower", "expected_gain": 0.5 * (24 - 154 / 7), "called_better": 2 / 6,
                "second_baseline": 5, "design": "control group", "lost_at_follow_up": 1 / 2}
     for name, data in data_of(SEVEN, 0.5, 6).items():
-        assert check(EXERCISES[name], answers[name], *data).data.startswith("**Right.**"), name
+        assert check(lesson.EXERCISES[name], answers[name], *data).data.startswith("**Right.**"), name
 
 
 def test_direction_follows_the_scores():
     worse = SEVEN.assign(start=SEVEN["referral"] + 1)
     alike = SEVEN.assign(start=SEVEN["referral"])
-    assert [EXERCISES["nothing_done"].right(people) for people in (worse, alike)] == ["higher", "the same"]
+    assert [lesson.EXERCISES["nothing_done"].right(people) for people in (worse, alike)] == ["higher", "the same"]
 
 
 def test_gains_judged_in_three_ways():
     """By hand: the three treated gain 12, 4 and 8, the others 2, 2 and 2."""
-    assert designs(SEVEN.head(6)).to_dict() == {"few patients": 8, "more patients": 8, "control group": 6}
+    assert lesson.designs(SEVEN.head(6)).to_dict() == {"few patients": 8, "more patients": 8, "control group": 6}
 
 
 def test_the_expected_gain_by_hand():
-    assert expected_gain(0.75, 22, 14) == 2
-    assert expected_gain(1, 22, 14) == 0
-    assert expected_gain(0.75, 10, 14) == -1  # selected on a low score: worse at the second
+    assert lesson.expected_gain(0.75, 22, 14) == 2
+    assert lesson.expected_gain(1, 22, 14) == 0
+    assert lesson.expected_gain(0.75, 10, 14) == -1  # selected on a low score: worse at the second
 
 
 def test_status_is_the_rule_of_one_measure():
     before, later = pd.Series([20, 20, 20, 20]), pd.Series([14, 15, 26, 25])
-    assert status(before, later, PHQ9).tolist() == [
+    assert lesson.status(before, later, PHQ9).tolist() == [
         "reliable_improvement", "no_reliable_improvement", "reliable_deterioration", "no_reliable_improvement"]
 
 
 def test_simulated_people_are_what_was_asked_for():
-    people = simulated_people(0.6, 14, 5, 27, 3)
+    people = lesson.simulated_people(0.6, 14, 5, 27, 3)
     scores = people.drop(columns="treated")
     assert people["treated"].mean() == 0.5
     assert scores.min().min() >= 0 and scores.max().max() <= 27 and (scores % 1 == 0).all().all()
@@ -89,18 +72,18 @@ def test_simulated_people_are_what_was_asked_for():
     assert np.isclose(scores["referral"].corr(scores["start"]), 0.6, atol=0.02)
     gains = (people["start"] - people["end"]).groupby(people["treated"]).mean()
     assert np.allclose(gains, [0, 3], atol=0.1)
-    pd.testing.assert_frame_equal(people, simulated_people(0.6, 14, 5, 27, 3))
+    pd.testing.assert_frame_equal(people, lesson.simulated_people(0.6, 14, 5, 27, 3))
 
 
 def test_simulation_and_formula_agree():
-    people = simulated_people(0.75, 14, 4.9, 27, 0)
-    selected = people[people["referral"] >= 18]
-    gain = selected["referral"].mean() - selected["start"].mean()
-    assert np.isclose(gain, expected_gain(0.75, selected["referral"].mean(), 14), atol=0.1)
+    people = lesson.simulated_people(0.75, 14, 4.9, 27, 0)
+    selected = people[people["referral"] >= 18].mean()
+    gain = selected["referral"] - selected["start"]
+    assert np.isclose(gain, lesson.expected_gain(0.75, selected["referral"], 14), atol=0.1)
 
 
 def test_the_picture_says_how_many_were_selected_and_how_much_better_they_are():
-    panels = regression_figure([(1, 0), (0.5, 28)], 14, 5, 27).axes
+    panels = lesson.regression_figure([(1, 0), (0.5, 28)], 14, 5, 27).axes
     assert panels[0].get_title().startswith("reliability 1, selected from 0 points\n20000 selected, mean 14.")
     assert panels[0].get_title().endswith(": 0.0 points better")
     assert panels[1].get_title() == "reliability 0.5, selected from 28 points\nnobody selected"

@@ -2,36 +2,21 @@
 
 import pandas as pd
 import pytest
-from conftest import cohort, patient
-from lesson_checks import asked, assert_judges_rightly
+from conftest import STUDY_2016, cohort, patient, texts
+from lesson_checks import assert_judges_rightly
 
+from durability_utils.lessons import l6_who_answers as lesson
 from durability_utils.lessons.checking import check
-from durability_utils.lessons.l6_who_answers import (
-    EXERCISES,
-    bounds_figure,
-    complete_cases,
-    drop_out_figure,
-    funnel,
-    intervals_with_truth,
-    kept_gains,
-    seen_share,
-    who_would_answer,
-    worst_and_best,
-)
-from durability_utils.study.parameters import PROJECT
-from durability_utils.study.study_file import read_study
-from durability_utils.synthetic.cohort import study_cohort
 
-STUDY = read_study(PROJECT / "parameters" / "durability_2016.yaml")
 SETTINGS = 0.7, 0.3, 0.6
 
 
 def data_of(patients, settings) -> dict[str, list]:
     """What each exercise of the notebook computes from."""
-    counts = kept_gains(patients, STUDY)
-    return {"answered": [funnel(patients, STUDY)], "direction": [who_would_answer(*settings, n=2000)],
-            "seen": list(settings), "interval": [intervals_with_truth(*settings, n=2000)], "worst": [counts],
-            "best": [counts]}
+    counts = lesson.kept_gains(patients, STUDY_2016)
+    return {"answered": [lesson.funnel(patients, STUDY_2016)], "seen": list(settings), "worst": [counts],
+            "best": [counts], "direction": [lesson.who_would_answer(*settings, n=2000)],
+            "interval": [lesson.intervals_with_truth(*settings, n=2000)]}
 
 
 def small():
@@ -48,22 +33,8 @@ def small():
     )
 
 
-@pytest.fixture(scope="module")
-def everybody():
-    return study_cohort()
-
-
 def test_every_exercise_accepts_its_solution_and_names_typical_mistakes(everybody):
-    assert_judges_rightly(EXERCISES, "l6_who_answers", data_of(everybody, SETTINGS))
-
-
-def test_the_notebook_asks_every_exercise():
-    assert asked("L6_who_answers") == list(EXERCISES)
-
-
-def test_the_published_numbers_of_each_stage(everybody):
-    assert funnel(everybody, STUDY).tolist() == [3027, 323, 106, 88, 83]
-    assert kept_gains(everybody, STUDY)[["known", "kept"]].tolist() == [71, 61]  # the last row of Table 2
+    assert_judges_rightly(lesson.EXERCISES, "l6_who_answers", data_of(everybody, SETTINGS))
 
 
 def test_on_another_cohort_other_answers_are_right():
@@ -71,52 +42,52 @@ def test_on_another_cohort_other_answers_are_right():
     answers = {"answered": 4 / 6, "direction": "too low", "seen": 0.1 / 0.25, "interval": "far fewer", "worst": 1 / 4,
                "best": 3 / 4}
     for name, data in data_of(small(), (0.5, 0.2, -0.5)).items():
-        assert check(EXERCISES[name], answers[name], *data).data.startswith("**Right.**"), name
+        assert check(lesson.EXERCISES[name], answers[name], *data).data.startswith("**Right.**"), name
 
 
 def test_the_funnel_and_what_is_known_by_hand():
-    assert funnel(small(), STUDY).to_dict() == {
+    assert lesson.funnel(small(), STUDY_2016).to_dict() == {
         "discharged": 6, "consented": 5, "answered": 4, "improvement": 3, "recovery": 3}
-    assert kept_gains(small(), STUDY).to_dict() == {"improved_at_end": 4, "known": 2, "kept": 1}
+    assert lesson.kept_gains(small(), STUDY_2016).to_dict() == {"improved_at_end": 4, "known": 2, "kept": 1}
 
 
 def test_by_chance_alone_it_is_about_right():
-    assert EXERCISES["direction"].right(who_would_answer(0.7, 0.3, 0, n=20_000)) == "about right"
-    assert EXERCISES["interval"].right(intervals_with_truth(0.7, 0.3, 0, n=500)) == "about 95"
+    assert lesson.EXERCISES["direction"].right(lesson.who_would_answer(0.7, 0.3, 0, n=20_000)) == "about right"
+    assert lesson.EXERCISES["interval"].right(lesson.intervals_with_truth(0.7, 0.3, 0, n=500)) == "about 95"
 
 
 def test_who_answers_by_chance_or_not():
-    people = who_would_answer(0.7, 1, 1, n=20_000)
+    people = lesson.who_would_answer(0.7, 1, 1, n=20_000)
     assert (people["kept"] == people["answered"]).all()
-    people = who_would_answer(0.7, 0.3, 0.6, n=20_000)
+    people = lesson.who_would_answer(0.7, 0.3, 0.6, n=20_000)
     rates = people.groupby("kept")["answered"].mean()
     assert abs(people["kept"].mean() - 0.7) < 0.01
     assert abs(rates[True] - 0.3) < 0.01 and abs(rates[False] - 0.12) < 0.01
-    pd.testing.assert_frame_equal(people, who_would_answer(0.7, 0.3, 0.6, n=20_000))
+    pd.testing.assert_frame_equal(people, lesson.who_would_answer(0.7, 0.3, 0.6, n=20_000))
 
 
 def test_the_share_seen_and_complete_cases_by_hand():
-    assert seen_share(0.7, 0.3, 0.6) == pytest.approx(210 / 246)
-    assert seen_share(0.7, 0.3, 0) == pytest.approx(0.7)
+    assert lesson.seen_share(0.7, 0.3, 0.6) == pytest.approx(210 / 246)
+    assert lesson.seen_share(0.7, 0.3, 0) == pytest.approx(0.7)
     people = pd.DataFrame({"kept": [True, True, False, True], "answered": [True, True, True, False]})
-    assert complete_cases(people)[:2] == (2, 3)
+    assert lesson.complete_cases(people)[:2] == (2, 3)
 
 
 def test_worst_and_best_by_hand():
     """61 kept, 10 lost, 29 unknown of 100: 61 at least, 90 at most."""
-    assert worst_and_best(61, 71, 100) == (0.61, 0.9)
-    assert worst_and_best(61, 71, 71) == (61 / 71, 61 / 71)  # nothing unknown
+    assert lesson.worst_and_best(61, 71, 100) == (0.61, 0.9)
+    assert lesson.worst_and_best(61, 71, 71) == (61 / 71, 61 / 71)  # nothing unknown
 
 
 def test_more_people_make_the_interval_miss_more_surely():
-    assert intervals_with_truth(0.7, 0.3, 0.6, 100) > intervals_with_truth(0.7, 0.3, 0.6, 2000) == 0
+    assert lesson.intervals_with_truth(0.7, 0.3, 0.6, 100) > lesson.intervals_with_truth(0.7, 0.3, 0.6, 2000) == 0
 
 
 def test_pictures_tell_n_and_missing():
-    figure = drop_out_figure([(0, 500), (0.6, 500)], 0.7, 1)
-    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    lost = (~who_would_answer(0.7, 1, 0.6, 500)["answered"]).sum()
-    assert labels == ["0 % less often\nn = 500, missing 0", f"60 % less often\nn = 500, missing {lost}"]
-    figure = bounds_figure(kept_gains(small(), STUDY), "Kept", "Six patients.")
+    figure = lesson.drop_out_figure([(0, 500), (0.6, 500)], 0.7, 1)
+    lost = (~lesson.who_would_answer(0.7, 1, 0.6, 500)["answered"]).sum()
+    assert texts(figure.axes[0].get_yticklabels()) == [
+        "0 % less often\nn = 500, missing 0", f"60 % less often\nn = 500, missing {lost}"]
+    figure = lesson.bounds_figure(lesson.kept_gains(small(), STUDY_2016), "Kept", "Six patients.")
     words = " ".join(figure.get_supxlabel().split())
     assert words == "Six patients. n = 4 who had reliably improved at end; known at 6 months: 2, missing: 2."

@@ -2,40 +2,19 @@
 
 import pandas as pd
 import pytest
-from conftest import cohort, patient
-from lesson_checks import asked, assert_judges_rightly
+from conftest import STUDY_2016, cohort, patient, texts
+from lesson_checks import assert_judges_rightly
 
+from durability_utils.lessons import l7_small_numbers as lesson
 from durability_utils.lessons.checking import check
-from durability_utils.lessons.l7_small_numbers import (
-    EXERCISES,
-    coverage,
-    coverage_figure,
-    difference,
-    fitting,
-    intervals_figure,
-    kept_by_service,
-    naive_interval,
-    overlap,
-    possible_figure,
-    shown_rates,
-    six_month_tables,
-    squares,
-    starred,
-    with_a_star,
-)
 from durability_utils.outcomes.proportions import proportion
 from durability_utils.sharing.disclosure import Controlled
-from durability_utils.study.parameters import PROJECT
-from durability_utils.study.study_file import read_study
-from durability_utils.synthetic.cohort import study_cohort
-
-STUDY = read_study(PROJECT / "parameters" / "durability_2016.yaml")
 
 
 def data_of(patients, n, of, x, y, shown) -> dict[str, list]:
     """What each exercise of the notebook computes from."""
-    exact = squares(six_month_tables(patients, STUDY, "all", "recovery"))
-    one = with_a_star(kept_by_service(patients, STUDY, "recovery"))
+    exact = lesson.squares(lesson.six_month_tables(patients, STUDY_2016, "all", "recovery"))
+    one = lesson.with_a_star(lesson.kept_by_service(patients, STUDY_2016, "recovery"))
     return {"lowest": [n, of], "two_services": [proportion(*x), proportion(*y)], "from_margins": [exact],
             "from_steps": [exact], "from_a_percentage": [one["lost"], one["at_end"]], "rounded": [shown]}
 
@@ -50,17 +29,8 @@ def small():
     ).assign(service=list("XXXY"))
 
 
-@pytest.fixture(scope="module")
-def everybody():
-    return study_cohort()
-
-
 def test_every_exercise_accepts_its_solution_and_names_typical_mistakes(everybody):
-    assert_judges_rightly(EXERCISES, "l7_small_numbers", data_of(everybody, 5, 5, (60, 100), (74, 100), 15))
-
-
-def test_the_notebook_asks_every_exercise():
-    assert asked("L7_small_numbers") == list(EXERCISES)
+    assert_judges_rightly(lesson.EXERCISES, "l7_small_numbers", data_of(everybody, 5, 5, (60, 100), (74, 100), 15))
 
 
 def test_on_another_cohort_other_answers_are_right():
@@ -68,42 +38,42 @@ def test_on_another_cohort_other_answers_are_right():
     answers = {"lowest": 0, "two_services": "zero inside", "from_margins": 2, "from_steps": 1, "from_a_percentage": 2,
                "rounded": 3}
     for name, data in data_of(small(), 0, 8, (60, 100), (61, 100), 5).items():
-        assert check(EXERCISES[name], answers[name], *data).data.startswith("**Right.**"), name
+        assert check(lesson.EXERCISES[name], answers[name], *data).data.startswith("**Right.**"), name
 
 
 def test_intervals_against_published_examples():
     """Newcombe (1998), his method 10: 56/70 less 48/80 is 0.0524 to 0.3339. The naive interval by hand."""
-    assert difference(proportion(48, 80), proportion(56, 70)) == pytest.approx((0.0524, 0.3339), abs=5e-5)
-    assert naive_interval(50, 100) == pytest.approx((0.402, 0.598), abs=5e-4)
-    assert naive_interval(8, 10) == pytest.approx((0.552, 1), abs=5e-4)
-    assert naive_interval(5, 5) == (1, 1)
+    assert lesson.difference(proportion(48, 80), proportion(56, 70)) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    assert lesson.naive_interval(50, 100) == pytest.approx((0.402, 0.598), abs=5e-4)
+    assert lesson.naive_interval(8, 10) == pytest.approx((0.552, 1), abs=5e-4)
+    assert lesson.naive_interval(5, 5) == (1, 1)
 
 
 def test_how_often_an_interval_holds_the_truth_by_hand():
     """Of one patient: the interval of nobody is 0 to 0.5, that of everybody 0.5 to 1."""
     intervals = [(0, 0.5), (0.5, 1)]
-    assert coverage(intervals, 0.2) == pytest.approx(0.8)
-    assert coverage(intervals, 0.5) == pytest.approx(1)
-    assert coverage(intervals, 0.9) == pytest.approx(0.9)
+    assert lesson.coverage(intervals, 0.2) == pytest.approx(0.8)
+    assert lesson.coverage(intervals, 0.5) == pytest.approx(1)
+    assert lesson.coverage(intervals, 0.9) == pytest.approx(0.9)
 
 
 def test_overlap_by_hand():
-    assert overlap(proportion(60, 100), proportion(74, 100))      # 0.50 to 0.69, 0.65 to 0.82
-    assert not overlap(proportion(20, 100), proportion(74, 100))
-    assert not overlap(proportion(74, 100), proportion(20, 100))
+    assert lesson.overlap(proportion(60, 100), proportion(74, 100))      # 0.50 to 0.69, 0.65 to 0.82
+    assert not lesson.overlap(proportion(20, 100), proportion(74, 100))
+    assert not lesson.overlap(proportion(74, 100), proportion(20, 100))
 
 
 def test_tables_of_the_study_are_those_of_the_paper(everybody):
     """Table 6, recovery in step 2."""
-    step2 = squares(six_month_tables(everybody, STUDY, "all", "recovery"))["step2"]
+    step2 = lesson.squares(lesson.six_month_tables(everybody, STUDY_2016, "all", "recovery"))["step2"]
     assert step2.to_numpy().tolist() == [[8, 6, 14], [2, 15, 17], [10, 21, 31]]
-    assert starred(step2).to_numpy().tolist() == [["8", "6", "14"], ["*", "15", "17"], ["10", "21", "31"]]
+    assert lesson.starred(step2).to_numpy().tolist() == [["8", "6", "14"], ["*", "15", "17"], ["10", "21", "31"]]
 
 
 def test_counts_of_services_by_hand():
-    recovered = kept_by_service(small(), STUDY, "recovery")
+    recovered = lesson.kept_by_service(small(), STUDY_2016, "recovery")
     assert recovered.to_numpy().tolist() == [["X", 3, 1, 2], ["Y", 0, 0, 0]]
-    improved = kept_by_service(small(), STUDY, "improvement")
+    improved = lesson.kept_by_service(small(), STUDY_2016, "improvement")
     assert improved.to_numpy().tolist() == [["X", 3, 1, 2], ["Y", 0, 0, 0]]
 
 
@@ -111,27 +81,27 @@ def test_the_service_with_a_star_is_the_largest_with_a_small_number_lost():
     def services(*rows):
         return pd.DataFrame(rows, columns=["service", "at_end", "kept", "lost"])
 
-    assert with_a_star(services(("A", 9, 6, 3), ("B", 26, 21, 5), ("D", 6, 5, 1)))["service"] == "A"
-    assert with_a_star(services(("A", 9, 9, 0), ("B", 26, 21, 5)))["service"] == "B"
+    assert lesson.with_a_star(services(("A", 9, 6, 3), ("B", 26, 21, 5), ("D", 6, 5, 1)))["service"] == "A"
+    assert lesson.with_a_star(services(("A", 9, 9, 0), ("B", 26, 21, 5)))["service"] == "B"
 
 
 def test_counts_that_fit_a_percentage_by_hand():
-    assert fitting(33, 9) == [3]
-    assert fitting(50, 9) == []
-    assert fitting(33, 300) == [98, 99, 100]  # 97 is 32.3, 101 is 33.7
+    assert lesson.fitting(33, 9) == [3]
+    assert lesson.fitting(50, 9) == []
+    assert lesson.fitting(33, 300) == [98, 99, 100]  # 97 is 32.3, 101 is 33.7
 
 
 def test_rates_as_shown(everybody):
-    controlled = Controlled(six_month_tables(everybody, STUDY, "all", "recovery"), "nhs")
-    shown = shown_rates(controlled, "reliable_recovery")
+    controlled = Controlled(lesson.six_month_tables(everybody, STUDY_2016, "all", "recovery"), "nhs")
+    shown = lesson.shown_rates(controlled, "reliable_recovery")
     assert shown.loc["step2", ["n", "of", "percent"]].to_numpy().tolist() == [["*", "15", "*"], ["15", "15", "*"]]
-    hidden = Controlled(six_month_tables(small(), STUDY, "all", "recovery"), "nhs")
-    assert shown_rates(hidden, "reliable_recovery").empty
+    hidden = Controlled(lesson.six_month_tables(small(), STUDY_2016, "all", "recovery"), "nhs")
+    assert lesson.shown_rates(hidden, "reliable_recovery").empty
 
 
 def test_pictures_draw_what_was_asked_for():
-    figure = intervals_figure([("A", 5, 5), ("B", 3, 4)], "Kept", "n beside each.")
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["A\n5 of 5", "B\n3 of 4"]
-    assert [panel.get_title() for panel in coverage_figure([5, 20]).axes] == ["5 patients", "20 patients"]
-    axes = possible_figure({"*": (0, 4), "5": (5, 7)}, "Possible", "No data.").axes[0]
+    figure = lesson.intervals_figure([("A", 5, 5), ("B", 3, 4)], "Kept", "n beside each.")
+    assert texts(figure.axes[0].get_yticklabels()) == ["A\n5 of 5", "B\n3 of 4"]
+    assert [panel.get_title() for panel in lesson.coverage_figure([5, 20]).axes] == ["5 patients", "20 patients"]
+    axes = lesson.possible_figure({"*": (0, 4), "5": (5, 7)}, "Possible", "No data.").axes[0]
     assert [list(line.get_xdata()) for line in axes.lines] == [[0, 1, 2, 3, 4], [5, 6, 7]]

@@ -1,10 +1,11 @@
 """What every lesson's notebook keeps to, so that learners know their way in all of them."""
 
 import re
+from importlib import import_module
 
 import nbformat
 import pytest
-from lesson_checks import LESSONS
+from lesson_checks import LESSONS, asked
 from test_notebooks import LONGEST_CELL, MACHINE_PATH, code_cells
 
 
@@ -49,3 +50,9 @@ def test_can_be_read_offline_and_tells_nothing_of_a_machine(lesson):
     assert not re.search(r"\$|<\w+", prose), "formulas and HTML of their own need more than the book has"
     assert not MACHINE_PATH.search(nbformat.writes(lesson))
     assert max(len(cell.source.splitlines()) for cell in code_cells(lesson)) <= LONGEST_CELL
+
+
+@pytest.mark.parametrize("module", sorted(LESSONS.glob("solutions/l*.py")), ids=lambda path: path.stem)
+def test_every_exercise_of_a_lesson_is_asked_in_its_notebook(module):
+    (notebook,) = LESSONS.glob(f"{module.stem[:2].upper()}_*.ipynb")
+    assert asked(notebook.stem) == list(import_module(f"durability_utils.lessons.{module.stem}").EXERCISES)

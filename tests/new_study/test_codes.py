@@ -1,8 +1,4 @@
-"""What codes probably mean.
-
-Oracle: the codes as a person reads them; for lists `parameters/codes.yaml`; for consent `docs/reference.md`, section 2:
-a code whose direction nobody can know is doubted.
-"""
+"""What codes probably mean. Oracle: as a person reads them; `parameters/codes.yaml`; `docs/reference.md`, section 2."""
 
 import pytest
 

@@ -1,7 +1,4 @@
-"""What names of columns may mean.
-
-Oracle: the names as a person who knows services' exports reads them; the committed exports' are in test_proposal.
-"""
+"""What names of columns may mean. Oracle: as a person reads them who knows services' exports."""
 
 import pandas as pd
 import pytest
@@ -48,13 +45,9 @@ def test_a_name_suggests_a_column(name, column):
     "phq9_3m", "PHQ9 18 months", "phq9_fu3", "PHQ9_24m", "PHQ9_session_4", "phq9",  # no time of ours
     "FU1_sent", "6m due date", "Date of first reminder", "Team", "Notes",
     "PHQ9 first and last",
-    "PHQ2_first", "PHQ-2 last", "GAD2_6m", "PHQ 15 baseline", "phq8_end", "GAD-2", "PHQ_4 first"])  # other measures
+    "PHQ2_first", "PHQ-2 last", "GAD2_6m", "PHQ 15 baseline", "phq8_end", "GAD-2", "PHQ_4 first",  # other measures
+    "No consent", "Consent_declined", "OptOut of data sharing", "Consent withdrawn"])  # a yes that is a no
 def test_a_name_that_means_none_of_ours_suggests_nothing(name):
-    assert columns(name) == []
-
-
-@pytest.mark.parametrize("name", ["No consent", "Consent_declined", "OptOut of data sharing", "Consent withdrawn"])
-def test_a_yes_that_is_a_no_is_never_taken_for_consent(name):
     assert columns(name) == []
 
 

@@ -1,7 +1,4 @@
-"""An export and its format, told from the file.
-
-Oracle: what wrote the file, and the hand-written column maps of the committed exports.
-"""
+"""An export's format. Oracle: what wrote the file, and the hand-written column maps of the committed exports."""
 
 import codecs
 
@@ -9,20 +6,18 @@ import openpyxl
 import pandas as pd
 import pyreadstat
 import pytest
+from conftest import STUDY_2016
 
 from durability_utils.new_study.exports import file_format, read_new_export
 from durability_utils.study.column_maps import read_column_map
-from durability_utils.study.parameters import PROJECT
-from durability_utils.study.study_file import read_study
 
-STUDY = read_study(PROJECT / "parameters" / "durability_2016.yaml")
 TEXT = "id;name, of problem;phq\n1;\"a; b, c, d\";12\n2;Sorge, Kummer, é;7\n"
 
 
 @pytest.mark.parametrize("service", ["A", "B", "C", "F"])
 def test_the_committed_exports(service):
-    form = file_format(STUDY.services[service].file)
-    written = read_column_map(STUDY.services[service].columns)
+    form = file_format(STUDY_2016.services[service].file)
+    written = read_column_map(STUDY_2016.services[service].columns)
     assert form.get("separator", ",") == written.file.separator
     assert form.get("encoding", "utf-8") == written.file.encoding.removesuffix("-sig")
 

@@ -1,4 +1,4 @@
-"""From exports that nobody has described to cohorts, by way of the files that `durability new` writes.
+"""From exports that nobody has described to cohorts, by the files of `durability new`.
 
 Oracle: `docs/reference.md`, section 2; for the cohorts what the hand-written column maps give.
 """
@@ -11,17 +11,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from conftest import STUDY_2016
 from strangers_export import cohort_texts, strangers_table, write_strangers_export
 
 from durability_utils.cohort.cleaning import clean_service
-from durability_utils.new_study.draft import column_map, new_services, new_study
-from durability_utils.study.column_maps import read_column_map
+from durability_utils.new_study.draft import new_services, new_study
 from durability_utils.study.errors import InputError
 from durability_utils.study.measures import read_measures
-from durability_utils.study.parameters import PROJECT
 from durability_utils.study.study_file import read_study
-
-BY_HAND = read_study(PROJECT / "parameters" / "durability_2016.yaml")
 
 
 def propose(folder, *exports, study="mine"):
@@ -67,8 +64,6 @@ def long_export(tmp_path):
     return cohort
 
 
-# -- services --------------------------------------------------------------------------------------
-
 def test_service_ids_are_plain_and_differ(tmp_path, stranger):
     names = ["Zoë's export (2).csv", "a b.csv", "a_b.csv", "A_B.txt", "all.csv", "NUL.csv", "...csv.csv", "年度.csv"]
     for name in names:
@@ -77,14 +72,6 @@ def test_service_ids_are_plain_and_differ(tmp_path, stranger):
     assert ids == ["Zoe_s_export_2", "a_b", "a_b_2", "A_B_3", "service_all", "service_NUL", "csv", "service"]
     assert list(propose(tmp_path, *(tmp_path / name for name in names)).services) == ids
 
-
-def test_an_export_without_a_name_that_is_understood_is_refused(tmp_path):
-    (tmp_path / "a.csv").write_text("x,y\n1,2\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"a\.csv: line 1: no name of a column is understood"):
-        new_services([tmp_path / "a.csv"])
-
-
-# -- files -----------------------------------------------------------------------------------------
 
 def test_the_study_file(tmp_path, stranger):
     study = propose(tmp_path, stranger)
@@ -109,29 +96,6 @@ def test_names_that_yaml_would_read_as_something_else(tmp_path, stranger, name):
     export = stranger.rename(tmp_path / f"{name}.csv")
     study = propose(tmp_path, export, study=name)
     assert (study.id, study.title, list(study.services)) == (name, name, [name])
-
-
-def test_hostile_names_of_columns_stay_in_their_line(tmp_path):
-    hostile = {"age": "Age: {x}, #1 *\"'", "gender": "Sex\n  phq9_end: Team", "patient_id": "- id [1]",
-               "step": "Step\t\\"}
-    table = cohort_texts().drop(columns="sessions").rename(columns=hostile).assign(**{"=HYPERLINK(\x1b[2J\u2028)": "x"})
-    table.to_csv(tmp_path / "a.csv", index=False)
-    columns = read_column_map(propose(tmp_path, tmp_path / "a.csv").services["a"].columns).columns
-    assert {name: columns[name].source for name in ("patient_id", "age")} == {
-        name: hostile[name] for name in ("patient_id", "age")}
-    assert columns["phq9_end"].source == "phq9_end"
-    text = (tmp_path / "mine_columns" / "a.yaml").read_text(encoding="utf-8")
-    assert "\x1b" not in text and "\u2028" not in text
-
-
-def test_no_value_of_a_single_patient_stands_in_the_map(tmp_path):
-    table = strangers_table()
-    table.loc[0, ["Intensity", "Happy to be contacted", "Presenting complaint"]] = "secret"
-    table.to_csv(tmp_path / "a.csv", index=False)
-    text = column_map("a", new_services([tmp_path / "a.csv"])["a"])
-    assert "secret" not in text
-    assert not [patient for patient in table["Client Ref"] if patient in text]
-    assert not [day for day in table["Discharged on"] if day != "NULL" and day in text]
 
 
 def test_what_is_required_and_was_not_found_is_a_line_to_fill_in(tmp_path):
@@ -169,10 +133,8 @@ def test_all_files_are_written_or_none(tmp_path, stranger, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["north.csv"]
 
 
-# -- from the files to the cohort ------------------------------------------------------------------
-
 def test_six_exports_go_from_the_command_to_the_cohorts_of_the_hand_written_maps(tmp_path):
-    exports = [entry.file for entry in BY_HAND.services.values()]
+    exports = [entry.file for entry in STUDY_2016.services.values()]
     assert durability("new", "six", *exports, folder=tmp_path).returncode == 0
     file = tmp_path / "six.yaml"
     # the study of 2016 had a window and its own version of the measures: that is for a person to say
@@ -182,8 +144,8 @@ def test_six_exports_go_from_the_command_to_the_cohorts_of_the_hand_written_maps
     assert checked.returncode == 0 and "in the map, but not in the export" not in checked.stdout
     ran = durability("run", "six.yaml", "--notebook", "01", "--jobs", "2", folder=tmp_path)
     assert ran.returncode == 0, ran.stderr
-    for service, entry in BY_HAND.services.items():
-        by_hand = clean_service(BY_HAND, service)
+    for service, entry in STUDY_2016.services.items():
+        by_hand = clean_service(STUDY_2016, service)
         folder = tmp_path / "results" / "six" / entry.file.stem / "cleaning"
         pd.testing.assert_frame_equal(pd.read_parquet(folder / "cohort.parquet"), by_hand.cohort)
         rejected = pd.read_csv(folder / "rejected.csv", dtype="str", keep_default_na=False)

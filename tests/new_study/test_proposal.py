@@ -1,7 +1,6 @@
 """A column map guessed from an export.
 
-Oracle: the hand-written column maps of the six committed exports, and for other habits of naming the canonical names
-from which the columns were renamed.
+Oracle: the hand-written maps of the six committed exports, and the names from which columns were renamed.
 """
 
 from fnmatch import fnmatchcase
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from conftest import STUDY_2016
 from strangers_export import NAMES, cohort_texts, strangers_table
 
 from durability_utils.new_study.exports import Export, read_new_export
@@ -18,10 +18,7 @@ from durability_utils.study import measures
 from durability_utils.study.column_maps import normalise, read_column_map
 from durability_utils.study.columns import DICTIONARY_PATH, TIMES, columns_with, dictionary, from_contacts
 from durability_utils.study.measures import read_measures
-from durability_utils.study.parameters import PROJECT
-from durability_utils.study.study_file import read_study
 
-STUDY = read_study(PROJECT / "parameters" / "durability_2016.yaml")
 MEASURES = read_measures("nhs_talking_therapies")
 TOTALS = [f"{measure}_{time}" for measure in ("phq9", "gad7") for time in ("baseline", "end", "6m", "12m")]
 
@@ -82,11 +79,12 @@ def cohort():
     return cohort_texts()
 
 
-@pytest.mark.parametrize("service", list(STUDY.services))
+@pytest.mark.parametrize("service", list(STUDY_2016.services))
 def test_the_committed_exports_are_mapped_as_by_hand(service):
-    proposal = propose(read_new_export(STUDY.services[service].file, MEASURES))
-    by_hand = read_column_map(STUDY.services[service].columns).columns
+    proposal = propose(read_new_export(STUDY_2016.services[service].file, MEASURES))
+    by_hand = read_column_map(STUDY_2016.services[service].columns).columns
     assert sources(proposal) == {name: column.source for name, column in by_hand.items()}
+    assert proposal.contacts is None
     found = proposal.placed
     for name in set(found) - {"age"}:  # service F has a code of its own that no row holds
         written = by_hand[name.replace("*", "1")]
@@ -208,42 +206,39 @@ def test_labels_tell_what_short_names_do_not(cohort):
     assert gender.reading.codes == {"1": "female", "2": "male"} and not gender.doubts
 
 
-@pytest.fixture(params=["CORE-10", "WSAS"])
-def added(request, tmp_path, monkeypatch):
-    """A measure that is only declared: a copy of measures.yaml and of the data dictionary with it."""
-    name, columns = request.param, request.param.replace("-", "").lower()
-    items, most = {"CORE-10": (10, 4), "WSAS": (5, 8)}[name]
+@pytest.fixture
+def declared(tmp_path, monkeypatch):
+    """All measures, one of them only declared: copies of measures.yaml and of the data dictionary with CORE-9 in them.
+
+    Its nine items stand where those of the PHQ-9 do.
+    """
     versions = yaml.safe_load(measures.PATH.read_text(encoding="utf-8"))
-    versions["nhs_talking_therapies"][name] = {
-        "for": "distress", "role": "functioning", "columns": columns, "window": "past week", "items": items,
-        "item_range": [0, most], "range": [0, items * most], "scale": "sum", "confirmed": False, "source": "a test"}
+    versions["nhs_talking_therapies"]["CORE-9"] = {
+        "for": "distress", "role": "functioning", "columns": "core9", "window": "past week", "items": 9,
+        "item_range": [0, 4], "range": [0, 36], "scale": "sum", "confirmed": False, "source": "a test"}
     (tmp_path / "measures.yaml").write_text(yaml.safe_dump(versions, sort_keys=False), encoding="utf-8")
     rows = pd.read_csv(DICTIONARY_PATH, dtype="str", keep_default_na=False)
-    rows = rows[~rows["column"].str.startswith(f"{columns}_")]
-    likes = rows[rows["column"].str.match("phq9_(?!.*item)|phq9_.*item1$")]
-    for like in likes.to_dict("records"):
-        whole = "_item" not in like["column"]
-        for number in [""] if whole else range(1, items + 1):
-            column = like["column"].replace("phq9", columns).removesuffix("1" if not whole else "") + str(number)
-            rows.loc[len(rows) + 1000] = like | {"column": column, "maximum": str(items * most if whole else most)}
-    rows.to_csv(tmp_path / "dictionary.csv", index=False)
+    likes = rows[rows["column"].str.startswith("phq9_")]
+    maximum = np.where(likes["column"].str.contains("_item"), "4", "36")
+    pd.concat([rows, likes.assign(column=likes["column"].str.replace("phq9", "core9"), maximum=maximum)]).to_csv(
+        tmp_path / "dictionary.csv", index=False)
     monkeypatch.setattr(measures, "PATH", tmp_path / "measures.yaml")
     monkeypatch.setattr("durability_utils.study.columns.DICTIONARY_PATH", tmp_path / "dictionary.csv")
     cached = (dictionary, from_contacts, columns_with)
     for function in cached:
         function.cache_clear()
-    yield read_measures("nhs_talking_therapies")[name]
+    yield read_measures("nhs_talking_therapies")
     monkeypatch.undo()
     for function in cached:
         function.cache_clear()
 
 
+@pytest.mark.parametrize("name", ["CORE-9", "WSAS"])
 @pytest.mark.parametrize("names", [
     "{}_Score_First {}_Score_Last {}_Score_6M {}_Score_12M", "T0_{} T1_{} T2_{} T3_{}", "first{} last{} FU1{} FU2{}"])
-def test_a_measure_that_is_only_declared_is_found_by_its_name(cohort, added, names):
+def test_a_measure_that_is_only_declared_is_found_by_its_name(cohort, declared, name, names):
     # oracle: measures.yaml and the data dictionary that the fixture wrote
-    declared = read_measures("nhs_talking_therapies")
-    glued = added.name.replace("-", "")
+    added, glued = declared[name], name.replace("-", "")
     scores = dict(zip((f"{added.columns}_{time}" for time in TIMES), names.format(*[glued] * 4).split(), strict=True))
     totals = {name: str(n * 2) for n, name in enumerate(scores.values(), start=5)}
     items = {f"{glued}_FU1_Q{n}": str(n % (added.item_range[1] + 1)) for n in range(1, added.items + 1)}
@@ -287,7 +282,3 @@ class TestLongExports:
             "patient_id": "Client", "discharge_date": "discharge_date", "consent_contact": "consent_contact",
             "gender": "gender"}
         assert proposal.contacts.placed["date"].source == "Contact date" and proposal.unplaced == {}
-
-    @pytest.mark.parametrize("service", list(STUDY.services))
-    def test_a_wide_export_has_none(self, service):
-        assert propose_contacts(read_new_export(STUDY.services[service].file, MEASURES)) is None

@@ -1,32 +1,24 @@
 """Table 1's comparison and the sample's characteristics."""
 
+import conftest
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-from durability_utils.outcomes.representativeness import (
-    GROUPS,
-    VARIABLES,
-    compare_groups,
-    compared_variables,
-    effect_sizes,
-    first_is_a,
-    participation,
-    sample_characteristics,
-    snake_case,
-)
-from durability_utils.study.columns import dictionary
+from durability_utils.outcomes import representativeness as table1
 
 
 def cohort(ages: dict[str, list], **more) -> pd.DataFrame:
     """Patients of each group with these ages; other columns missing unless given for all."""
     says = {"no_consent": {"consent_contact": "no"}, "consent_no_participation": {"consent_contact": "yes"},
             "consent_and_participation": {"consent_contact": "yes", "phq9_6m": 5.0}}
-    rows = [says[group] | {"age": age, "service": "A"} for group, values in ages.items() for age in values]
-    table = pd.DataFrame(rows).reindex(columns=["service", *dictionary().index]).assign(**more)
-    numbers = [name for name, entry in dictionary().iterrows() if entry["type"] in ("whole_number", "score")]
-    return table.astype(dict.fromkeys(numbers, "Float64"))
+    return conftest.cohort(*(says[group] | {"age": age} for group, values in ages.items() for age in values)).assign(
+        service="A", **more)
+
+
+def by_age(ages: dict[str, list], *test: str) -> pd.DataFrame:
+    return table1.compare_groups(cohort(ages), *test).query("variable == 'age'")
 
 
 AGES = {"no_consent": [30, 32, 34, 31, 33], "consent_no_participation": [50, 52, 54, 51, 53],
@@ -34,34 +26,40 @@ AGES = {"no_consent": [30, 32, 34, 31, 33], "consent_no_participation": [50, 52,
 
 
 def test_groups():
-    assert participation(cohort(AGES)).value_counts().to_dict() == dict.fromkeys(GROUPS, 5)
+    assert table1.participation(cohort(AGES)).value_counts().to_dict() == dict.fromkeys(table1.GROUPS, 5)
 
 
 def test_means_letters_and_p():
-    table = compare_groups(cohort(AGES)).query("variable == 'age'")
+    table = by_age(AGES)
     assert list(table["mean"]) == [32, 52, 53]
     assert list(table["n"]) == [5, 5, 5]
     assert list(table["letters"]) == ["a", "b", "b"]  # 20 years apart with an SD of 1.6; the last two 1 year
-    oracle = stats.f_oneway(*AGES.values())  # scipy's one-way analysis of variance
-    assert table["p"].iloc[0] == pytest.approx(oracle.pvalue)
+    assert table["p"].iloc[0] == pytest.approx(stats.f_oneway(*AGES.values()).pvalue)
+    # Games-Howell stands on Welch's analysis; R: oneway.test(age ~ group, var.equal = FALSE)
+    assert by_age(AGES, "games_howell")["p"].iloc[0] == pytest.approx(
+        stats.f_oneway(*AGES.values(), equal_var=False).pvalue)
 
 
-def test_letters_are_those_of_scipys_tukey_test():
-    rng = np.random.default_rng(4)
+def tukey(groups: list, i: int, j: int) -> float:
+    return stats.tukey_hsd(*groups).pvalue[i, j]
+
+
+def games_howell(groups: list, i: int, j: int) -> float:
+    """Games & Howell 1976: Welch's t and degrees of freedom for a pair, against the studentised range of three."""
+    test = stats.ttest_ind(groups[i], groups[j], equal_var=False)
+    return stats.studentized_range.sf(abs(test.statistic) * np.sqrt(2), 3, test.df)
+
+
+@pytest.mark.parametrize(("test", "p", "seed", "spreads", "sizes"), [
+    ("tukey", tukey, 4, (9, 9, 9), (12, 12, 12)), ("games_howell", games_howell, 8, (3, 9, 14), (30, 14, 9))])
+def test_groups_share_a_letter_where_their_p_is_not_small(test, p, seed, spreads, sizes):
+    rng = np.random.default_rng(seed)
     for _ in range(5):
-        ages = {group: rng.normal(centre, 9, 12).round() for group, centre in zip(GROUPS, (40, 47, 52), strict=True)}
-        table = compare_groups(cohort(ages)).query("variable == 'age'")
-        p = stats.tukey_hsd(*ages.values()).pvalue
-        letters = [set(cell) for cell in table["letters"]]
+        ages = {group: rng.normal(centre, spread, size).round() for group, centre, spread, size in
+                zip(table1.GROUPS, (40, 47, 52), spreads, sizes, strict=True)}
+        letters = [set(cell) for cell in by_age(ages, test)["letters"]]
         for i, j in ((0, 1), (0, 2), (1, 2)):
-            assert bool(letters[i] & letters[j]) == (p[i, j] >= 0.05)
-
-
-def test_games_howell_stands_on_welchs_analysis():
-    # R: oneway.test(age ~ group, var.equal = FALSE); scipy has it as f_oneway(equal_var=False)
-    table = compare_groups(cohort(AGES), "games_howell").query("variable == 'age'")
-    oracle = stats.f_oneway(*AGES.values(), equal_var=False)
-    assert table["p"].iloc[0] == pytest.approx(oracle.pvalue)
+            assert bool(letters[i] & letters[j]) == (p(list(ages.values()), i, j) >= 0.05)
 
 
 @pytest.mark.parametrize("ages", [
@@ -71,52 +69,33 @@ def test_games_howell_stands_on_welchs_analysis():
     {"no_consent": [30, 30], "consent_no_participation": [40, 40]},  # no spread at all
 ])
 def test_groups_too_small_have_neither_letters_nor_p(ages):
-    table = compare_groups(cohort(AGES).iloc[:0] if not ages else cohort(ages))
-    assert len(table) == len(VARIABLES) * 3
+    table = table1.compare_groups(cohort(AGES).iloc[:0] if not ages else cohort(ages))
+    assert len(table) == len(table1.VARIABLES) * 3
     assert (table["letters"] == "").all()
     assert table["p"].isna().all()
 
 
 def test_a_group_too_small_is_left_out_of_the_letters_alone():
-    table = compare_groups(cohort(AGES | {"consent_and_participation": [52]})).query("variable == 'age'")
-    assert list(table["letters"]) == ["a", "b", ""]
+    assert list(by_age(AGES | {"consent_and_participation": [52]})["letters"]) == ["a", "b", ""]
+    assert table1.first_is_a(pd.Series(["b", "a ", "ba"])) == ["a", "b", "ab"]  # they begin with a in the first group
 
 
 def test_a_group_without_spread_stays_in_the_analysis_of_variance():
     ages = {"no_consent": [2] * 8, "consent_no_participation": [10, 12, 14, 11],
             "consent_and_participation": [11, 13, 15, 12]}
-    table = compare_groups(cohort(ages)).query("variable == 'age'")
-    assert list(table["letters"]) == ["a", "b", "b"]
-    assert table["p"].iloc[0] == pytest.approx(stats.f_oneway(*ages.values()).pvalue)
+    assert list(by_age(ages)["letters"]) == ["a", "b", "b"]
+    assert by_age(ages)["p"].iloc[0] == pytest.approx(stats.f_oneway(*ages.values()).pvalue)
     # Welch's analysis weights each group by its own variance, so it cannot take this one
-    assert list(compare_groups(cohort(ages), "games_howell").query("variable == 'age'")["letters"]) == ["", "a", "a"]
-
-
-def test_letters_of_games_howell_by_its_definition():
-    # Games & Howell 1976: Welch's t and degrees of freedom for each pair, against the studentised range of three groups
-    rng = np.random.default_rng(8)
-    for _ in range(5):
-        ages = {group: rng.normal(centre, spread, size).round() for group, centre, spread, size in
-                zip(GROUPS, (40, 47, 52), (3, 9, 14), (30, 14, 9), strict=True)}
-        table = compare_groups(cohort(ages), "games_howell").query("variable == 'age'")
-        letters = [set(cell) for cell in table["letters"]]
-        for i, j in ((0, 1), (0, 2), (1, 2)):
-            test = stats.ttest_ind(*(list(ages.values())[k] for k in (i, j)), equal_var=False)
-            p = stats.studentized_range.sf(abs(test.statistic) * np.sqrt(2), 3, test.df)
-            assert bool(letters[i] & letters[j]) == (p >= 0.05)
+    assert list(by_age(ages, "games_howell")["letters"]) == ["", "a", "a"]
 
 
 def test_change_is_baseline_minus_end():
     people = cohort(AGES, phq9_baseline=20, phq9_end=5)
-    assert (compared_variables(people)["phq9_change"] == 15).all()
-
-
-def test_letters_begin_with_a_in_the_first_group():
-    assert first_is_a(pd.Series(["b", "a ", "ba"])) == ["a", "b", "ab"]
+    assert (table1.compared_variables(people)["phq9_change"] == 15).all()
 
 
 def test_hedges_g_by_hand():
-    effects = effect_sizes(cohort(AGES)).query("variable == 'age' and against == 'no_consent'").iloc[0]
+    effects = table1.effect_sizes(cohort(AGES)).query("variable == 'age' and against == 'no_consent'").iloc[0]
     pooled = np.sqrt(2.5)  # both groups have a variance of 2.5
     # Hedges 1981: the difference over the pooled SD times 1 - 3 / (4 (n1 + n2) - 9)
     assert effects["g"] == pytest.approx(21 / pooled * (1 - 3 / (4 * 10 - 9)))
@@ -129,27 +108,20 @@ def test_sample_characteristics_by_hand():
     people["primary_problem"] = ["Mixed anxiety and depression", "PTSD", "PTSD", "PTSD"]
     people["step"] = ["step2", "step2+3", None, "step2"]
     people["sessions"] = pd.array([4, 11, 30, 99], "Int64")
-    table = sample_characteristics(people).set_index(["variable", "level"])
+    table = table1.sample_characteristics(people).set_index(["variable", "level"])
     assert table.loc[("gender", "female"), ["n", "of"]].tolist() == [2, 3]  # the one without an answer counts in `of`
     assert table.loc[("gender", "missing"), ["n", "of"]].tolist() == [1, 3]
     assert table.loc[("primary_problem", "mixed_anxiety_and_depression"), "value"] == 1 / 3
     assert [table.loc[("age", name), "value"] for name in ("mean", "sd", "min", "max")] == [40, 20, 20, 60]
     assert table.loc[("step", "step3"), ["n", "of"]].tolist() == [1, 2]  # of those with a recorded step
     assert table.loc[("sessions", "step2"), ["n", "of", "value"]].tolist() == [1, 1, 4]
-
-
-def test_sample_characteristics_of_nobody():
-    table = sample_characteristics(cohort({"no_consent": [40]}))
-    assert table["value"].isna().all()
-    assert (table["n"] == 0).all()
+    nobody = table1.sample_characteristics(cohort({"no_consent": [40]}))
+    assert nobody["value"].isna().all() and (nobody["n"] == 0).all()
 
 
 def test_a_note_in_the_place_of_a_problem_is_no_level():
     people = cohort({"consent_and_participation": [20, 40]})
     people["primary_problem"] = ["PTSD", "seen twice by the duty team, asked to be called at work, see letter of May"]
-    levels = sample_characteristics(people).query("variable == 'primary_problem'")["level"]
+    levels = table1.sample_characteristics(people).query("variable == 'primary_problem'")["level"]
     assert set(levels) == {"ptsd", "other"}
-
-
-def test_codes_of_texts():
-    assert snake_case(" Mixed anxiety/depression ") == "mixed_anxiety_depression"
+    assert table1.snake_case(" Mixed anxiety/depression ") == "mixed_anxiety_depression"

@@ -34,6 +34,7 @@ def test_consent_is_of_those_discharged_and_follow_up_of_those_who_consented():
     assert rates["consented_share"]["A"] == 3 / 4
     assert rates["first_follow_up_share"]["A"] == 2 / 3
     assert pd.isna(rates["first_follow_up_share"]["C"])  # nobody to ask
+    assert list(response_rates(COHORT[COHORT["service"] == "A"])["service"]) == ["A"]  # one service has one row
 
 
 def test_a_service_with_nobody_in_its_cohort_has_a_row_of_zeros():
@@ -44,25 +45,15 @@ def test_a_service_with_nobody_in_its_cohort_has_a_row_of_zeros():
     assert rates.loc["all", "discharged"] == 6
 
 
-def test_one_service_has_one_row():
-    assert list(response_rates(COHORT[COHORT["service"] == "A"])["service"]) == ["A"]
-
-
-def test_flags_are_one_row_a_patient():
-    flags = response_flags(COHORT)
+def test_a_flagged_cohort_gives_the_same_rates_and_groups_without_its_follow_up_data():
+    flags, small = response_flags(COHORT), flagged(COHORT)
     assert flags["either_follow_up"].tolist() == [False, False, True, True, True, False]
     assert flags["both_follow_ups"].tolist() == [False, False, False, True, False, False]
-
-
-def test_a_flagged_cohort_gives_the_same_rates_and_groups_without_its_follow_up_data():
-    small = flagged(COHORT)
     assert not [column for column in small if "6m" in column or "12m" in column]
     pd.testing.assert_frame_equal(response_rates(small), response_rates(COHORT))
     assert participation(small).tolist() == participation(COHORT).tolist() == [
         "no_consent", "consent_no_participation", *["consent_and_participation"] * 3, "no_consent"]
-
-
-def test_who_answered_has_every_column_of_those_with_a_follow_up():
+    # and those who answered have every column
     pd.testing.assert_frame_equal(who_answered(COHORT), COHORT.iloc[[2, 3, 4]])
 
 

@@ -1,12 +1,13 @@
 """Counts from end of treatment to follow-up, on a cohort small enough to count by hand."""
 
+import conftest
 import pandas as pd
 import pytest
 from conftest import RULES, table_at_6_months, table_of_paths
 
 from durability_utils.outcomes.rules import carry_back, classify
 from durability_utils.outcomes.transitions import as_square, by_status_at_end, count, inclusion, margin
-from durability_utils.study.columns import TIMES, dictionary
+from durability_utils.study.columns import TIMES
 
 GOOD, NONE, BAD = "reliable_improvement", "no_reliable_improvement", "reliable_deterioration"
 
@@ -28,29 +29,22 @@ def cohort():
     for baseline, end, early, late in PEOPLE.values():
         row = {"phq9_baseline": baseline, "phq9_end": end, "phq9_6m": early, "phq9_12m": late}
         rows.append(row | {f"gad7_{time}": None if row[f"phq9_{time}"] is None else 10 for time in TIMES})
-    scores = [f"{name}_{time}" for name in ("phq9", "gad7", "adsm") for time in TIMES]
-    return pd.DataFrame(rows).reindex(columns=dictionary().index).astype(dict.fromkeys(scores, "Float64"))
+    return conftest.cohort(*rows)
 
 
 def cells(table):
     return {tuple(row[:-1]): row[-1] for row in table.itertuples(index=False) if row[-1]}
 
 
-def test_six_month_table_with_carry_back(cohort):
+def test_six_month_table_and_path(cohort):
     table = table_at_6_months(cohort, "improvement")
     assert cells(table) == {(GOOD, GOOD): 2, (GOOD, NONE): 1, (GOOD, BAD): 1, (NONE, GOOD): 1}
     assert list(table.columns) == ["end", "follow_up", "n"]
     assert len(table) == 9  # zeros too
-
-
-def test_six_month_table_without_carry_back(cohort):
-    table = table_at_6_months(cohort, "improvement", RULES.changed(carry_back=False))
-    assert cells(table) == {(GOOD, GOOD): 1, (GOOD, NONE): 1, (NONE, GOOD): 1}
-
-
-def test_path_holds_those_who_completed_both_and_carries_nothing_back(cohort):
-    table = table_of_paths(cohort, "improvement")
-    assert cells(table) == {(GOOD, GOOD, GOOD): 1, (GOOD, NONE, GOOD): 1}
+    plain = table_at_6_months(cohort, "improvement", RULES.changed(carry_back=False))
+    assert cells(plain) == {(GOOD, GOOD): 1, (GOOD, NONE): 1, (NONE, GOOD): 1}
+    # the path holds those who completed both follow-ups, and carries nothing back
+    assert cells(table_of_paths(cohort, "improvement")) == {(GOOD, GOOD, GOOD): 1, (GOOD, NONE, GOOD): 1}
 
 
 def test_recovery_leaves_out_who_is_below_caseness_at_baseline(cohort):

@@ -1,7 +1,4 @@
-"""What columns mean. Oracle: docs/reference.md, sections 2, 3; lists of version 0.5.0 and the WSAS, typed by hand.
-
-What a patient refused is withheld because the data dictionary says so: a column added there, and nowhere else, is.
-"""
+"""What columns mean. Oracle: docs/reference.md, sections 2, 3; lists of version 0.5.0 and the WSAS, typed by hand."""
 
 import json
 import re
@@ -21,14 +18,10 @@ from durability_utils.study.parameters import PROJECT
 MEASURED, ITEMS = ("phq9", "gad7", "adsm", "wsas"), {"phq9": 9, "gad7": 7, "wsas": 5}
 
 
-# -- what the dictionary says ----------------------------------------------------------------------
-
 def test_a_column_with_a_time_in_its_name_has_that_time_and_no_other_has_one():
     named = {name: re.search(r"_(baseline|end|6m|12m)(?=_|$)", name) for name in dictionary().index}
     assert {name: found[1] if found else "" for name, found in named.items()} == dictionary()["time"].to_dict()
-
-
-def test_each_time_and_each_consent_is_one_that_cleaning_knows():
+    # and each time and each consent is one that cleaning knows
     assert set(dictionary()["time"]) == {"", *TIMES}
     assert set(dictionary()["consent"]) == {"", "upflow", "contact"}
 
@@ -44,9 +37,7 @@ def test_what_is_withheld_without_consent_to_upflow_and_to_contact():
     assert sorted(columns.FOLLOW_UP_DATA) == sorted(contact)
     assert columns_with(consent="upflow") == columns.TREATMENT_DATA
     assert sorted(columns.OUTCOME_DATA) == sorted(["consent_contact", "consent_upflow", "adsm", *upflow, *contact])
-
-
-def test_whatever_is_asked_after_discharge_needs_consent_to_contact():
+    # whatever is asked after discharge needs consent to contact
     asked = [name for time in FOLLOW_UPS for name in columns_with(time=time)]
     assert sorted(asked) == sorted(columns.FOLLOW_UP_DATA)
 
@@ -63,8 +54,6 @@ def test_what_contacts_give_is_what_it_was():
     pattern = re.compile(r"(phq9|gad7|adsm|wsas)_.*|followup_.*_date")  # of version 0.5.0, and the WSAS
     assert columns.from_contacts() == {name for name in dictionary().index if pattern.fullmatch(name)}
 
-
-# -- who answered ----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("time", FOLLOW_UPS)
 def test_date_totals_and_items_show_that_an_answer_came_and_the_mode_does_not(time):
@@ -84,26 +73,21 @@ def test_a_follow_up_was_completed_when_its_date_or_any_score_is_there(answer, c
     assert completed(cohort(patient(**answer)), "6m")[0] == came_back
 
 
-# -- a column of one's own -------------------------------------------------------------------------
-
 CLEAN = """
 import json, sys
 from durability_utils.cohort.cleaning import clean_service
-from durability_utils.outcomes.rules import carry_back, classify
+from durability_utils.outcomes.rules import carry_back
 from durability_utils.study.columns import PROJECT, completed
 from durability_utils.study.study_file import read_study
 
-study = read_study(PROJECT / "study.yaml")
-cleaned = clean_service(study, "A")
+cleaned = clean_service(read_study(PROJECT / "study.yaml"), "A")
 cohort = cleaned.cohort.set_index("patient_id")
 own = cohort[[name for name in cohort if name.startswith(sys.argv[1])]]
 print(json.dumps({
     "cohort": json.loads(own.to_json(orient="index")),
     "refused": cleaned.rejected[["patient_id", "column", "value", "reason"]].to_numpy().tolist(),
-    "after_discharge": [] if cleaned.after_discharge is None else cleaned.after_discharge["measure"].tolist(),
     "completed": completed(cohort, "6m").to_dict(),
     "carried": json.loads(carry_back(cohort)[own.columns].to_json(orient="index")),
-    "measures": classify(cohort, "end", study.rules)["anxiety_measure"].tolist(),
 }))
 """
 
@@ -118,12 +102,12 @@ def project(tmp_path):
     return tmp_path
 
 
-def cleaned(project, own: str, column_map: str, *rows: str, **keys) -> dict:
+def cleaned(project, own: str, column_map: str, *rows: str) -> dict:
     """What cleaning makes of the columns that begin with `own`, after these rows were added to the dictionary."""
     with (project / "data" / "dictionary.csv").open("a", encoding="utf-8", newline="") as file:
         file.writelines(f"{row}\n" for row in rows)
     (project / "a.yaml").write_text(column_map, encoding="utf-8")
-    study = study_text(services={"A": {"file": "a.csv", "columns": "a.yaml"}}, **keys)
+    study = study_text(services={"A": {"file": "a.csv", "columns": "a.yaml"}})
     (project / "study.yaml").write_text(study, encoding="utf-8")
     run = subprocess.run([sys.executable, "-c", CLEAN, own], cwd=project, env=environment(project), check=False,
                          capture_output=True, text=True)
@@ -166,47 +150,3 @@ columns:
     # a score of its own shows that the questionnaire came back, and it is carried back with the others
     assert [name for name, came_back in found["completed"].items() if came_back] == ["agreed", "no upflow"]
     assert found["carried"]["late"]["wellbeing_6m"] == 3
-
-
-def test_a_measure_of_functioning_in_a_long_export_is_carried_and_decides_nothing(project):
-    with (project / "parameters" / "measures.yaml").open("a", encoding="utf-8") as file:
-        file.write("""
-own:
-  PHQ-9: *phq9
-  GAD-7: *gad7
-  OCI: *oci
-  WORK:
-    {for: functioning, role: functioning, columns: work, window: now, items: 5, item_range: [0, 8], range: [0, 40],
-     scale: sum, confirmed: true, source: made up}
-""")
-    about = {"discharged": "2016-06-15", "contact": "yes", "upflow": "yes"}
-    work = [("2016-03-01", "work", "30"), ("2016-06-01", "work", "5"), ("2016-12-01", "work", "6"),
-            ("2017-01-01", "work", "7")]
-    others = [(day, tool, "15") for day in ("2016-03-01", "2016-06-01") for tool in ("PHQ-9", "GAD-7")]
-    write_csv(project / "a.csv", [{"id": name, **about, **answers, "day": day, "tool": tool, "score": score}
-                                  for name, answers in (("agreed", {}), ("refused", {"contact": "no", "upflow": "no"}))
-                                  for day, tool, score in (*work, *others)])
-    found = cleaned(project, "work", """
-columns:
-  patient_id: id
-  discharge_date: discharged
-  consent_contact: contact
-  consent_upflow: upflow
-contacts:
-  columns:
-    patient_id: id
-    date: day
-    measure: tool
-    score: score
-""", *(f"work_{time},whole_number,points,0,40,,blank,no,{time},{'contact' if time in FOLLOW_UPS else 'upflow'},work"
-       for time in TIMES), measures="own", follow_up_windows={"6m": [91, 273], "12m": [274, 456]})
-    assert found["cohort"] == {"agreed": {"work_baseline": 30, "work_end": 5, "work_6m": 6, "work_12m": None},
-                               "refused": dict.fromkeys(("work_baseline", "work_end", "work_6m", "work_12m"))}
-    assert found["after_discharge"] == ["WORK", "WORK"]
-    assert found["measures"] == ["GAD-7", "GAD-7"]  # PHQ-9 and GAD-7 did not change, and WORK is not asked
-    withheld = {(column, value, reason) for name, column, value, reason in found["refused"] if name == "refused"}
-    assert withheld == {
-        *((f"{name}_{time}", "", "no_upflow_consent") for time in ("baseline", "end") for name in (
-            "work", "phq9", "gad7")),
-        ("work_6m", "", "no_contact_consent"), ("followup_6m_date", "", "no_contact_consent"),
-        ("score", "", "no_contact_consent")}

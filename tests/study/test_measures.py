@@ -1,7 +1,4 @@
-"""The thresholds, typed here a second time by hand.
-
-Oracle: docs/reference.md, section 4 and the study's table of measures.
-"""
+"""The thresholds, typed a second time by hand. Oracle: docs/reference.md, section 4, and the study's table."""
 
 import pytest
 
@@ -19,48 +16,32 @@ NHS_TALKING_THERAPIES = {**STUDY_2016, "MI": (27, 0, 5, 2.3, 0.73), "PDSS": (7, 
                          "PCL-5": (20, 0, 80, 32, 10), "WSAS": (5, 0, 40, None, None)}
 
 
-@pytest.mark.parametrize(("version", "expected"), [
-    ("study_2016", STUDY_2016), ("nhs_talking_therapies", NHS_TALKING_THERAPIES)])
+VERSIONS = {"study_2016": STUDY_2016, "nhs_talking_therapies": NHS_TALKING_THERAPIES}
+
+
+@pytest.mark.parametrize(("version", "expected"), VERSIONS.items())
 def test_each_version_holds_these_thresholds(version, expected):
     found = {name: (m.items, m.minimum, m.maximum, m.caseness, m.reliable_change)
              for name, m in read_measures(version).items()}
     assert found == expected
 
 
-def test_residual_symptoms_begin_where_the_scales_call_them_mild():
-    # Kroenke, Spitzer & Williams 2001; Spitzer, Kroenke, Williams & Lowe 2006; Ali et al. 2017 for PHQ-9
-    for version in ("study_2016", "nhs_talking_therapies"):
-        residual = {name: measure.residual for name, measure in read_measures(version).items()}
-        assert {name: score for name, score in residual.items() if score} == {"PHQ-9": 5, "GAD-7": 5}
-
-
-@pytest.mark.parametrize("version", ["study_2016", "nhs_talking_therapies"])
-def test_range_follows_from_the_items(version):
-    # a sum runs from all items lowest to all items highest, an item mean over the range of one item
-    for measure in read_measures(version).values():
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_holds_for_the_measures_of_a_version(version):
+    found = read_measures(version)
+    for name, measure in found.items():
+        # a sum runs from all items lowest to all items highest, an item mean over the range of one item
+        assert measure.scale == ("item_mean" if (version, name) == ("nhs_talking_therapies", "MI") else "sum"), name
         times = 1 if measure.scale == "item_mean" else measure.items
-        assert (measure.minimum, measure.maximum) == tuple(times * end for end in measure.item_range), measure.name
-        assert measure.role == "functioning" or measure.minimum < measure.caseness <= measure.maximum, measure.name
-
-
-def test_mi_is_a_sum_in_the_study_and_an_item_mean_in_nhs_data():
-    assert read_measures("study_2016")["MI"].scale == "sum"
-    assert {m.name for m in read_measures("nhs_talking_therapies").values() if m.scale == "item_mean"} == {"MI"}
-
-
-def test_only_phq9_and_gad7_are_confirmed_and_every_measure_has_a_source():
-    for version in ("study_2016", "nhs_talking_therapies"):
-        measures = read_measures(version)
-        deciding = {name: m for name, m in measures.items() if m.role != "functioning"}
-        assert {name for name, m in deciding.items() if m.confirmed} == {"PHQ-9", "GAD-7"}
-        assert all(m.source for m in measures.values())
-
-
-@pytest.mark.parametrize("version", ["study_2016", "nhs_talking_therapies"])
-def test_one_measure_of_depression_one_of_anxiety_and_the_others_for_one_disorder_each(version):
-    measures = read_measures(version)
+        assert (measure.minimum, measure.maximum) == tuple(times * end for end in measure.item_range), name
+        assert measure.role == "functioning" or measure.minimum < measure.caseness <= measure.maximum, name
+        assert measure.source, name
+    # residual symptoms begin where the scales call them mild: Kroenke, Spitzer & Williams 2001; Spitzer, Kroenke,
+    # Williams & Lowe 2006; Ali et al. 2017 for PHQ-9
+    assert {name: m.residual for name, m in found.items() if m.residual} == {"PHQ-9": 5, "GAD-7": 5}
+    assert {name for name, m in found.items() if m.confirmed and m.role != "functioning"} == {"PHQ-9", "GAD-7"}
     others = {"WSAS": ("functioning", "wsas")} if version == "nhs_talking_therapies" else {}
-    assert {name: (m.role, m.columns) for name, m in measures.items() if m.role != "disorder_specific"} == {
+    assert {name: (m.role, m.columns) for name, m in found.items() if m.role != "disorder_specific"} == {
         "PHQ-9": ("depression", "phq9"), "GAD-7": ("anxiety", "gad7")} | others
 
 
@@ -94,11 +75,3 @@ def test_a_measure_that_is_wrong_is_refused_with_its_version_and_key(tmp_path, m
     monkeypatch.setattr(measures, "PATH", tmp_path / "measures.yaml")
     with pytest.raises(InputError, match=f"^measures.yaml: {message}"):
         read_measures("study_2016")
-
-
-def test_a_measure_that_decides_nothing_needs_no_thresholds(tmp_path, monkeypatch):
-    text = PATH.read_text(encoding="utf-8").replace("    caseness: 40\n    reliable_change: 32\n", "")
-    text = text.replace("for: OCD\n    role: disorder_specific", "for: OCD\n    role: functioning")
-    (tmp_path / "measures.yaml").write_text(text, encoding="utf-8")
-    monkeypatch.setattr(measures, "PATH", tmp_path / "measures.yaml")
-    assert read_measures("study_2016")["OCI"].caseness is None

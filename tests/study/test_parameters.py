@@ -1,7 +1,4 @@
-"""Reading YAML.
-
-Oracle: docs/reference.md, section 1 (nothing unknown or mistyped passes) and YAML 1.1 as PyYAML reads it.
-"""
+"""Reading YAML. Oracle: docs/reference.md, section 1 (nothing unknown or mistyped passes), and YAML 1.1."""
 
 import copy
 import datetime as dt
@@ -27,24 +24,17 @@ def read(tmp_path):
     return of
 
 
-def test_a_mapping_is_read_with_its_types(read):
-    assert read("a: 1\nb: true\nc: 2016-06-01\nd: [x, y]") == {
-        "a": 1, "b": True, "c": dt.date(2016, 6, 1), "d": ["x", "y"]}
-
-
-def test_text_only_leaves_every_scalar_as_written(read):
-    # plain YAML reads no as False, 01 as 1, 2016-06-01 as a day, an absent value as None
-    text = "no: 01\nday: 2016-06-01\nnothing:\nlist: [NULL, -99, 1.0]"
-    assert read(text, text_only=True) == {
-        "no": "01", "day": "2016-06-01", "nothing": "", "list": ["NULL", "-99", "1.0"]}
-
-
-def test_a_byte_order_mark_is_no_part_of_the_first_key(read):
-    assert read(b"\xef\xbb\xbfa: 1") == {"a": 1}
-
-
-def test_a_merge_key_with_an_overridden_value_is_no_duplicate(read):
-    assert read("x: &x {a: 1, b: 2}\ny:\n  <<: *x\n  a: 3")["y"] == {"a": 3, "b": 2}
+@pytest.mark.parametrize(("text", "options", "expected"), [
+    ("a: 1\nb: true\nc: 2016-06-01\nd: [x, y]", {}, {"a": 1, "b": True, "c": dt.date(2016, 6, 1), "d": ["x", "y"]}),
+    # text only: plain YAML reads no as False, 01 as 1, 2016-06-01 as a day, an absent value as None
+    ("no: 01\nday: 2016-06-01\nnothing:\nlist: [NULL, -99, 1.0]", {"text_only": True},
+     {"no": "01", "day": "2016-06-01", "nothing": "", "list": ["NULL", "-99", "1.0"]}),
+    (b"\xef\xbb\xbfa: 1", {}, {"a": 1}),  # a byte order mark is no part of the first key
+    # a merge key with an overridden value is no duplicate
+    ("x: &x {a: 1, b: 2}\ny:\n  <<: *x\n  a: 3", {}, {"x": {"a": 1, "b": 2}, "y": {"a": 3, "b": 2}}),
+])
+def test_a_mapping_is_read(read, text, options, expected):
+    assert read(text, **options) == expected
 
 
 @pytest.mark.parametrize(("text", "message"), [

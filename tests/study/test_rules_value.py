@@ -7,14 +7,9 @@ import pytest
 from conftest import PAIR_RULES, RULES
 
 from durability_utils.study.errors import InputError
-from durability_utils.study.measures import THRESHOLDS, Measure, read_measures
+from durability_utils.study.measures import THRESHOLDS, read_measures
 from durability_utils.study.rules import Rules
 
-OTHER = Measure(name="CORE-10", role="other", columns="core10", disorder="distress", window="past week", items=10,
-                item_range=(0, 4), range=(0, 40), scale="sum", confirmed=True, source="made up")
-
-
-# -- which measures decide -------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("version", "adsms"), [
     ("study_2016", ["OCI", "SPIN", "HAI", "IES-R", "MI"]),
@@ -25,11 +20,6 @@ def test_the_pair_that_everybody_has_and_one_measure_for_each_disorder(version, 
     assert rules.pair == (rules.measures["PHQ-9"], rules.measures["GAD-7"])
     assert rules.adsms == adsms
     assert list(rules.deciding) == ["PHQ-9", "GAD-7", *adsms]
-
-
-def test_a_measure_of_another_role_decides_nothing():
-    rules = replace(RULES, measures={"CORE-10": OTHER} | RULES.measures)
-    assert (rules.pair, rules.adsms, rules.deciding) == (RULES.pair, RULES.adsms, RULES.deciding)
 
 
 def test_on_the_pair_nothing_else_changes():
@@ -47,9 +37,8 @@ def test_rules_are_equal_where_they_count_alike_wherever_they_come_from():
     assert changed != RULES
     assert changed.changed("PHQ-9", reliable_change=6) == RULES
     assert RULES.changed(anxiety_measure="gad7") == PAIR_RULES
+    assert RULES.changed(carry_back=False) == replace(RULES, carry_back=False)
 
-
-# -- another threshold -----------------------------------------------------------------------------
 
 def test_one_threshold_changes_and_nothing_else():
     changed = RULES.changed("PHQ-9", reliable_change=5)
@@ -70,12 +59,6 @@ def test_several_at_once_and_numbers_of_numpy():
     changed = RULES.changed("PHQ-9", caseness=np.int64(12), reliable_change=np.float64(5))
     assert (changed.depression.caseness, changed.depression.reliable_change) == (12, 5)
     assert changed.note == "PHQ-9 caseness 12, not 10; PHQ-9 reliable change 5, not 6."
-
-
-@pytest.mark.parametrize("setting", [{"carry_back": False}, {"anxiety_measure": "gad7"}])
-def test_a_setting_changes_without_a_measure(setting):
-    changed = RULES.changed(**setting)
-    assert changed == replace(RULES, **setting)
 
 
 @pytest.mark.parametrize(("measure", "values", "said"), [
@@ -124,8 +107,6 @@ def test_thresholds_of_a_study_file_are_such_changes(make_study):
     with pytest.raises(InputError, match=r"^study\.yaml: thresholds: found 'PHQ9', expected one of PHQ-9, GAD-7"):
         make_study(thresholds={"PHQ9": {"reliable_change": 5}})
 
-
-# -- in words --------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("changes", "note"), [
     ([], ""),
