@@ -159,8 +159,7 @@ def complete_cases(kept: pd.Series) -> tuple[float, float, float]:
 
 
 def bounds(kept: pd.Series) -> dict[str, tuple[float, float, float]]:
-    """The share of all if nobody (`worst_case`) or everybody (`best_case`) who did not answer kept it, each with
-    Wilson's 95 % interval.
+    """Share of all if nobody (`worst_case`) or everybody (`best_case`) not answering kept it, Wilson's 95 % interval.
 
     The truth for these patients lies between the two shares whatever the reason for not answering; the lower limit of
     the first and the upper of the second hold that of the population with at least 95 % (Manski 1990; outer limits are
@@ -176,8 +175,7 @@ def tipping_points(kept: pd.Series) -> pd.DataFrame:
     Thresholds: `complete_cases_low`, the lower Wilson limit of those who answered (below it their interval misleads),
     and `one_half` (below it most have not kept it). Columns: `threshold`, `threshold_share` (0 to 1), `answered`,
     `answered_not_kept_share`, `unanswered`, `not_kept` (the smallest number; missing where all of them would not be
-    enough, or where nobody answered), `not_kept_share` of `unanswered`. Misuse: the numbers say nothing of how likely
-    that is.
+    enough, or where nobody answered), `not_kept_share` of `unanswered`. Misuse: they do not say how likely that is.
     """
     answered, well, everyone = int(kept.notna().sum()), int(kept.sum()), len(kept)
     share, low, _ = complete_cases(kept)

@@ -3,6 +3,8 @@
 `printed` is always the mapping of `published.read_published`: path in the file -> figure.
 """
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 from scipy.stats import studentized_range
@@ -60,15 +62,10 @@ def sums_against_sums(printed: dict[str, object]) -> pd.DataFrame:
 
 
 def grim(mean: str, n: int) -> bool:
-    """Whether the mean of n whole numbers can be printed as `mean` (the GRIM test: Brown & Heathers 2017).
-
-    False for n = 0.
-    """
-    if n == 0:
-        return False
+    """Whether the mean of n > 0 whole numbers can be printed as `mean` (the GRIM test: Brown & Heathers 2017)."""
     decimals = len(mean.partition(".")[2])
     total = round(float(mean) * n)
-    return any(f"{candidate / n:.{decimals}f}" == mean for candidate in (total - 1, total, total + 1))
+    return n > 0 and any(f"{near / n:.{decimals}f}" == mean for near in (total - 1, total, total + 1))
 
 
 def spread_for_letters(means: list[float], letters: list[str], sizes: list[int],
@@ -77,18 +74,16 @@ def spread_for_letters(means: list[float], letters: list[str], sizes: list[int],
 
     In the units of the means. Pairs that share a letter must not differ at `alpha`: they bound it from below; the
     others must: they bound it from above (infinite where all share one). (NaN, NaN) where no spread does both, or a
-    group has nobody.
-    The test is Tukey-Kramer's, for groups of unequal size (Kramer 1956).
+    group has nobody. The test is Tukey-Kramer's, for groups of unequal size (Kramer 1956).
     """
     if min(sizes) == 0:
         return np.nan, np.nan
     critical = studentized_range.ppf(1 - alpha, len(means), sum(sizes) - len(means))
     low, high = 0.0, np.inf
-    for i in range(len(means)):
-        for j in range(i):
-            limit = abs(means[i] - means[j]) / (critical * np.sqrt((1 / sizes[i] + 1 / sizes[j]) / 2))
-            if set(letters[i]) & set(letters[j]):
-                low = max(low, limit)
-            else:
-                high = min(high, limit)
+    for i, j in combinations(range(len(means)), 2):
+        limit = abs(means[i] - means[j]) / (critical * np.sqrt((1 / sizes[i] + 1 / sizes[j]) / 2))
+        if set(letters[i]) & set(letters[j]):
+            low = max(low, limit)
+        else:
+            high = min(high, limit)
     return (low, high) if low <= high else (np.nan, np.nan)

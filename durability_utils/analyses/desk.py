@@ -111,8 +111,7 @@ def telephone(came_back: pd.DataFrame) -> pd.DataFrame:
 def unseen(rejected: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """Lines of the export whose answers no worklist can hold: `row, patient_id, column, reason`, as in `rejected`.
 
-    Refused whole (but for copies, of which the first stays), or with an answer to the risk item that was withheld
-    for want of consent to contact.
+    Refused whole (but for copies, of which the first stays), or the risk item withheld for want of consent to contact.
     """
     risk_items = [risk_column(time, rules) for time in FOLLOW_UPS]
     withheld = (rejected["reason"] == "no_contact_consent") & rejected["column"].isin(risk_items)

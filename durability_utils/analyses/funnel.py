@@ -25,11 +25,10 @@ def limits(target: float, of, level: float) -> tuple[np.ndarray, np.ndarray]:
 
     Exact binomial limits, interpolated (Spiegelhalter 2005, Statistics in Medicine 24: 1185-1202, appendix A.1.1):
     for the tail p = (1 - level) / 2 let r be the smallest count with P(R <= r) >= p, R binomial(of, target); the limit
-    is (r - a) / of with a = (P(R <= r) - p) / (P(R <= r) - P(R <= r - 1)), and not below 0.
-    So a service is below it just when P(R <= its count) < p. The upper limit is the same of those *without* the
-    outcome, so that a service is above it just when P(R >= its count) < p. (Spiegelhalter takes the formula at 1 - p
-    instead, which lies up to one patient lower: at a target of 0.86 it puts 3 of 3 beyond the limit, which chance
-    alone brings about 64 times in 100.)
+    is (r - a) / of with a = (P(R <= r) - p) / (P(R <= r) - P(R <= r - 1)), and not below 0. So a service is below it
+    just when P(R <= its count) < p. The upper limit is the same of those *without* the outcome, so that a service is
+    above it just when P(R >= its count) < p. (Spiegelhalter takes the formula at 1 - p instead, which lies up to one
+    patient lower: at a target of 0.86 it puts 3 of 3 beyond the limit, which chance alone brings 64 times in 100.)
 
     `of` are whole numbers of 1 or more. Misuse: the limits take the target as known and patients as independent and
     alike; they are no intervals of a service's own rate, and of twenty services one is expected beyond those of 95 %.

@@ -53,14 +53,12 @@ class England(FileModel):
 def end_counts(cohort: pd.DataFrame, end: pd.DataFrame) -> pd.DataFrame:
     """Patients by their outcome at end of treatment: one row a service, in the order of its categories.
 
-    `end`: what `classify` gives for the cohort at end.
-    Index `service`, columns (patients):
-    `discharged`; `withheld` (explicitly no consent to up-flow, so that nothing is known of the treatment); `finished`
-    a course, which is everyone else, since the study's minimum of sessions holds for the cohort; `at_caseness` and
-    `not_at_caseness` at baseline, the rest of `finished` lacking a score; `paired`: PHQ-9 and the relevant anxiety
-    measure at baseline and end; `paired_at_caseness`; then of `paired`: `reliable_improvement`, `no_reliable_change`,
-    `mixed` and `reliable_deterioration`, which add up to it; `recovery` (at caseness at baseline, not at end) and
-    `reliable_recovery`.
+    `end`: what `classify` gives for the cohort at end. Index `service`, columns (patients): `discharged`; `withheld`
+    (explicitly no consent to up-flow, so that nothing is known of the treatment); `finished` a course, which is
+    everyone else, since the study's minimum of sessions holds for the cohort; `at_caseness` and `not_at_caseness` at
+    baseline, the rest of `finished` lacking a score; `paired`: PHQ-9 and the relevant anxiety measure at baseline and
+    end; `paired_at_caseness`; then of `paired`: `reliable_improvement`, `no_reliable_change`, `mixed` and
+    `reliable_deterioration`, which add up to it; `recovery` (at caseness at baseline, not at end), `reliable_recovery`.
 
     Names and order of the NHS's counts: NHS Digital, Psychological Therapies: a guide to IAPT data and publications.
     Misuse: the NHS counts referrals with two treatment contacts or more, the assessment not among them; a study with

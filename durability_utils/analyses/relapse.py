@@ -180,8 +180,7 @@ def summary(followed: pd.DataFrame) -> dict[str, float]:
     """`n`, `relapses`, the median month of relapse and the shares relapsed at 6 and 12 months, with intervals.
 
     Keys `median, median_low, median_high` (months; the interval inverts the log(-log) one, Brookmeyer & Crowley 1982;
-    missing where not reached), `share_6m, low_6m, high_6m` and so for 12m (0 to 1; missing where nobody was observed
-    for so long).
+    missing where not reached), `share_6m, low_6m, high_6m` and so for 12m (0 to 1; missing beyond all observation).
     """
     from statsmodels.duration.survfunc import SurvfuncRight
 
@@ -235,8 +234,7 @@ def log_rank(followed: pd.DataFrame) -> pd.DataFrame:
     """Are the two levels of each of GROUPED_BY different? `variable, n, relapses, chi2, p` of the log-rank test.
 
     Chi-square with 1 degree of freedom (Mantel 1966); of those in whom the variable is known. Missing where two levels
-    cannot be compared, or where there are fewer relapses than EVENTS_A_VARIABLE. Weak where curves cross; it does not
-    say how large a difference is.
+    cannot be compared or relapses are fewer than EVENTS_A_VARIABLE. Weak where curves cross; tells no size.
     """
     from statsmodels.duration.survfunc import survdiff
 

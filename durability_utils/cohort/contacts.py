@@ -113,15 +113,13 @@ def place(contacts: pd.DataFrame, patients: pd.DataFrame, measures: dict[str, Me
     given = pd.Series(given.to_numpy(), scores["line"], dtype="str")
     days = pd.Series(scores["days"].mask(~is_after).to_numpy(), scores["line"], dtype="Int64")
     adsm = pd.Series(pd.Index(measures).take(relevant), patients.index, dtype="str").mask(relevant < 0)
-    return Placed(given.reindex(contacts.index), days.reindex(contacts.index),
-                  pd.concat(reasons).reindex(contacts.index), adsm)
+    return Placed(*(found.reindex(contacts.index) for found in (given, days, pd.concat(reasons))), adsm)
 
 
 def _relevant_adsm(scores: pd.DataFrame, patients: pd.DataFrame, measures: dict[str, Measure]) -> np.ndarray:
     """For each patient the place in `measures` of the relevant ADSM, -1 for none.
 
-    The one that the export tells; where it tells none of anybody, that of the earliest score, on one day the first of
-    `measures`.
+    The one that the export tells; where it tells none of anybody, that of the earliest score, of a day's the first.
     """
     if "adsm" in patients:
         return pd.Index(measures).get_indexer(patients["adsm"])

@@ -2,6 +2,7 @@
 
 from itertools import product
 
+import numpy as np
 import pandas as pd
 
 from durability_utils.outcomes.proportions import with_proportions
@@ -26,18 +27,10 @@ def inclusion(participants: pd.DataFrame, end: pd.DataFrame, follow_up: pd.DataF
     `participants` after carry back where the study has it, `end` and `follow_up` what `classify` gives for them at end
     and 6m. `below_caseness` is in the table of improvement and not in that of recovery, `counted` is in both.
     """
-    improvement, recovery = (end[outcome].notna() & follow_up[outcome].notna()
-                             for outcome in ("improvement", "recovery"))
-    holds = {
-        "no_upflow_consent": (participants["consent_upflow"] == "no").fillna(False),
-        "no_6_month_follow_up": ~completed(participants, "6m"),
-        "scores_missing": ~improvement,
-        "below_caseness": ~recovery,
-    }
-    codes = pd.Series("counted", participants.index, dtype="str")
-    for code, where in reversed(holds.items()):
-        codes = codes.mask(where, code)
-    return codes.astype(pd.CategoricalDtype(list(INCLUSION)))
+    improvement, recovery = (end[outcome].isna() | follow_up[outcome].isna() for outcome in _WORDS)
+    withheld = (participants["consent_upflow"] == "no").fillna(False).to_numpy(bool)
+    holds = [withheld, ~completed(participants, "6m"), improvement, recovery]  # in the order of INCLUSION
+    return pd.Series(pd.Categorical(np.select(holds, INCLUSION[:-1], INCLUSION[-1]), INCLUSION), participants.index)
 
 
 def six_month_table(end: pd.Series, follow_up: pd.Series) -> pd.DataFrame:

@@ -103,8 +103,7 @@ class _Contacts(_Section):
 class ColumnMap(_Section):
     """How one service's export is read: its file's format and its columns, by canonical name.
 
-    `contacts`: how the contacts of a long export are read, a ColumnMap by the names of CONTACT_COLUMNS; None: no long
-    export.
+    `contacts`: how a long export's contacts are read, a ColumnMap by the names of CONTACT_COLUMNS; None: no long one.
     """
 
     source: Text = ""
