@@ -23,10 +23,7 @@ def printed_table(printed: dict[str, object], table: str) -> pd.DataFrame:
 
 
 def text_against_counts(printed: dict[str, object]) -> pd.DataFrame:
-    """The percentages that the text draws from Tables 2 to 7 beside the counts in them.
-
-    Columns: `table, figure, counts` (n/N), `by_counts` and `in_text` (whole per cent).
-    """
+    """What the text draws from Tables 2 to 7: `table, figure, counts` (n/N), `by_counts`, `in_text` (in per cent)."""
     rows = []
     for table, (outcome, _) in TABLES.items():
         cells = printed_table(printed, table).to_numpy()

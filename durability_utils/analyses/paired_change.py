@@ -129,8 +129,6 @@ def _outcomes_at(cohort: pd.DataFrame, outcome: str, rules: Rules) -> pd.DataFra
     return pd.DataFrame({time: classify(cohort, time, rules)[outcome] for time in LATER_TIMES})
 
 
-# -- effect sizes ----------------------------------------------------------------------------------
-
 class EffectSize(NamedTuple):
     """Mean change (points, positive is improvement) of n patients, and in average SDs: d, corrected g, limits of d."""
 

@@ -68,10 +68,7 @@ def compare(published: dict[str, object], ours: dict[str, object]) -> pd.DataFra
 
 def our_figures(cohort: pd.DataFrame, study: Study, rules: Rules,
                 sections: tuple[str, ...] = ("",)) -> dict[str, object]:
-    """Our value of every figure of the study by these rules, under the same paths and rounded as the paper rounds.
-
-    With `sections`, at least those whose paths begin so.
-    """
+    """Our value of every figure (at least of `sections`) by these rules, by the paper's paths and rounded as there."""
     found = _outcomes(cohort, rules, sections)
     for name, part in (("design", _design), ("measures", _measures), ("response", _response), ("sample", _sample),
                        ("representativeness", _table1)):

@@ -124,11 +124,8 @@ def rates_from_counts(counts: pd.DataFrame) -> pd.DataFrame:
     reliable improvement, no reliable change and reliable deterioration = count / finished;
     recovery and reliable recovery = count / (finished - not at caseness).
     Who lacks scores at baseline or end stays in it, and counts as not improved and not recovered.
-
     Denominator `paired`: the same counts among those with all scores; who lacks one is in neither part.
-
-    Denominator `followed_up`, of `improvement_kept` and `recovery_kept`: those improved (recovered) at end with all
-    scores at follow-up.
+    Denominator `followed_up`, of `improvement_kept`, `recovery_kept`: who has it at end, and all scores at follow-up.
 
     Misuse: to compare one service's `nhs` rate with another's `paired` rate; or two `nhs` rates where the services
     lack scores of different shares of their patients: then it is the completeness that is compared.
@@ -151,8 +148,6 @@ def of_compared(rates: pd.DataFrame) -> pd.DataFrame:
     order = pd.DataFrame(COMPARED, columns=["rate", "denominator"])
     return order.merge(rates, on=["rate", "denominator"])[list(rates)]
 
-
-# -- England ---------------------------------------------------------------------------------------
 
 def read_england(path: Path = ENGLAND) -> England:
     """England's published counts and rates; InputError where the file is absent or does not hold them."""

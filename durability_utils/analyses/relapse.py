@@ -120,10 +120,8 @@ def time_to_relapse(remitted: pd.DataFrame, scores: pd.DataFrame, rules: Rules) 
     `scores`: as `scores_after_discharge` gives them. Columns: `month` (of the relapse, else of the last score),
     `relapsed`, `month_before` (the last month with a score and no relapse before it; 0: end of treatment), `observed`
     (months with a score up to `month`), `left_out` (months without one), and GROUPED_BY: residual symptoms at end on a
-    measure and step 3 against step 2, as 1.0, 0.0 or missing.
-
-    A month with one of the two scores counts as observed. What happens after a first relapse is not looked at: who
-    relapses and recovers again has relapsed.
+    measure and step 3 against step 2, as 1.0, 0.0 or missing. A month with one of the two scores counts as observed.
+    What happens after a first relapse is not looked at: who relapses and recovers again has relapsed.
     """
     scores = scores[scores["patient"].isin(remitted.index)]
     end = remitted.loc[scores["patient"]]
@@ -199,10 +197,7 @@ def summary(followed: pd.DataFrame) -> dict[str, float]:
 
 
 def groups(followed: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
-    """All patients as `all, all`, then for each of GROUPED_BY those of each level that anybody has.
-
-    A patient whose level is not known counts in `all` only.
-    """
+    """All patients as `all, all`, then those of each level of GROUPED_BY that anybody has, without whose is unknown."""
     return [("all", "all", followed), *((variable, levels[int(level)], patients) for variable, levels
                                         in GROUPED_BY.items() for level, patients in followed.groupby(variable))]
 

@@ -80,10 +80,7 @@ def _name(panel: Axes, part: pd.DataFrame, width: float) -> None:
 
 
 def shrinkage(pooled: pd.DataFrame, title: str, caption: str) -> Figure:
-    """From each service's raw rate (open) to its partially pooled one (filled) with its interval, a panel a rate.
-
-    `pooled`: of `pooling.pooled_rates`.
-    """
+    """From each service's raw rate (open) to that of `pooling.pooled_rates` (filled), with interval, a panel a rate."""
     figure, panels = _panels(pooled, 1.4 + 0.3 * pooled["service"].nunique())
     for panel, (rate, part) in zip(panels, pooled.groupby(["rate", "denominator"], sort=False), strict=False):
         rows = np.arange(len(part))[::-1]

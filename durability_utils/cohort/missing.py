@@ -19,7 +19,9 @@ def missing_values(cohort: pd.DataFrame) -> pd.DataFrame:
     """
     groups: dict[tuple[str, str], list[str]] = {}
     for name in cohort.columns:
-        groups.setdefault(_column_and_time(name), []).append(name)
+        time = dictionary().at[name, "time"]
+        column = re.sub(r"_item\d+$", "_item*", name.replace(f"_{time}", "_<time>") if time else name)
+        groups.setdefault((column, time or ANY_TIME), []).append(name)
     asked = {time: completed(cohort, time) for time in FOLLOW_UPS}
     everyone = pd.Series(True, cohort.index)
     rows = []
@@ -29,8 +31,3 @@ def missing_values(cohort: pd.DataFrame) -> pd.DataFrame:
         rows.append((column, time, of.sum(), (of & cohort[names].isna().any(axis=1)).sum()))
     table = pd.DataFrame(rows, columns=["column", "time", "n", "missing"])
     return table.assign(share=table["missing"] / table["n"].where(table["n"] > 0))
-
-
-def _column_and_time(name: str) -> tuple[str, str]:
-    time = dictionary().at[name, "time"]
-    return re.sub(r"_item\d+$", "_item*", name.replace(f"_{time}", "_<time>") if time else name), time or ANY_TIME

@@ -50,10 +50,8 @@ def response_rates(cohort: pd.DataFrame) -> pd.DataFrame:
         counts = pd.concat([counts, counts.drop(columns="service").sum().to_frame().T.assign(service="all")])
     counts["service"] = counts["service"].astype("str")
     counts = counts[["service", "discharged", *STAGES]].reset_index(drop=True)
-    for stage in STAGES:
-        of = "discharged" if stage == "consented" else "consented"
-        rates = with_proportions(counts, stage, of)[["share", "low", "high"]]
-        counts = counts.join(rates.add_prefix(f"{stage}_"))
+    for prefix, (stage, of) in RESPONSE_RATES.rates.items():
+        counts = counts.join(with_proportions(counts, stage, of)[["share", "low", "high"]].add_prefix(prefix))
     return counts
 
 

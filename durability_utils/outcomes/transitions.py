@@ -1,7 +1,5 @@
 """From end of treatment to follow-up: counts of patients by their outcome at one time and a later one."""
 
-from itertools import product
-
 import numpy as np
 import pandas as pd
 
@@ -52,10 +50,8 @@ def path_table(end: pd.Series, at_6m: pd.Series, at_12m: pd.Series, both: pd.Ser
 
 def count(codes: pd.DataFrame) -> pd.DataFrame:
     """Every combination of the columns' categories with its number of rows `n`, those with a missing code left out."""
-    found = codes.dropna().astype("str").value_counts()
-    combinations = list(product(*(codes[column].cat.categories for column in codes)))
-    counts = [int(found.get(combination, 0)) for combination in combinations]
-    return pd.DataFrame(combinations, columns=list(codes)).assign(n=counts)
+    counts = codes.dropna().groupby(list(codes), observed=False).size().reset_index(name="n")
+    return counts.astype(dict.fromkeys(codes, "str"))
 
 
 def by_status_at_end(table: pd.DataFrame) -> pd.DataFrame:

@@ -117,10 +117,7 @@ def canonical_columns() -> ColumnMap:
 
 
 def read_column_map(path: Path | None) -> ColumnMap:
-    """The column map in a YAML file, or the canonical one where there is no file.
-
-    Raises InputError naming the file, the key, what was found and what was expected.
-    """
+    """The column map in a YAML file, else the canonical; InputError names file, key, what was found and expected."""
     if path is None:
         return canonical_columns()
     found = read_checked(ColumnMap, path, text_only=True)

@@ -41,10 +41,7 @@ class _TextLoader(_Loader):
 
 
 def read_yaml(path: Path, text_only: bool = False) -> dict:
-    """The mapping in a YAML file; with `text_only` every scalar is text as written.
-
-    Raises InputError where the file is absent, is no YAML, or does not hold a mapping.
-    """
+    """The mapping in a YAML file, with `text_only` of texts as written; InputError if absent, no YAML or no mapping."""
     path = Path(path)
     try:
         content = yaml.load(path.read_text(encoding="utf-8-sig"), _TextLoader if text_only else _Loader)
