@@ -35,19 +35,16 @@ MOST_MODELLED = 20_000  # of more patients the models see a random sample: resam
 RESAMPLES, SEED = 500, 2016
 _ESTIMATE = dict.fromkeys(("estimate", "low", "high"), "estimated share with its interval")
 HOLDS = {
-    "estimates": Holds(
-        "The share who kept it, by method", {name: f"well_at_end/{{outcome}}/{{method}}/{name}" for name in
-                                             ("of", "answered", "kept")},
+    "estimates": Holds("The share who kept it, by method", {
+        name: f"well_at_end/{{outcome}}/{{method}}/{name}" for name in ("of", "answered", "kept")},
         statistics=_ESTIMATE, words=("assumption", "note")),
-    "tipping": Holds(
-        "How many of those who did not answer may have lost it",
-        {name: f"well_at_end/{{outcome}}/{name}" for name in ("answered", "unanswered")},
+    "tipping": Holds("How many of those who did not answer may have lost it", {
+        name: f"well_at_end/{{outcome}}/{name}" for name in ("answered", "unanswered")},
         statistics={"not_kept": "number needed"} | dict.fromkeys(
             ("threshold_share", "answered_not_kept_share", "not_kept_share"), "share of one column in another"),
         words=("threshold",)),
-    "weights": Holds(
-        "The weights of those who answered", {name: f"well_at_end/{{outcome}}/{name}" for name in
-                                              ("of", "answered", "trimmed", "with_missing_values")},
+    "weights": Holds("The weights of those who answered", {
+        name: f"well_at_end/{{outcome}}/{name}" for name in ("of", "answered", "trimmed", "with_missing_values")},
         statistics={"effective_sample_size": "effective sample size", "largest_weight": "weight"},
         words=("variables",)),
     "balance": Holds("Those who answered against all", words=("outcome", "variable"),

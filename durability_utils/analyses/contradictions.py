@@ -1,7 +1,4 @@
-"""Checks that need a paper's printed figures only: where do they contradict each other?
-
-`printed` is always the mapping of `published.read_published`: path in the file -> figure.
-"""
+"""Where a paper's printed figures contradict each other; `printed` is always what `published.read_published` gives."""
 
 from itertools import combinations
 

@@ -18,16 +18,10 @@ from durability_utils.study.holds import Holds
 from durability_utils.study.rules import Rules
 
 LOST_OR_KEPT = ("lost", "kept")
-KEPT_OF = {
-    "reliable_improvement_kept": "reliably_improved_at_end",
-    "reliable_recovery_kept": "reliably_recovered_at_end",
-    "recovery_kept": "remission_at_end",
-    "reliable_improvement_kept_gad7": "reliably_improved_at_end",
-    "reliable_recovery_kept_gad7": "reliably_recovered_at_end",
-    "recovery_kept_gad7": "remission_at_end",
-    "no_relapse_gad7": "remission_at_end",
-    "own_criterion_kept_gad7": "improved_at_end_by_own_criterion",
-}
+_KEPT_OF = {"reliable_improvement_kept": "reliably_improved_at_end",
+            "reliable_recovery_kept": "reliably_recovered_at_end", "recovery_kept": "remission_at_end"}
+KEPT_OF = _KEPT_OF | {f"{name}_gad7": of for name, of in _KEPT_OF.items()} | {
+    "no_relapse_gad7": "remission_at_end", "own_criterion_kept_gad7": "improved_at_end_by_own_criterion"}
 AS_PUBLISHED = ("reliable_improvement_kept", "reliable_recovery_kept", "recovery_kept_gad7", "no_relapse_gad7",
                 "own_criterion_kept_gad7")
 _OF_TWO = ("both", "first_only", "second_only", "neither")

@@ -244,10 +244,7 @@ def log_rank(followed: pd.DataFrame) -> pd.DataFrame:
 
 
 def can_be_compared(followed: pd.DataFrame, variable: str) -> bool:
-    """Whether the two levels of a variable can be told apart at all.
-
-    Each needs a relapse at a time when somebody of the other is still at risk; else a hazard ratio is 0 or infinite.
-    """
+    """Whether each level has a relapse while somebody of the other is at risk; else a hazard ratio is 0 or infinite."""
     months = {level: followed[followed[variable] == level] for level in (0.0, 1.0)}
     return all(bool(months[level].loc[months[level]["relapsed"], "month"].min() <= months[1 - level]["month"].max())
                for level in months)

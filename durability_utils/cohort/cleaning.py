@@ -84,13 +84,14 @@ def clean_service(study: Study, service: str) -> Cleaned:
     _schema(study.rules.adsms).validate(cohort)
     if len(raw.text) != len(cohort) + len(row_list):
         raise AssertionError(f"{len(raw.text)} rows read, but {len(cohort)} kept and {len(row_list)} listed as refused")
-    log, after_discharge = _log(len(raw.text), rejected, len(cohort)), None
+    rows, after_discharge = _rows(len(raw.text), rejected, len(cohort)), None
     if raw.columns.contacts is not None:
         after_discharge = _scores_after_discharge(raw.contacts, values)
         used = len(after_discharge) + _used_elsewhere(text, values)
         contacts = _contact_list(raw, values)
         rejected = pd.concat([rejected, contacts], ignore_index=True)
-        log = pd.concat([log, _contact_log(len(raw.contacts), contacts, used)], ignore_index=True)
+        rows |= _contact_rows(len(raw.contacts), contacts, used)
+    log = pd.DataFrame({"rule": rows.keys(), "rows": rows.values()})
     return Cleaned(cohort, rejected, log, raw.unused, raw.absent, raw.unmatched, after_discharge)
 
 
@@ -232,10 +233,7 @@ def _scores_after_discharge(placed: pd.DataFrame, values) -> pd.DataFrame:
 
 
 def _used_elsewhere(text, values) -> int:
-    """How many contacts give a score up to discharge, or one of a follow-up that is withheld for want of consent.
-
-    The latter are used in the sense that their columns list them as refused values.
-    """
+    """How many contacts give a score up to discharge, or a follow-up's that is withheld, and listed with the values."""
     follow_ups = [name for name in SCORES if name.endswith(FOLLOW_UPS)]
     withheld = text.loc[values["consent_contact"] != "yes", follow_ups]
     return int((text[SCORES].drop(columns=follow_ups) != "").sum(axis=None) + (withheld != "").sum(axis=None))
@@ -264,10 +262,7 @@ def _contact_list(raw: Raw, values) -> pd.DataFrame:
 # -- what is written down --------------------------------------------------------------------------
 
 def _row_list(raw, row_reason: pd.Series, no_upflow: pd.Series) -> pd.DataFrame:
-    """The refused rows, each with the column, and its cell as exported, that the rule looked at.
-
-    The sessions of a patient who did not agree to up-flow are withheld here too.
-    """
+    """The refused rows, each with the cell that the rule looked at; sessions without agreed up-flow are withheld."""
     looked_at = {"outside_window": "discharge_date", "no_discharge_date": "discharge_date",
                  "too_few_sessions": "sessions"}
     out = row_reason.dropna()
@@ -291,20 +286,19 @@ def _listed(refused: str, text, ids: pd.Series, column: pd.Series, reason: pd.Se
                          "value": value.mask(hidden, ""), "reason": reason, "refused": refused}).reset_index(drop=True)
 
 
-def _log(rows_read: int, rejected: pd.DataFrame, kept: int) -> pd.DataFrame:
+def _rows(rows_read: int, rejected: pd.DataFrame, kept: int) -> dict[str, int]:
+    """How many rows each rule refused, as the log tells it."""
     rows = rejected.groupby("reason")["row"].nunique()
-    counts = {"rows_read": rows_read, **{rule: rows.get(rule, 0) for rule in ROW_RULES},
-              "rows_in_cohort": kept, **{rule: rows.get(rule, 0) for rule in VALUE_RULES}}
-    return pd.DataFrame({"rule": counts.keys(), "rows": counts.values()})
+    return {"rows_read": rows_read, **{rule: rows.get(rule, 0) for rule in ROW_RULES},
+            "rows_in_cohort": kept, **{rule: rows.get(rule, 0) for rule in VALUE_RULES}}
 
 
-def _contact_log(contacts_read: int, rejected: pd.DataFrame, used: int) -> pd.DataFrame:
+def _contact_rows(contacts_read: int, rejected: pd.DataFrame, used: int) -> dict[str, int]:
     refused = rejected["reason"].value_counts()
     if contacts_read != used + refused.sum():
         raise AssertionError(f"{contacts_read} contacts read, but {used} used and {refused.sum()} listed as refused")
-    counts = {"contacts_read": contacts_read, **{f"contact_{rule}": refused.get(rule, 0) for rule in CONTACT_RULES},
-              "contacts_used": used}
-    return pd.DataFrame({"rule": counts.keys(), "rows": counts.values()})
+    return {"contacts_read": contacts_read, **{f"contact_{rule}": refused.get(rule, 0) for rule in CONTACT_RULES},
+            "contacts_used": used}
 
 
 def _schema(adsms: list[str]) -> pa.DataFrameSchema:

@@ -117,10 +117,7 @@ def place(contacts: pd.DataFrame, patients: pd.DataFrame, measures: dict[str, Me
 
 
 def _relevant_adsm(scores: pd.DataFrame, patients: pd.DataFrame, measures: dict[str, Measure]) -> np.ndarray:
-    """For each patient the place in `measures` of the relevant ADSM, -1 for none.
-
-    The one that the export tells; where it tells none of anybody, that of the earliest score, of a day's the first.
-    """
+    """The place in `measures` of each patient's ADSM, or -1: as the export tells, else the first of the first day."""
     if "adsm" in patients:
         return pd.Index(measures).get_indexer(patients["adsm"])
     relevant = np.full(len(patients), -1)

@@ -19,10 +19,7 @@ CONTACT_COLUMNS = {"patient_id": ("", True), "date": ("", True), "measure": ("",
 
 
 def normalise(text: str) -> str:
-    """A code for comparing: case, outer blanks, and `_`, `-` or blanks between words don't count.
-
-    `02` and `2.0` are 2; the sign of a negative number stays.
-    """
+    """A code for comparing: no case, no outer blanks, one `_` for `_`, `-` or blanks; 02 and 2.0 are 2, -2 is not."""
     text = re.sub(r"(?<=\w)[\s_-]+", "_", text.strip().casefold())
     return re.sub(r"^(-?)0*(\d+)(\.0+)?$", r"\1\2", text)
 

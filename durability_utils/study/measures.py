@@ -71,10 +71,7 @@ _Version = Annotated[dict[str, _Measure], AfterValidator(_named), Field(
 
 
 def read_measures(version: str) -> dict[str, Measure]:
-    """The measures of one version by name, in the order of the file.
-
-    Raises InputError where the version does not exist, and where the file does not hold what a measure needs.
-    """
+    """The measures of one version by name, in the file's order; InputError where it, or what one needs, is missing."""
     versions = read_checked(dict[str, _Version], PATH)
     if version not in versions:
         raise InputError(f"measures: found {version!r}, expected a version in {PATH.name}: {', '.join(versions)}")

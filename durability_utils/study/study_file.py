@@ -27,10 +27,7 @@ _PathOfFile = Annotated[_Path, holds(os.path.isfile)]
 
 
 class Service(FileModel):
-    """One service of a study: its export, and its column map (None: canonical names).
-
-    `contacts`: the second file of a long export; None: its contacts, if any, stand in `file`.
-    """
+    """A service: its export, column map (None: canonical names), a long export's file of contacts (None: `file`)."""
 
     file: _Path
     columns: _Path = None
