@@ -67,7 +67,6 @@ def well_at_end(cohort: pd.DataFrame, end: pd.DataFrame, later: pd.DataFrame, ou
     `highest` in points, `whole` where they are whole. `age` (years), `sessions`, `step3` (1, 0), `service`.
     """
     anxiety = relevant_anxiety(cohort, "end", rules)
-    criterion_6m = relevant_anxiety(cohort, "6m", rules)["reliable_change"]
     named = {key: anxiety["measure"].map({name: getattr(measure, key) for name, measure in rules.measures.items()})
              for key in ("minimum", "maximum", "scale")}
     known = cohort["step"].isin([code for codes in STEP_GROUPS.values() for code in codes])
@@ -77,7 +76,7 @@ def well_at_end(cohort: pd.DataFrame, end: pd.DataFrame, later: pd.DataFrame, ou
         **{f"phq9_{time}": cohort[f"phq9_{time}"].astype(float) for time in ("baseline", "end", "6m")},
         "anxiety_baseline": before,
         "anxiety_end": anxiety["later"] / anxiety["reliable_change"],
-        "anxiety_6m": before - later["anxiety_change"] / criterion_6m,
+        "anxiety_6m": before - later["anxiety_change"] / relevant_anxiety(cohort, "6m", rules)["reliable_change"],
         "reliable_change": anxiety["reliable_change"], "caseness": anxiety["caseness"],
         "lowest": named["minimum"].astype(float), "highest": named["maximum"].astype(float),
         "whole": named["scale"] == "sum",

@@ -26,12 +26,12 @@ def text_against_counts(printed: dict[str, object]) -> pd.DataFrame:
         cells = printed_table(printed, table).to_numpy()
         good, none = len(cells) - 1, len(cells) - 2
         text = f"{SECTIONS[outcome]}.text_percent.{table.split('_')[0]}"
-        places = {"kept": (good, good), "lost": (good, none), "still_none": (none, none), "gained": (none, good)}
-        for figure, (row, column) in places.items():
-            n, of = cells[row, column], cells[row].sum()
-            rows.append((table, figure, f"{n}/{of}", rounded_percent(n, of), printed[f"{text}.{figure}"]))
-        n, of = cells[none].sum(), cells.sum()
-        rows.append((table, "none_at_end", f"{n}/{of}", rounded_percent(n, of), printed[f"{text}.none_at_end"]))
+        ends = cells.sum(axis=1)
+        shares = {"kept": (cells[good, good], ends[good]), "lost": (cells[good, none], ends[good]),
+                  "still_none": (cells[none, none], ends[none]), "gained": (cells[none, good], ends[none]),
+                  "none_at_end": (ends[none], ends.sum())}
+        rows += [(table, figure, f"{n}/{of}", rounded_percent(n, of), printed[f"{text}.{figure}"])
+                 for figure, (n, of) in shares.items()]
     return pd.DataFrame(rows, columns=["table", "figure", "counts", "by_counts", "in_text"])
 
 

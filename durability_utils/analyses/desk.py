@@ -132,8 +132,7 @@ def due(cohort: pd.DataFrame, came_back: pd.DataFrame, as_of: dt.date) -> pd.Dat
     table = table[table["due"] <= pd.Timestamp(as_of)].drop_duplicates("patient_id", keep="last")
     last = came_back.drop_duplicates("patient_id", keep="last").set_index("patient_id")["time"].map(MONTHS_AFTER)
     answered = table["patient_id"].map(last) >= table["time"].map(MONTHS_AFTER)
-    table = table.assign(answered=np.where(answered, "yes", "no"))
-    return table.sort_values("due", kind="stable", ignore_index=True)
+    return table.assign(answered=np.where(answered, "yes", "no")).sort_values("due", kind="stable", ignore_index=True)
 
 
 def day(as_of: str) -> dt.date:

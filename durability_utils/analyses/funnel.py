@@ -9,7 +9,6 @@ from durability_utils.analyses.rates import RATES
 from durability_utils.study.holds import Holds
 
 LEVELS = {"95": 0.95, "998": 0.998}
-POSITIONS = ("below_998", "below_95", "within", "above_95", "above_998")
 WINSORISED = 0.1
 FUNNEL = replace(
     RATES, title="Services against a target", rates={}, words=("position",),
@@ -60,8 +59,8 @@ def positions(rates: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
 
     `rates`: rows of `rates.rates_from_counts` of single services; `targets`: `rate, denominator, target` (0 to 1).
     In the order of the targets `service, rate, denominator, n, of, share, target, low_95, high_95, low_998, high_998`
-    (control limits, as in `limits`), `z` (of `z_score`) and `position`, one of POSITIONS. Services without patients
-    are left out; `z` is missing where the target is 0 or 1.
+    (control limits, as in `limits`), `z` (of `z_score`) and `position`: `within`, `below_` or `above_` one of LEVELS.
+    Services without patients are left out; `z` is missing where the target is 0 or 1.
     """
     table = targets.merge(rates[rates["of"] > 0], on=["rate", "denominator"])[
         ["service", "rate", "denominator", "n", "of", "share", "target"]]

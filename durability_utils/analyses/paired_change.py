@@ -149,8 +149,7 @@ def effect_size(before: pd.Series, later: pd.Series) -> EffectSize:
     SE^2 = d^2 * (SD1^4 + SD2^4 + 2 r^2 SD1^2 SD2^2) / (8 (n - 1) s^4) + (SD1^2 + SD2^2 - 2 r SD1 SD2) / ((n - 1) s^2);
     equal variances are not assumed. Missing with fewer than three patients or without spread. Source: Cohen (1988),
     Cumming (2012) and Lakens (2013) for d_av, Bonett (2008) for g and interval. Misuse: without a control group it
-    holds regression to the mean and what else time brings, so is no effect of treatment; nor d_z, which is larger where
-    scores correlate highly.
+    holds regression to the mean and what else time brings: no effect of treatment; nor d_z, larger with correlation.
     """
     scores = pd.DataFrame({"before": before, "later": later}).astype(float).dropna()
     n, change, (sd1, sd2) = len(scores), (scores["before"] - scores["later"]).mean(), scores.std()

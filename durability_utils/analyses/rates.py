@@ -41,13 +41,12 @@ class England(FileModel):
     licence: Text
     years: dict[str, _Year]
 
-    @property
-    def counts(self) -> pd.DataFrame:
-        return pd.DataFrame([year.counts for year in self.years.values()], pd.Index(list(self.years), name="year"))
+    counts = property(lambda self: self._by_year("counts"))
+    percent = property(lambda self: self._by_year("percent"))
 
-    @property
-    def percent(self) -> pd.DataFrame:
-        return pd.DataFrame([year.percent for year in self.years.values()], pd.Index(list(self.years), name="year"))
+    def _by_year(self, what: str) -> pd.DataFrame:
+        rows = [getattr(year, what) for year in self.years.values()]
+        return pd.DataFrame(rows, pd.Index(list(self.years), name="year"))
 
 
 def end_counts(cohort: pd.DataFrame, end: pd.DataFrame) -> pd.DataFrame:

@@ -64,8 +64,7 @@ def status_at_end(cohort: pd.DataFrame, rules: Rules) -> pd.Series:
     """
     scores = {time: [cohort[f"{measure.columns}_{time}"].to_numpy(float, na_value=np.nan) for measure in rules.pair]
               for time in ("baseline", "end")}
-    cut_offs = [measure.caseness for measure in rules.pair]
-    case = {time: at_caseness(*values, *cut_offs) for time, values in scores.items()}
+    case = {time: at_caseness(*of_time, *(each.caseness for each in rules.pair)) for time, of_time in scores.items()}
     missing = np.logical_or.reduce([np.isnan(values) for of_time in scores.values() for values in of_time])
     found = np.select([missing, ~case["baseline"], case["end"]], STATUS_AT_END[:0:-1], STATUS_AT_END[0])
     return pd.Series(pd.Categorical(found, STATUS_AT_END), cohort.index)

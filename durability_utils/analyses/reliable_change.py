@@ -102,8 +102,7 @@ def hageman_arrindell(before: pd.Series, later: pd.Series, reliability: float) -
     before, later = _both(before, later)
     change, error = before - later, standard_error(_sd(before), reliability)
     variance = change.var()
-    own = (variance - 2 * error**2) / variance if variance > 0 else np.nan
-    own = own if own > 0 else np.nan
+    own = (variance - 2 * error**2) / variance if variance > 2 * error**2 else np.nan
     return (change * own + change.mean() * (1 - own)) / (np.sqrt(2 * own) * error)
 
 

@@ -78,7 +78,10 @@ def clean_service(study: Study, service: str) -> Cleaned:
         _refuse(values, refusals, column, values[column] < values["discharge_date"], "before_discharge")
     _check_items(values, refusals)
     _withhold_without_consent(text, values, refusals)
-    rejected = pd.concat([row_list, *_value_lists(text, values, refusals)])
+    value_lists = (_listed("value", text, values["patient_id"], pd.Series(column, reasons.index, dtype="str"), reasons,
+                           reasons.isin(["no_upflow_consent", "no_contact_consent"]))
+                   for column, reasons in refusals.items() if len(reasons))
+    rejected = pd.concat([row_list, *value_lists])
     rejected = rejected.sort_values("row", kind="stable", ignore_index=True)
     cohort = values.reset_index(drop=True)
     _schema(study.rules.adsms).validate(cohort)
@@ -193,9 +196,8 @@ def _refuse(values, refusals, column: str, holds: pd.Series, reason: str) -> Non
     if not holds.any():
         return
     values[column] = values[column].mask(holds)
-    earlier = refusals[column]
     new = pd.Series(reason, holds.index[holds], dtype="str")
-    refusals[column] = pd.concat([earlier[~earlier.index.isin(new.index)], new])
+    refusals[column] = pd.concat([refusals[column].drop(new.index, errors="ignore"), new])
 
 
 def _check_items(values, refusals) -> None:
@@ -245,17 +247,16 @@ def _contact_list(raw: Raw, values) -> pd.DataFrame:
     in_cohort = placed["patient_id"].isin(values["patient_id"])
     out = ~in_cohort & ~placed["reason"].isin(["no_patient_id", "no_such_patient"])
     # one that gives a follow-up's score is listed among the values of that follow-up
-    agreed = placed["patient_id"].map(values.set_index("patient_id")["consent_contact"]) == "yes"
+    of_patient = values.set_index("patient_id")
+    agreed = placed["patient_id"].map(of_patient["consent_contact"]) == "yes"
     withheld = placed["days"].notna() & placed["gives"].isna() & ~agreed
     reason = placed["reason"].mask(withheld, "no_contact_consent").mask(out, "patient_refused").dropna()
     column = placed["column"].mask(out, "patient_id").fillna("score")[reason.index]
     column = column.mask(reason == "other_adsm", "measure").mask(reason == "no_discharge_date", "date")
-    of_patient = values.set_index("patient_id")
     ids, after = placed.loc[reason.index, "patient_id"], placed.loc[reason.index, "after_discharge"]
     no_upflow = ids.map(of_patient["consent_upflow"]) == "no"
-    no_contact = ids.map(of_patient["consent_contact"]) != "yes"
     # of a contact that cannot be told to be treatment or follow-up, either refusal hides the value
-    hidden = (no_upflow & ~after.fillna(False)) | (no_contact & after.fillna(True))
+    hidden = (no_upflow & ~after.fillna(False)) | (~agreed[reason.index] & after.fillna(True))
     return _listed("contact", text, ids, column, reason, hidden & (column != "patient_id"))
 
 
@@ -269,12 +270,6 @@ def _row_list(raw, row_reason: pd.Series, no_upflow: pd.Series) -> pd.DataFrame:
     column = out.map(looked_at).fillna("patient_id").astype("str")
     hidden = (column == "sessions") & no_upflow.loc[out.index].fillna(False)
     return _listed("row", raw, raw["patient_id"], column, out, hidden)
-
-
-def _value_lists(raw, values, refusals) -> list[pd.DataFrame]:
-    return [_listed("value", raw, values["patient_id"], pd.Series(column, reasons.index, dtype="str"), reasons,
-                    reasons.isin(["no_upflow_consent", "no_contact_consent"]))
-            for column, reasons in refusals.items() if len(reasons)]
 
 
 def _listed(refused: str, text, ids: pd.Series, column: pd.Series, reason: pd.Series, hidden) -> pd.DataFrame:

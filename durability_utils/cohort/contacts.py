@@ -69,9 +69,8 @@ def place(contacts: pd.DataFrame, patients: pd.DataFrame, measures: dict[str, Me
     """Which score is the baseline, the end and the follow-ups of each patient.
 
     contacts: one row a contact (index: line), `patient_id`, `date`, `measure` (a name in `measures`), `score`, and
-    `reason` (of CONTACT_RULES) where reading has refused it already. patients: one row a patient (index: patient_id),
-    `discharge_date`, and `adsm` where the export tells it. windows: first and last day after discharge of each
-    follow-up, both included.
+    `reason` (of CONTACT_RULES) where reading refused it. patients: one row a patient (index: patient_id),
+    `discharge_date`, and `adsm` where the export tells it. windows: first and last day after discharge, both included.
 
     Of each measure, on the scores not refused: baseline is the first up to discharge, end the last up to discharge on
     a later day than the baseline, a follow-up the first in its window. Every score after discharge is used.

@@ -14,8 +14,7 @@ def missing_values(cohort: pd.DataFrame) -> pd.DataFrame:
 
     `column` has `<time>` in the place of the time and `*` in that of an item's number: the items of a measure count as
     one, missing where any of them is. `time`: `baseline`, `end`, `6m`, `12m`, or ANY_TIME for a column without one.
-    `n`: the whole cohort; at a follow-up, those who completed it; for scores of the ADSM only those who have one.
-    `share`: 0 to 1, NaN of nobody.
+    `n`: all; at a follow-up those who completed it; for scores of the ADSM who has one. `share`: 0 to 1, NaN of nobody.
     """
     groups: dict[tuple[str, str], list[str]] = {}
     for name in cohort.columns:

@@ -121,8 +121,7 @@ def _join_contacts(text: pd.DataFrame, contact_text: pd.DataFrame, columns: Colu
 
     `told`: what the patients' own columns say of `adsm` and `sessions`, so that no contact is asked.
     """
-    patients = text[["patient_id"]][text["patient_id"] != ""].drop_duplicates()
-    about = text.loc[patients.index]
+    about = text[text["patient_id"] != ""].drop_duplicates("patient_id")
     date, reason = as_date(about["discharge_date"], columns.columns["discharge_date"])
     known = {"discharge_date": date.mask(reason.notna())}
     if "adsm" in told:

@@ -102,8 +102,7 @@ def effect_sizes(cohort: pd.DataFrame) -> pd.DataFrame:
         cases = {name: values.loc[group == name, variable].dropna() for name in GROUPS}
         joined = cases["consent_and_participation"]
         for other in GROUPS[:2]:
-            g, low, high = _hedges(joined, cases[other])
-            rows.append((variable, other, len(joined), len(cases[other]), g, low, high))
+            rows.append((variable, other, len(joined), len(cases[other]), *_hedges(joined, cases[other])))
     return pd.DataFrame(rows, columns=["variable", "against", "n", "n_against", "g", "low", "high"])
 
 

@@ -48,8 +48,7 @@ def response_rates(cohort: pd.DataFrame) -> pd.DataFrame:
     counts = flags.groupby("service", sort=False, observed=False).sum().reset_index()
     if len(counts) > 1:
         counts = pd.concat([counts, counts.drop(columns="service").sum().to_frame().T.assign(service="all")])
-    counts["service"] = counts["service"].astype("str")
-    counts = counts[["service", "discharged", *STAGES]].reset_index(drop=True)
+    counts = counts.astype({"service": "str"})[["service", "discharged", *STAGES]].reset_index(drop=True)
     for prefix, (stage, of) in RESPONSE_RATES.rates.items():
         counts = counts.join(with_proportions(counts, stage, of)[["share", "low", "high"]].add_prefix(prefix))
     return counts

@@ -25,9 +25,9 @@ def inclusion(participants: pd.DataFrame, end: pd.DataFrame, follow_up: pd.DataF
     `participants` after carry back where the study has it, `end` and `follow_up` what `classify` gives for them at end
     and 6m. `below_caseness` is in the table of improvement and not in that of recovery, `counted` is in both.
     """
-    improvement, recovery = (end[outcome].isna() | follow_up[outcome].isna() for outcome in _WORDS)
+    no_improvement, no_recovery = (end[outcome].isna() | follow_up[outcome].isna() for outcome in _WORDS)
     withheld = (participants["consent_upflow"] == "no").fillna(False).to_numpy(bool)
-    holds = [withheld, ~completed(participants, "6m"), improvement, recovery]  # in the order of INCLUSION
+    holds = [withheld, ~completed(participants, "6m"), no_improvement, no_recovery]  # in the order of INCLUSION
     return pd.Series(pd.Categorical(np.select(holds, INCLUSION[:-1], INCLUSION[-1]), INCLUSION), participants.index)
 
 

@@ -29,11 +29,8 @@ class Rules:
     pair = property(lambda self: (self.depression, self.anxiety), doc="The two measures that everybody has: a tuple.")
     adsms = property(lambda self: [measure.name for measure in self._of("disorder_specific")],
                      doc="The names of the measures that can be a patient's relevant anxiety-disorder specific one.")
-
-    @property
-    def deciding(self) -> dict[str, Measure]:
-        """The measures that can decide an outcome, by name: the pair, and those specific to a disorder."""
-        return {measure.name: measure for measure in (*self.pair, *self._of("disorder_specific"))}
+    deciding = property(lambda self: {each.name: each for each in (*self.pair, *self._of("disorder_specific"))},
+                        doc="The measures that can decide an outcome, by name: the pair, and those of one disorder.")
 
     def on_pair(self) -> "Rules":
         """The same rules with the pair of measures for everybody, whatever ADSM a patient has."""
