@@ -20,7 +20,7 @@ def printed_table(printed: dict[str, object], table: str) -> pd.DataFrame:
 
 
 def text_against_counts(printed: dict[str, object]) -> pd.DataFrame:
-    """What the text draws from Tables 2 to 7: `table, figure, counts` (n/N), `by_counts`, `in_text` (in per cent)."""
+    """What the text says of Tables 2 to 7: `table, figure, counts` (n/N), `by_counts`, `in_text` (whole per cent)."""
     rows = []
     for table, (outcome, _) in TABLES.items():
         cells = printed_table(printed, table).to_numpy()
@@ -56,7 +56,7 @@ def sums_against_sums(printed: dict[str, object]) -> pd.DataFrame:
 
 
 def grim(mean: str, n: int) -> bool:
-    """Whether the mean of n > 0 whole numbers can be printed as `mean` (the GRIM test: Brown & Heathers 2017)."""
+    """Whether the mean of n whole numbers can be printed as `mean` (GRIM: Brown & Heathers 2017); False for n = 0."""
     decimals = len(mean.partition(".")[2])
     total = round(float(mean) * n)
     return n > 0 and any(f"{near / n:.{decimals}f}" == mean for near in (total - 1, total, total + 1))

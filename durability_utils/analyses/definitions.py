@@ -163,7 +163,7 @@ def agreement(statuses: pd.DataFrame, time: str) -> pd.DataFrame:
 def patterns(statuses: pd.DataFrame, time: str) -> pd.DataFrame:
     """How many patients have each combination of statuses, most frequent first: `time`, a column a definition, `n`.
 
-    Definitions have their sources' measures (AS_PUBLISHED); of those whom one or more count, else `not_counted`.
+    By definitions with the measures of their sources (AS_PUBLISHED), of whom any counts; `not_counted` by the others.
     """
     statuses = statuses[[name if name in statuses else name.removesuffix("_gad7") for name in AS_PUBLISHED]]
     counted = statuses.dropna(how="all").astype("str").fillna("not_counted")

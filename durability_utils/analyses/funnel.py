@@ -27,7 +27,7 @@ def limits(target: float, of, level: float) -> tuple[np.ndarray, np.ndarray]:
     is (r - a) / of with a = (P(R <= r) - p) / (P(R <= r) - P(R <= r - 1)), and not below 0. So a service is below it
     just when P(R <= its count) < p. The upper limit is the same of those *without* the outcome, so that a service is
     above it just when P(R >= its count) < p. (Spiegelhalter takes the formula at 1 - p instead, which lies up to one
-    patient lower: at a target of 0.86 it puts 3 of 3 beyond the limit, which chance alone brings 64 times in 100.)
+    patient lower: at a target of 0.86 it puts 3 of 3 beyond the limit, which chance brings about 64 times in 100.)
 
     `of` are whole numbers of 1 or more. Misuse: the limits take the target as known and patients as independent and
     alike; they are no intervals of a service's own rate, and of twenty services one is expected beyond those of 95 %.

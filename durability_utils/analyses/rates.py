@@ -124,7 +124,7 @@ def rates_from_counts(counts: pd.DataFrame) -> pd.DataFrame:
     recovery and reliable recovery = count / (finished - not at caseness).
     Who lacks scores at baseline or end stays in it, and counts as not improved and not recovered.
     Denominator `paired`: the same counts among those with all scores; who lacks one is in neither part.
-    Denominator `followed_up`, of `improvement_kept`, `recovery_kept`: who has it at end, and all scores at follow-up.
+    Denominator `followed_up`, of what is `_kept`: those improved (recovered) at end with all scores at follow-up.
 
     Misuse: to compare one service's `nhs` rate with another's `paired` rate; or two `nhs` rates where the services
     lack scores of different shares of their patients: then it is the completeness that is compared.

@@ -196,7 +196,7 @@ def summary(followed: pd.DataFrame) -> dict[str, float]:
 
 
 def groups(followed: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
-    """All patients as `all, all`, then those of each level of GROUPED_BY that anybody has, without whose is unknown."""
+    """All patients as `all, all`, then those of each level of GROUPED_BY that anybody has; without one, `all` only."""
     return [("all", "all", followed), *((variable, levels[int(level)], patients) for variable, levels
                                         in GROUPED_BY.items() for level, patients in followed.groupby(variable))]
 

@@ -93,7 +93,7 @@ class Study:
 
 
 def read_study(path: str | Path) -> Study:
-    """Read and validate a study file; InputError names the file, the key, what was found and what was expected."""
+    """Read a study file; InputError, for an unknown, missing or mistyped key, names file, key, found and expected."""
     path = Path(path)
     found = read_checked(_StudyFile, path)
     table1 = found.table1_services or list(found.services)
