@@ -35,19 +35,16 @@ MOST_MODELLED = 20_000  # of more patients the models see a random sample: resam
 RESAMPLES, SEED = 500, 2016
 _ESTIMATE = dict.fromkeys(("estimate", "low", "high"), "estimated share with its interval")
 HOLDS = {
-    "estimates": Holds(
-        "The share who kept it, by method", {name: f"well_at_end/{{outcome}}/{{method}}/{name}" for name in
-                                             ("of", "answered", "kept")},
+    "estimates": Holds("The share who kept it, by method", {
+        name: f"well_at_end/{{outcome}}/{{method}}/{name}" for name in ("of", "answered", "kept")},
         statistics=_ESTIMATE, words=("assumption", "note")),
-    "tipping": Holds(
-        "How many of those who did not answer may have lost it",
-        {name: f"well_at_end/{{outcome}}/{name}" for name in ("answered", "unanswered")},
+    "tipping": Holds("How many of those who did not answer may have lost it", {
+        name: f"well_at_end/{{outcome}}/{name}" for name in ("answered", "unanswered")},
         statistics={"not_kept": "number needed"} | dict.fromkeys(
             ("threshold_share", "answered_not_kept_share", "not_kept_share"), "share of one column in another"),
         words=("threshold",)),
-    "weights": Holds(
-        "The weights of those who answered", {name: f"well_at_end/{{outcome}}/{name}" for name in
-                                              ("of", "answered", "trimmed", "with_missing_values")},
+    "weights": Holds("The weights of those who answered", {
+        name: f"well_at_end/{{outcome}}/{name}" for name in ("of", "answered", "trimmed", "with_missing_values")},
         statistics={"effective_sample_size": "effective sample size", "largest_weight": "weight"},
         words=("variables",)),
     "balance": Holds("Those who answered against all", words=("outcome", "variable"),
@@ -70,7 +67,6 @@ def well_at_end(cohort: pd.DataFrame, end: pd.DataFrame, later: pd.DataFrame, ou
     `highest` in points, `whole` where they are whole. `age` (years), `sessions`, `step3` (1, 0), `service`.
     """
     anxiety = relevant_anxiety(cohort, "end", rules)
-    criterion_6m = relevant_anxiety(cohort, "6m", rules)["reliable_change"]
     named = {key: anxiety["measure"].map({name: getattr(measure, key) for name, measure in rules.measures.items()})
              for key in ("minimum", "maximum", "scale")}
     known = cohort["step"].isin([code for codes in STEP_GROUPS.values() for code in codes])
@@ -80,7 +76,7 @@ def well_at_end(cohort: pd.DataFrame, end: pd.DataFrame, later: pd.DataFrame, ou
         **{f"phq9_{time}": cohort[f"phq9_{time}"].astype(float) for time in ("baseline", "end", "6m")},
         "anxiety_baseline": before,
         "anxiety_end": anxiety["later"] / anxiety["reliable_change"],
-        "anxiety_6m": before - later["anxiety_change"] / criterion_6m,
+        "anxiety_6m": before - later["anxiety_change"] / relevant_anxiety(cohort, "6m", rules)["reliable_change"],
         "reliable_change": anxiety["reliable_change"], "caseness": anxiety["caseness"],
         "lowest": named["minimum"].astype(float), "highest": named["maximum"].astype(float),
         "whole": named["scale"] == "sum",
@@ -159,8 +155,7 @@ def complete_cases(kept: pd.Series) -> tuple[float, float, float]:
 
 
 def bounds(kept: pd.Series) -> dict[str, tuple[float, float, float]]:
-    """The share of all if nobody (`worst_case`) or everybody (`best_case`) who did not answer kept it, each with
-    Wilson's 95 % interval.
+    """Share of all if nobody (`worst_case`) or everybody (`best_case`) not answering kept it, Wilson's 95 % interval.
 
     The truth for these patients lies between the two shares whatever the reason for not answering; the lower limit of
     the first and the upper of the second hold that of the population with at least 95 % (Manski 1990; outer limits are
@@ -176,8 +171,7 @@ def tipping_points(kept: pd.Series) -> pd.DataFrame:
     Thresholds: `complete_cases_low`, the lower Wilson limit of those who answered (below it their interval misleads),
     and `one_half` (below it most have not kept it). Columns: `threshold`, `threshold_share` (0 to 1), `answered`,
     `answered_not_kept_share`, `unanswered`, `not_kept` (the smallest number; missing where all of them would not be
-    enough, or where nobody answered), `not_kept_share` of `unanswered`. Misuse: the numbers say nothing of how likely
-    that is.
+    enough, or where nobody answered), `not_kept_share` of `unanswered`. Misuse: they do not say how likely that is.
     """
     answered, well, everyone = int(kept.notna().sum()), int(kept.sum()), len(kept)
     share, low, _ = complete_cases(kept)

@@ -81,9 +81,8 @@ def tipping(table: pd.DataFrame, title: str, caption: str) -> Figure:
                                textcoords="offset points", fontsize=8.5, **where)
         panel.plot(100 * own, np.interp(100 * own, [0, 100], ends), "o", color=DARK, label="as those who answered")
     panels["improvement"].set_ylabel("per cent of all who kept it")
-    handles, words = panels["improvement"].get_legend_handles_labels()
-    if handles:
-        panels["improvement"].legend(handles, words, loc="lower left", frameon=False, fontsize=8.5)
+    if panels["improvement"].get_legend_handles_labels()[0]:
+        panels["improvement"].legend(loc="lower left", frameon=False, fontsize=8.5)
     return add_caption(figure, title, caption)
 
 

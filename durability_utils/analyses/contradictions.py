@@ -1,7 +1,6 @@
-"""Checks that need a paper's printed figures only: where do they contradict each other?
+"""Where a paper's printed figures contradict each other; `printed` is always what `published.read_published` gives."""
 
-`printed` is always the mapping of `published.read_published`: path in the file -> figure.
-"""
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -21,21 +20,18 @@ def printed_table(printed: dict[str, object], table: str) -> pd.DataFrame:
 
 
 def text_against_counts(printed: dict[str, object]) -> pd.DataFrame:
-    """The percentages that the text draws from Tables 2 to 7 beside the counts in them.
-
-    Columns: `table, figure, counts` (n/N), `by_counts` and `in_text` (whole per cent).
-    """
+    """What the text says of Tables 2 to 7: `table, figure, counts` (n/N), `by_counts`, `in_text` (whole per cent)."""
     rows = []
     for table, (outcome, _) in TABLES.items():
         cells = printed_table(printed, table).to_numpy()
         good, none = len(cells) - 1, len(cells) - 2
         text = f"{SECTIONS[outcome]}.text_percent.{table.split('_')[0]}"
-        places = {"kept": (good, good), "lost": (good, none), "still_none": (none, none), "gained": (none, good)}
-        for figure, (row, column) in places.items():
-            n, of = cells[row, column], cells[row].sum()
-            rows.append((table, figure, f"{n}/{of}", rounded_percent(n, of), printed[f"{text}.{figure}"]))
-        n, of = cells[none].sum(), cells.sum()
-        rows.append((table, "none_at_end", f"{n}/{of}", rounded_percent(n, of), printed[f"{text}.none_at_end"]))
+        ends = cells.sum(axis=1)
+        shares = {"kept": (cells[good, good], ends[good]), "lost": (cells[good, none], ends[good]),
+                  "still_none": (cells[none, none], ends[none]), "gained": (cells[none, good], ends[none]),
+                  "none_at_end": (ends[none], ends.sum())}
+        rows += [(table, figure, f"{n}/{of}", rounded_percent(n, of), printed[f"{text}.{figure}"])
+                 for figure, (n, of) in shares.items()]
     return pd.DataFrame(rows, columns=["table", "figure", "counts", "by_counts", "in_text"])
 
 
@@ -60,15 +56,10 @@ def sums_against_sums(printed: dict[str, object]) -> pd.DataFrame:
 
 
 def grim(mean: str, n: int) -> bool:
-    """Whether the mean of n whole numbers can be printed as `mean` (the GRIM test: Brown & Heathers 2017).
-
-    False for n = 0.
-    """
-    if n == 0:
-        return False
+    """Whether the mean of n whole numbers can be printed as `mean` (GRIM: Brown & Heathers 2017); False for n = 0."""
     decimals = len(mean.partition(".")[2])
     total = round(float(mean) * n)
-    return any(f"{candidate / n:.{decimals}f}" == mean for candidate in (total - 1, total, total + 1))
+    return n > 0 and any(f"{near / n:.{decimals}f}" == mean for near in (total - 1, total, total + 1))
 
 
 def spread_for_letters(means: list[float], letters: list[str], sizes: list[int],
@@ -77,18 +68,16 @@ def spread_for_letters(means: list[float], letters: list[str], sizes: list[int],
 
     In the units of the means. Pairs that share a letter must not differ at `alpha`: they bound it from below; the
     others must: they bound it from above (infinite where all share one). (NaN, NaN) where no spread does both, or a
-    group has nobody.
-    The test is Tukey-Kramer's, for groups of unequal size (Kramer 1956).
+    group has nobody. The test is Tukey-Kramer's, for groups of unequal size (Kramer 1956).
     """
     if min(sizes) == 0:
         return np.nan, np.nan
     critical = studentized_range.ppf(1 - alpha, len(means), sum(sizes) - len(means))
     low, high = 0.0, np.inf
-    for i in range(len(means)):
-        for j in range(i):
-            limit = abs(means[i] - means[j]) / (critical * np.sqrt((1 / sizes[i] + 1 / sizes[j]) / 2))
-            if set(letters[i]) & set(letters[j]):
-                low = max(low, limit)
-            else:
-                high = min(high, limit)
+    for i, j in combinations(range(len(means)), 2):
+        limit = abs(means[i] - means[j]) / (critical * np.sqrt((1 / sizes[i] + 1 / sizes[j]) / 2))
+        if set(letters[i]) & set(letters[j]):
+            low = max(low, limit)
+        else:
+            high = min(high, limit)
     return (low, high) if low <= high else (np.nan, np.nan)

@@ -18,17 +18,10 @@ from durability_utils.study.holds import Holds
 from durability_utils.study.rules import Rules
 
 LOST_OR_KEPT = ("lost", "kept")
-KEPT_OF = {
-    "reliable_improvement_kept": "reliably_improved_at_end",
-    "reliable_recovery_kept": "reliably_recovered_at_end",
-    "recovery_kept": "remission_at_end",
-    "reliable_improvement_kept_gad7": "reliably_improved_at_end",
-    "reliable_recovery_kept_gad7": "reliably_recovered_at_end",
-    "recovery_kept_gad7": "remission_at_end",
-    "no_relapse_gad7": "remission_at_end",
-    "own_criterion_kept_gad7": "improved_at_end_by_own_criterion",
-}
-
+_KEPT_OF = {"reliable_improvement_kept": "reliably_improved_at_end",
+            "reliable_recovery_kept": "reliably_recovered_at_end", "recovery_kept": "remission_at_end"}
+KEPT_OF = _KEPT_OF | {f"{name}_gad7": of for name, of in _KEPT_OF.items()} | {
+    "no_relapse_gad7": "remission_at_end", "own_criterion_kept_gad7": "improved_at_end_by_own_criterion"}
 AS_PUBLISHED = ("reliable_improvement_kept", "reliable_recovery_kept", "recovery_kept_gad7", "no_relapse_gad7",
                 "own_criterion_kept_gad7")
 _OF_TWO = ("both", "first_only", "second_only", "neither")
@@ -156,23 +149,21 @@ def shares_kept(statuses: pd.DataFrame, time: str, rules: Rules) -> pd.DataFrame
 def agreement(statuses: pd.DataFrame, time: str) -> pd.DataFrame:
     """Each two definitions on the patients whom both count.
 
-    Columns: `time, first, second, both, first_only, second_only, neither`: how many kept it by both, by one of them, by
-    neither. Their sum is the number of patients whom both count.
+    Columns: `time, first, second, both, first_only, second_only, neither`: how many kept it by both, one, neither. They
+    add up to the patients whom both count.
     """
     rows = []
     for first, second in combinations(statuses, 2):
-        pair = statuses[[first, second]].dropna() == "kept"
-        counts = [((pair[first] == one) & (pair[second] == two)).sum()
-                  for one, two in ((True, True), (True, False), (False, True), (False, False))]
-        rows.append((time, first, second, *map(int, counts)))
-    return pd.DataFrame(rows, columns=["time", "first", "second", "both", "first_only", "second_only", "neither"])
+        one, two = ((statuses[[first, second]].dropna() == "kept")[name] for name in (first, second))
+        counts = (int(both.sum()) for both in (one & two, one & ~two, ~one & two, ~one & ~two))
+        rows.append((time, first, second, *counts))
+    return pd.DataFrame(rows, columns=["time", "first", "second", *_OF_TWO])
 
 
 def patterns(statuses: pd.DataFrame, time: str) -> pd.DataFrame:
     """How many patients have each combination of statuses, most frequent first: `time`, a column a definition, `n`.
 
-    Of the definitions each with the measures of its source (AS_PUBLISHED), over those whom at least one of them counts;
-    `not_counted` where one does not.
+    By definitions with the measures of their sources (AS_PUBLISHED), of whom any counts; `not_counted` by the others.
     """
     statuses = statuses[[name if name in statuses else name.removesuffix("_gad7") for name in AS_PUBLISHED]]
     counted = statuses.dropna(how="all").astype("str").fillna("not_counted")

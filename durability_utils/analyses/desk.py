@@ -111,8 +111,7 @@ def telephone(came_back: pd.DataFrame) -> pd.DataFrame:
 def unseen(rejected: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """Lines of the export whose answers no worklist can hold: `row, patient_id, column, reason`, as in `rejected`.
 
-    Refused whole (but for copies, of which the first stays), or with an answer to the risk item that was withheld
-    for want of consent to contact.
+    Refused whole (but for copies, of which the first stays), or the risk item withheld for want of consent to contact.
     """
     risk_items = [risk_column(time, rules) for time in FOLLOW_UPS]
     withheld = (rejected["reason"] == "no_contact_consent") & rejected["column"].isin(risk_items)
@@ -133,8 +132,7 @@ def due(cohort: pd.DataFrame, came_back: pd.DataFrame, as_of: dt.date) -> pd.Dat
     table = table[table["due"] <= pd.Timestamp(as_of)].drop_duplicates("patient_id", keep="last")
     last = came_back.drop_duplicates("patient_id", keep="last").set_index("patient_id")["time"].map(MONTHS_AFTER)
     answered = table["patient_id"].map(last) >= table["time"].map(MONTHS_AFTER)
-    table = table.assign(answered=np.where(answered, "yes", "no"))
-    return table.sort_values("due", kind="stable", ignore_index=True)
+    return table.assign(answered=np.where(answered, "yes", "no")).sort_values("due", kind="stable", ignore_index=True)
 
 
 def day(as_of: str) -> dt.date:

@@ -9,7 +9,6 @@ from durability_utils.analyses.rates import RATES
 from durability_utils.study.holds import Holds
 
 LEVELS = {"95": 0.95, "998": 0.998}
-POSITIONS = ("below_998", "below_95", "within", "above_95", "above_998")
 WINSORISED = 0.1
 FUNNEL = replace(
     RATES, title="Services against a target", rates={}, words=("position",),
@@ -25,11 +24,10 @@ def limits(target: float, of, level: float) -> tuple[np.ndarray, np.ndarray]:
 
     Exact binomial limits, interpolated (Spiegelhalter 2005, Statistics in Medicine 24: 1185-1202, appendix A.1.1):
     for the tail p = (1 - level) / 2 let r be the smallest count with P(R <= r) >= p, R binomial(of, target); the limit
-    is (r - a) / of with a = (P(R <= r) - p) / (P(R <= r) - P(R <= r - 1)), and not below 0.
-    So a service is below it just when P(R <= its count) < p. The upper limit is the same of those *without* the
-    outcome, so that a service is above it just when P(R >= its count) < p. (Spiegelhalter takes the formula at 1 - p
-    instead, which lies up to one patient lower: at a target of 0.86 it puts 3 of 3 beyond the limit, which chance
-    alone brings about 64 times in 100.)
+    is (r - a) / of with a = (P(R <= r) - p) / (P(R <= r) - P(R <= r - 1)), and not below 0. So a service is below it
+    just when P(R <= its count) < p. The upper limit is the same of those *without* the outcome, so that a service is
+    above it just when P(R >= its count) < p. (Spiegelhalter takes the formula at 1 - p instead, which lies up to one
+    patient lower: at a target of 0.86 it puts 3 of 3 beyond the limit, which chance brings about 64 times in 100.)
 
     `of` are whole numbers of 1 or more. Misuse: the limits take the target as known and patients as independent and
     alike; they are no intervals of a service's own rate, and of twenty services one is expected beyond those of 95 %.
@@ -61,8 +59,8 @@ def positions(rates: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
 
     `rates`: rows of `rates.rates_from_counts` of single services; `targets`: `rate, denominator, target` (0 to 1).
     In the order of the targets `service, rate, denominator, n, of, share, target, low_95, high_95, low_998, high_998`
-    (control limits, as in `limits`), `z` (of `z_score`) and `position`, one of POSITIONS. Services without patients
-    are left out; `z` is missing where the target is 0 or 1.
+    (control limits, as in `limits`), `z` (of `z_score`) and `position`: `within`, `below_` or `above_` one of LEVELS.
+    Services without patients are left out; `z` is missing where the target is 0 or 1.
     """
     table = targets.merge(rates[rates["of"] > 0], on=["rate", "denominator"])[
         ["service", "rate", "denominator", "n", "of", "share", "target"]]

@@ -11,13 +11,12 @@ import numpy as np
 import pandas as pd
 
 from durability_utils.analyses.reliable_change import TWO_SIDED
-from durability_utils.outcomes.rules import STEP_GROUPS, classify, in_step
+from durability_utils.outcomes.rules import OUTCOMES, STEP_GROUPS, classify, in_step
 from durability_utils.outcomes.transitions import count
 from durability_utils.study.columns import LATER_TIMES, completed
 from durability_utils.study.holds import Holds
 from durability_utils.study.rules import Rules
 
-WELL = {"improvement": "reliable_improvement", "recovery": "reliable_recovery"}
 HOLDS = {
     "tests": Holds("Whether shares differ between times", {
         "n": "paired/{outcome}/{times}/total", "changed": "paired/{outcome}/{times}/{test}/changed"},
@@ -34,10 +33,10 @@ class PairedTest(NamedTuple):
     test: str
     n: int
     changed: int
-    statistic: float
-    df: float
-    p: float
-    note: str
+    statistic: float = np.nan
+    df: float = np.nan
+    p: float = np.nan
+    note: str = "computed"
 
 
 def exact_mcnemar(first: pd.Series, second: pd.Series) -> PairedTest:
@@ -51,10 +50,9 @@ def exact_mcnemar(first: pd.Series, second: pd.Series) -> PairedTest:
 
     lost, gained = int((first & ~second).sum()), int((~first & second).sum())
     if note := _cannot(len(first), lost + gained):
-        return PairedTest("exact_mcnemar", len(first), 0, np.nan, np.nan, np.nan, note)
+        return PairedTest("exact_mcnemar", len(first), 0, note=note)
     found = mcnemar([[0, lost], [gained, 0]], exact=True)
-    return PairedTest("exact_mcnemar", len(first), lost + gained, float(found.statistic), np.nan,
-                      float(found.pvalue), "computed")
+    return PairedTest("exact_mcnemar", len(first), lost + gained, float(found.statistic), p=float(found.pvalue))
 
 
 def stuart_maxwell(square: pd.DataFrame) -> PairedTest:
@@ -74,10 +72,9 @@ def stuart_maxwell(square: pd.DataFrame) -> PairedTest:
     n, changed = int(counts.sum()), int(off.sum())
     note = _cannot(n, changed) or ("" if _connected(off[np.ix_(moving, moving)]) else "singular")
     if note:
-        return PairedTest("stuart_maxwell", n, changed, np.nan, np.nan, np.nan, note)
+        return PairedTest("stuart_maxwell", n, changed, note=note)
     found = SquareTable(off[np.ix_(moving, moving)].astype(float), shift_zeros=False).homogeneity()
-    return PairedTest("stuart_maxwell", n, changed, float(found.statistic), float(found.df), float(found.pvalue),
-                      "computed")
+    return PairedTest("stuart_maxwell", n, changed, float(found.statistic), float(found.df), float(found.pvalue))
 
 
 def _connected(off: np.ndarray) -> bool:
@@ -97,10 +94,9 @@ def cochrans_q(outcomes: pd.DataFrame) -> PairedTest:
 
     changed = int((outcomes.any(axis=1) & ~outcomes.all(axis=1)).sum())
     if note := _cannot(len(outcomes), changed):
-        return PairedTest("cochrans_q", len(outcomes), 0, np.nan, np.nan, np.nan, note)
+        return PairedTest("cochrans_q", len(outcomes), 0, note=note)
     found = cochran(outcomes.to_numpy(dtype=int))
-    return PairedTest("cochrans_q", len(outcomes), changed, float(found.statistic), float(found.df),
-                      float(found.pvalue), "computed")
+    return PairedTest("cochrans_q", len(outcomes), changed, *map(float, (found.statistic, found.df, found.pvalue)))
 
 
 def _cannot(n: int, changed: int) -> str:
@@ -112,12 +108,11 @@ def paired_tests(cohort: pd.DataFrame, carried: pd.DataFrame, rules: Rules) -> p
 
     Columns: `outcome, times` and the fields of PairedTest. `carried`: the cohort after carry back where the study has
     it; it serves end against 6 months alone, since elsewhere one answer would stand for two times. Stuart-Maxwell tests
-    the three classes of improvement, the others whether a patient reliably improved, or recovered; Cochran's Q those
-    who completed both follow-ups.
+    the three classes of improvement, the others whether a patient has the outcome; Cochran's Q needs both follow-ups.
     """
     both = cohort[completed(cohort, "6m") & completed(cohort, "12m")]
     rows = []
-    for outcome, well in WELL.items():
+    for outcome, well in OUTCOMES.items():
         plain, early = (_outcomes_at(people, outcome, rules) for people in (cohort, carried))
         for first, second in combinations(plain, 2):
             codes = (early if (first, second) == ("end", "6m") else plain)[[first, second]].dropna()
@@ -133,8 +128,6 @@ def paired_tests(cohort: pd.DataFrame, carried: pd.DataFrame, rules: Rules) -> p
 def _outcomes_at(cohort: pd.DataFrame, outcome: str, rules: Rules) -> pd.DataFrame:
     return pd.DataFrame({time: classify(cohort, time, rules)[outcome] for time in LATER_TIMES})
 
-
-# -- effect sizes ----------------------------------------------------------------------------------
 
 class EffectSize(NamedTuple):
     """Mean change (points, positive is improvement) of n patients, and in average SDs: d, corrected g, limits of d."""
@@ -156,8 +149,7 @@ def effect_size(before: pd.Series, later: pd.Series) -> EffectSize:
     SE^2 = d^2 * (SD1^4 + SD2^4 + 2 r^2 SD1^2 SD2^2) / (8 (n - 1) s^4) + (SD1^2 + SD2^2 - 2 r SD1 SD2) / ((n - 1) s^2);
     equal variances are not assumed. Missing with fewer than three patients or without spread. Source: Cohen (1988),
     Cumming (2012) and Lakens (2013) for d_av, Bonett (2008) for g and interval. Misuse: without a control group it
-    holds regression to the mean and whatever else time brings, so it is no effect of treatment; nor is it d_z, which is
-    larger where scores correlate highly.
+    holds regression to the mean and what else time brings: no effect of treatment; nor d_z, larger with correlation.
     """
     scores = pd.DataFrame({"before": before, "later": later}).astype(float).dropna()
     n, change, (sd1, sd2) = len(scores), (scores["before"] - scores["later"]).mean(), scores.std()

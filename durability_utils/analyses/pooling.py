@@ -16,13 +16,12 @@ POOLED = replace(
 def beta_binomial_grid(n, of) -> pd.DataFrame:
     """The posterior of how rates vary among services, on a grid: `mean`, `size`, `weight` (adding up to 1).
 
-    n_i is binomial(of_i, p_i), p_i beta(a, b): `mean` = a / (a + b) is the mean rate of services (0 to 1), `size` =
-    a + b tells how alike they are: their standard deviation is sqrt(mean (1 - mean) / (size + 1)), and a service of
-    `size` patients is drawn half way to the mean. With p_i integrated out,
-    P(n_i) = C(of_i, n_i) B(a + n_i, b + of_i - n_i) / B(a, b).
-    Prior: uniform on the mean and on size^(-1/2) from 0 to 1, that of Gelman et al., Bayesian Data Analysis (3rd
-    edition, section 5.3), which has no bound: a size below 1 would have services at 0 or 100 per cent rather than
-    between, and without the bound there is no posterior where all services have all or none of their patients.
+    n_i is binomial(of_i, p_i), p_i beta(a, b): `mean` = a / (a + b) is the mean rate of services (0 to 1), `size` = a +
+    b tells how alike they are: their standard deviation is sqrt(mean (1 - mean) / (size + 1)), and a service of `size`
+    patients is drawn half way to the mean. With p_i integrated out, P(n_i) = C(of_i, n_i) B(a + n_i, b + of_i - n_i) /
+    B(a, b). Prior: uniform on the mean and on size^(-1/2) from 0 to 1, that of Gelman et al., Bayesian Data Analysis
+    (3rd edition, section 5.3), which has no bound: a size below 1 would have services at 0 or 100 per cent rather than
+    between, and without the bound there is no posterior where all have all or none of their patients.
 
     Why not the most likely (a, b), as empirical Bayes: with a handful of services the most likely spread is often none
     at all. All services would then be given one rate with hardly any interval, and their differences be called nothing,
@@ -56,8 +55,7 @@ def _log_likelihood(n, of, mean, size) -> np.ndarray:
 def draw_rates(n, of, draws: int = DRAWS, seed: int = SEED) -> np.ndarray:
     """Rates (0 to 1) of the services drawn from their posterior: one row a draw, one column a service.
 
-    A pair (a, b) is drawn from `beta_binomial_grid`, then each service's rate from beta(a + n_i, b + of_i - n_i).
-    The same draws on each call.
+    First (a, b) from `beta_binomial_grid`, then rates from beta(a + n_i, b + of_i - n_i); the same draws on each call.
     """
     random = np.random.default_rng(seed)
     n, of = np.asarray(n), np.asarray(of)

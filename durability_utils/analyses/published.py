@@ -8,15 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from durability_utils.outcomes.proportions import rounded_percent
-from durability_utils.outcomes.representativeness import (
-    GROUPS,
-    VARIABLES,
-    compare_groups,
-    sample_characteristics,
-    snake_case,
-)
+from durability_utils.outcomes.representativeness import GROUPS, compare_groups, sample_characteristics, snake_case
 from durability_utils.outcomes.response import response_flags, response_rates, who_answered
-from durability_utils.outcomes.rules import STEP_GROUPS, carry_back, classify, in_step
+from durability_utils.outcomes.rules import OUTCOMES, STEP_GROUPS, carry_back, classify, in_step
 from durability_utils.outcomes.transitions import as_square, path_table, six_month_table
 from durability_utils.study.columns import FOLLOW_UPS, LATER_TIMES, completed
 from durability_utils.study.holds import Holds
@@ -45,16 +39,11 @@ def read_published(path: Path) -> dict[str, object]:
 
 def flatten(content, prefix: str = "") -> dict[str, object]:
     """A nested mapping as {path: value}, with list elements numbered from 1."""
-    if isinstance(content, dict):
-        items = content.items()
-    elif isinstance(content, list):
-        items = enumerate(content, start=1)
-    else:
+    if not isinstance(content, dict | list):
         return {prefix: content}
-    found = {}
-    for key, value in items:
-        found |= flatten(value, f"{prefix}.{key}" if prefix else str(key))
-    return found
+    items = content.items() if isinstance(content, dict) else enumerate(content, start=1)
+    return {path: figure for key, value in items
+            for path, figure in flatten(value, f"{prefix}.{key}" if prefix else str(key)).items()}
 
 
 def compare(published: dict[str, object], ours: dict[str, object]) -> pd.DataFrame:
@@ -79,17 +68,13 @@ def compare(published: dict[str, object], ours: dict[str, object]) -> pd.DataFra
 
 def our_figures(cohort: pd.DataFrame, study: Study, rules: Rules,
                 sections: tuple[str, ...] = ("",)) -> dict[str, object]:
-    """Our value of every figure of the study by these rules, under the same paths and rounded as the paper rounds.
-
-    With `sections`, at least those whose paths begin so.
-    """
-    parts = {"design": _design, "measures": _measures, "response": _response, "sample": _sample,
-             "representativeness": _table1}
-    found = {}
-    for name, part in parts.items():
+    """Our value of every figure (at least of `sections`) by these rules, by the paper's paths and rounded as there."""
+    found = _outcomes(cohort, rules, sections)
+    for name, part in (("design", _design), ("measures", _measures), ("response", _response), ("sample", _sample),
+                       ("representativeness", _table1)):
         if _asked_for(name, sections):
             found |= part(cohort, study, rules)
-    return found | _outcomes(cohort, rules, sections)
+    return found
 
 
 def _asked_for(path: str, sections: tuple[str, ...]) -> bool:
@@ -113,11 +98,6 @@ def _design(cohort: pd.DataFrame, study: Study, rules: Rules) -> dict:
 def _usual_month(dates: pd.Series) -> str | None:
     months = dates.dropna().dt.strftime("%Y-%m")
     return None if months.empty else months.mode().iloc[0]
-
-
-def _rounded(value: float, digits: int = 0) -> float | int | None:
-    """A number as the paper prints it; None where there is none, as of nobody."""
-    return None if pd.isna(value) else round(value, digits) if digits else round(value)
 
 
 def _measures(cohort: pd.DataFrame, study: Study, rules: Rules) -> dict:
@@ -169,8 +149,9 @@ def _sample(cohort: pd.DataFrame, study: Study, rules: Rules) -> dict:
     def percent(variable, level):
         return rounded_percent(*table.loc[(variable, level), ["n", "of"]]) if (variable, level) in table.index else None
 
-    def value(variable, level, digits=0):
-        return _rounded(table.at[(variable, level), "value"], digits)
+    def value(variable, level, digits=None):
+        found = table.at[(variable, level), "value"]
+        return None if pd.isna(found) else round(found, digits)
 
     problems = {problem: snake_case(problem) for problem in cohort["primary_problem"].dropna().unique()}
     return flatten({"sample": {
@@ -193,12 +174,9 @@ def p_class(p: float) -> str:
 
 def _table1(cohort: pd.DataFrame, study: Study, rules: Rules) -> dict:
     table = compare_groups(cohort[cohort["service"].isin(study.table1_services)])
-    rows = {variable: table[table["variable"] == variable] for variable in VARIABLES}
     return flatten({"representativeness": {"groups": list(GROUPS)} | {
         variable: {"means": [f"{mean:.2f}" for mean in row["mean"]], "letters": list(row["letters"]),
-                   "p": p_class(row["p"].iloc[0])}
-        for variable, row in rows.items()
-    }})
+                   "p": p_class(row["p"].iloc[0])} for variable, row in table.groupby("variable", sort=False)}})
 
 
 def _outcomes(cohort: pd.DataFrame, rules: Rules, sections: tuple[str, ...]) -> dict:
@@ -232,8 +210,7 @@ def _outcomes(cohort: pd.DataFrame, rules: Rules, sections: tuple[str, ...]) -> 
 
 def _text_percents(square: pd.DataFrame, outcome: str) -> dict:
     """The percentages that the text draws from a table: the margins at end, then what became of each."""
-    well, none = {"improvement": ("reliable_improvement", "no_reliable_improvement"),
-                  "recovery": ("reliable_recovery", "no_reliable_recovery")}[outcome]
+    well, none = OUTCOMES[outcome], f"no_{OUTCOMES[outcome]}"
     name = {"improvement": "improved", "recovery": "recovered"}[outcome]
     ends = square["total"]
 

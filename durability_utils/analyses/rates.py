@@ -41,26 +41,23 @@ class England(FileModel):
     licence: Text
     years: dict[str, _Year]
 
-    @property
-    def counts(self) -> pd.DataFrame:
-        return pd.DataFrame([year.counts for year in self.years.values()], pd.Index(list(self.years), name="year"))
+    counts = property(lambda self: self._by_year("counts"))
+    percent = property(lambda self: self._by_year("percent"))
 
-    @property
-    def percent(self) -> pd.DataFrame:
-        return pd.DataFrame([year.percent for year in self.years.values()], pd.Index(list(self.years), name="year"))
+    def _by_year(self, what: str) -> pd.DataFrame:
+        rows = [getattr(year, what) for year in self.years.values()]
+        return pd.DataFrame(rows, pd.Index(list(self.years), name="year"))
 
 
 def end_counts(cohort: pd.DataFrame, end: pd.DataFrame) -> pd.DataFrame:
     """Patients by their outcome at end of treatment: one row a service, in the order of its categories.
 
-    `end`: what `classify` gives for the cohort at end.
-    Index `service`, columns (patients):
-    `discharged`; `withheld` (explicitly no consent to up-flow, so that nothing is known of the treatment); `finished`
-    a course, which is everyone else, since the study's minimum of sessions holds for the cohort; `at_caseness` and
-    `not_at_caseness` at baseline, the rest of `finished` lacking a score; `paired`: PHQ-9 and the relevant anxiety
-    measure at baseline and end; `paired_at_caseness`; then of `paired`: `reliable_improvement`, `no_reliable_change`,
-    `mixed` and `reliable_deterioration`, which add up to it; `recovery` (at caseness at baseline, not at end) and
-    `reliable_recovery`.
+    `end`: what `classify` gives for the cohort at end. Index `service`, columns (patients): `discharged`; `withheld`
+    (explicitly no consent to up-flow, so that nothing is known of the treatment); `finished` a course, which is
+    everyone else, since the study's minimum of sessions holds for the cohort; `at_caseness` and `not_at_caseness` at
+    baseline, the rest of `finished` lacking a score; `paired`: PHQ-9 and the relevant anxiety measure at baseline and
+    end; `paired_at_caseness`; then of `paired`: `reliable_improvement`, `no_reliable_change`, `mixed` and
+    `reliable_deterioration`, which add up to it; `recovery` (at caseness at baseline, not at end), `reliable_recovery`.
 
     Names and order of the NHS's counts: NHS Digital, Psychological Therapies: a guide to IAPT data and publications.
     Misuse: the NHS counts referrals with two treatment contacts or more, the assessment not among them; a study with
@@ -126,11 +123,8 @@ def rates_from_counts(counts: pd.DataFrame) -> pd.DataFrame:
     reliable improvement, no reliable change and reliable deterioration = count / finished;
     recovery and reliable recovery = count / (finished - not at caseness).
     Who lacks scores at baseline or end stays in it, and counts as not improved and not recovered.
-
     Denominator `paired`: the same counts among those with all scores; who lacks one is in neither part.
-
-    Denominator `followed_up`, of `improvement_kept` and `recovery_kept`: those improved (recovered) at end with all
-    scores at follow-up.
+    Denominator `followed_up`, of what is `_kept`: those improved (recovered) at end with all scores at follow-up.
 
     Misuse: to compare one service's `nhs` rate with another's `paired` rate; or two `nhs` rates where the services
     lack scores of different shares of their patients: then it is the completeness that is compared.
@@ -153,8 +147,6 @@ def of_compared(rates: pd.DataFrame) -> pd.DataFrame:
     order = pd.DataFrame(COMPARED, columns=["rate", "denominator"])
     return order.merge(rates, on=["rate", "denominator"])[list(rates)]
 
-
-# -- England ---------------------------------------------------------------------------------------
 
 def read_england(path: Path = ENGLAND) -> England:
     """England's published counts and rates; InputError where the file is absent or does not hold them."""

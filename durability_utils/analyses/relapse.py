@@ -64,8 +64,7 @@ def status_at_end(cohort: pd.DataFrame, rules: Rules) -> pd.Series:
     """
     scores = {time: [cohort[f"{measure.columns}_{time}"].to_numpy(float, na_value=np.nan) for measure in rules.pair]
               for time in ("baseline", "end")}
-    cut_offs = [measure.caseness for measure in rules.pair]
-    case = {time: at_caseness(*values, *cut_offs) for time, values in scores.items()}
+    case = {time: at_caseness(*of_time, *(each.caseness for each in rules.pair)) for time, of_time in scores.items()}
     missing = np.logical_or.reduce([np.isnan(values) for of_time in scores.values() for values in of_time])
     found = np.select([missing, ~case["baseline"], case["end"]], STATUS_AT_END[:0:-1], STATUS_AT_END[0])
     return pd.Series(pd.Categorical(found, STATUS_AT_END), cohort.index)
@@ -120,10 +119,8 @@ def time_to_relapse(remitted: pd.DataFrame, scores: pd.DataFrame, rules: Rules) 
     `scores`: as `scores_after_discharge` gives them. Columns: `month` (of the relapse, else of the last score),
     `relapsed`, `month_before` (the last month with a score and no relapse before it; 0: end of treatment), `observed`
     (months with a score up to `month`), `left_out` (months without one), and GROUPED_BY: residual symptoms at end on a
-    measure and step 3 against step 2, as 1.0, 0.0 or missing.
-
-    A month with one of the two scores counts as observed. What happens after a first relapse is not looked at: who
-    relapses and recovers again has relapsed.
+    measure and step 3 against step 2, as 1.0, 0.0 or missing. A month with one of the two scores counts as observed.
+    What happens after a first relapse is not looked at: who relapses and recovers again has relapsed.
     """
     scores = scores[scores["patient"].isin(remitted.index)]
     end = remitted.loc[scores["patient"]]
@@ -180,8 +177,7 @@ def summary(followed: pd.DataFrame) -> dict[str, float]:
     """`n`, `relapses`, the median month of relapse and the shares relapsed at 6 and 12 months, with intervals.
 
     Keys `median, median_low, median_high` (months; the interval inverts the log(-log) one, Brookmeyer & Crowley 1982;
-    missing where not reached), `share_6m, low_6m, high_6m` and so for 12m (0 to 1; missing where nobody was observed
-    for so long).
+    missing where not reached), `share_6m, low_6m, high_6m` and so for 12m (0 to 1; missing beyond all observation).
     """
     from statsmodels.duration.survfunc import SurvfuncRight
 
@@ -200,10 +196,7 @@ def summary(followed: pd.DataFrame) -> dict[str, float]:
 
 
 def groups(followed: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
-    """All patients as `all, all`, then for each of GROUPED_BY those of each level that anybody has.
-
-    A patient whose level is not known counts in `all` only.
-    """
+    """All patients as `all, all`, then those of each level of GROUPED_BY that anybody has; without one, `all` only."""
     return [("all", "all", followed), *((variable, levels[int(level)], patients) for variable, levels
                                         in GROUPED_BY.items() for level, patients in followed.groupby(variable))]
 
@@ -235,8 +228,7 @@ def log_rank(followed: pd.DataFrame) -> pd.DataFrame:
     """Are the two levels of each of GROUPED_BY different? `variable, n, relapses, chi2, p` of the log-rank test.
 
     Chi-square with 1 degree of freedom (Mantel 1966); of those in whom the variable is known. Missing where two levels
-    cannot be compared, or where there are fewer relapses than EVENTS_A_VARIABLE. Weak where curves cross; it does not
-    say how large a difference is.
+    cannot be compared or relapses are fewer than EVENTS_A_VARIABLE. Weak where curves cross; tells no size.
     """
     from statsmodels.duration.survfunc import survdiff
 
@@ -251,10 +243,7 @@ def log_rank(followed: pd.DataFrame) -> pd.DataFrame:
 
 
 def can_be_compared(followed: pd.DataFrame, variable: str) -> bool:
-    """Whether the two levels of a variable can be told apart at all.
-
-    Each needs a relapse at a time when somebody of the other is still at risk; else a hazard ratio is 0 or infinite.
-    """
+    """Whether each level has a relapse while somebody of the other is at risk; else a hazard ratio is 0 or infinite."""
     months = {level: followed[followed[variable] == level] for level in (0.0, 1.0)}
     return all(bool(months[level].loc[months[level]["relapsed"], "month"].min() <= months[1 - level]["month"].max())
                for level in months)

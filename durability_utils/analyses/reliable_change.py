@@ -40,8 +40,7 @@ def standard_error(sd: float, reliability: float) -> float:
 def jacobson_truax(before: pd.Series, later: pd.Series, reliability: float) -> pd.Series:
     """(before - later) / (sqrt(2) * SEM), SEM = SD(before) * sqrt(1 - r). Source: Jacobson & Truax (1991).
 
-    Misuse: whoever begins with an extreme score comes nearer to the mean without having changed; this index does not
-    allow for it.
+    Misuse: who begins with an extreme score comes nearer to the mean without change, for which it does not allow.
     """
     before, later = _both(before, later)
     return (before - later) / (np.sqrt(2) * standard_error(_sd(before), reliability))
@@ -103,8 +102,7 @@ def hageman_arrindell(before: pd.Series, later: pd.Series, reliability: float) -
     before, later = _both(before, later)
     change, error = before - later, standard_error(_sd(before), reliability)
     variance = change.var()
-    own = (variance - 2 * error**2) / variance if variance > 0 else np.nan
-    own = own if own > 0 else np.nan
+    own = (variance - 2 * error**2) / variance if variance > 2 * error**2 else np.nan
     return (change * own + change.mean() * (1 - own)) / (np.sqrt(2 * own) * error)
 
 

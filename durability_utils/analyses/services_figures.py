@@ -11,7 +11,6 @@ from durability_utils.figures import DARK, MIDDLE, add_caption, label, new_figur
 RATES_SHOWN = ("recovery", "reliable_recovery", "reliable_improvement", "reliable_deterioration")
 DENOMINATOR_WORDS = {"nhs": "NHS denominator", "paired": "paired scores", "followed_up": "those followed up"}
 MANY = 25  # so many services can be named beside their points
-GRID = "#e3e6e8"
 
 
 def outcome_rates(rates: pd.DataFrame, england: pd.DataFrame, title: str, caption: str) -> Figure:
@@ -80,10 +79,7 @@ def _name(panel: Axes, part: pd.DataFrame, width: float) -> None:
 
 
 def shrinkage(pooled: pd.DataFrame, title: str, caption: str) -> Figure:
-    """From each service's raw rate (open) to its partially pooled one (filled) with its interval, a panel a rate.
-
-    `pooled`: of `pooling.pooled_rates`.
-    """
+    """From each service's raw rate (open) to that of `pooling.pooled_rates` (filled), with interval, a panel a rate."""
     figure, panels = _panels(pooled, 1.4 + 0.3 * pooled["service"].nunique())
     for panel, (rate, part) in zip(panels, pooled.groupby(["rate", "denominator"], sort=False), strict=False):
         rows = np.arange(len(part))[::-1]
@@ -125,7 +121,7 @@ def _panels(table: pd.DataFrame, height: float) -> tuple[Figure, np.ndarray]:
 def _rows(panel: Axes, names: list[str], title: str, unit: str) -> None:
     panel.set(yticks=np.arange(len(names))[::-1], yticklabels=names, ylim=(-0.6, len(names) - 0.3), xlabel=unit)
     panel.set_title(title, fontsize=10)
-    panel.grid(axis="x", color=GRID)
+    panel.grid(axis="x", color="#e3e6e8")
 
 
 def _words(rate: tuple[str, str]) -> str:

@@ -14,15 +14,7 @@ from durability_utils.cohort.contacts import CONTACT_RULES, SCORES
 from durability_utils.cohort.raw import Raw, read_raw
 from durability_utils.results import for_owner_only, write_aside, write_table
 from durability_utils.study.column_maps import Column, ColumnMap
-from durability_utils.study.columns import (
-    FOLLOW_UP_DATA,
-    FOLLOW_UPS,
-    TIMES,
-    TREATMENT_DATA,
-    dictionary,
-    items_of,
-    totals,
-)
+from durability_utils.study.columns import FOLLOW_UP_DATA, FOLLOW_UPS, TREATMENT_DATA, dictionary, items_of
 from durability_utils.study.holds import Holds
 from durability_utils.study.rules import Rules
 from durability_utils.study.study_file import Study
@@ -82,31 +74,34 @@ def clean_service(study: Study, service: str) -> Cleaned:
     row_list = _row_list(raw.text, row_reason, values["consent_upflow"] == "no")
     text, values = raw.text[kept], values[kept].copy()
     refusals = {column: reasons[reasons.index.isin(values.index)] for column, reasons in refusals.items()}
-    _refuse_early_follow_ups(values, refusals)
+    for column in (f"followup_{time}_date" for time in FOLLOW_UPS):
+        _refuse(values, refusals, column, values[column] < values["discharge_date"], "before_discharge")
     _check_items(values, refusals)
     _withhold_without_consent(text, values, refusals)
-    rejected = pd.concat([row_list, *_value_lists(text, values, refusals)])
+    value_lists = (_listed("value", text, values["patient_id"], pd.Series(column, reasons.index, dtype="str"), reasons,
+                           reasons.isin(["no_upflow_consent", "no_contact_consent"]))
+                   for column, reasons in refusals.items() if len(reasons))
+    rejected = pd.concat([row_list, *value_lists])
     rejected = rejected.sort_values("row", kind="stable", ignore_index=True)
     cohort = values.reset_index(drop=True)
     _schema(study.rules.adsms).validate(cohort)
     if len(raw.text) != len(cohort) + len(row_list):
         raise AssertionError(f"{len(raw.text)} rows read, but {len(cohort)} kept and {len(row_list)} listed as refused")
-    if raw.columns.contacts is None:
-        log = _log(len(raw.text), rejected, len(cohort))
-        return Cleaned(cohort, rejected, log, raw.unused, raw.absent, raw.unmatched)
-    after_discharge = _scores_after_discharge(raw.contacts, values)
-    used = len(after_discharge) + _used_elsewhere(text, values)
-    rejected = pd.concat([rejected, _contact_list(raw, values)], ignore_index=True)
-    log = pd.concat([_log(len(raw.text), rejected, len(cohort)), _contact_log(len(raw.contacts), rejected, used)],
-                    ignore_index=True)
+    rows, after_discharge = _rows(len(raw.text), rejected, len(cohort)), None
+    if raw.columns.contacts is not None:
+        after_discharge = _scores_after_discharge(raw.contacts, values)
+        used = len(after_discharge) + _used_elsewhere(text, values)
+        contacts = _contact_list(raw, values)
+        rejected = pd.concat([rejected, contacts], ignore_index=True)
+        rows |= _contact_rows(len(raw.contacts), contacts, used)
+    log = pd.DataFrame({"rule": rows.keys(), "rows": rows.values()})
     return Cleaned(cohort, rejected, log, raw.unused, raw.absent, raw.unmatched, after_discharge)
 
 
 def by_rule(rejected: pd.DataFrame) -> pd.DataFrame:
     """What each rule refused, in their order, zeros too: `refuses, rule, because, rows, values`.
 
-    `rows`: lines of the export that it touched; `values`: the values that it refused there, missing for a rule
-    that refuses whole rows.
+    `rows`: lines of the export that it touched; `values`: those that it refused there, missing for whole rows.
     """
     words = {(kind, rule): because for kind, rules in {**CLEANING_RULES, "contact": CONTACT_RULES}.items()
              for rule, because in rules.items()}
@@ -201,20 +196,13 @@ def _refuse(values, refusals, column: str, holds: pd.Series, reason: str) -> Non
     if not holds.any():
         return
     values[column] = values[column].mask(holds)
-    earlier = refusals[column]
     new = pd.Series(reason, holds.index[holds], dtype="str")
-    refusals[column] = pd.concat([earlier[~earlier.index.isin(new.index)], new])
-
-
-def _refuse_early_follow_ups(values, refusals) -> None:
-    for time in FOLLOW_UPS:
-        column = f"followup_{time}_date"
-        _refuse(values, refusals, column, values[column] < values["discharge_date"], "before_discharge")
+    refusals[column] = pd.concat([refusals[column].drop(new.index, errors="ignore"), new])
 
 
 def _check_items(values, refusals) -> None:
     """Totals against their items: where all items are there their sum is the total, where some are there is none."""
-    for total in (name for time in TIMES for name in totals(time) if items_of(name)):
+    for total in filter(items_of, SCORES):
         items = values[items_of(total)]
         answered, n = items.notna().sum(axis=1), len(items.columns)
         readable, items_sum = values[total].notna(), items.sum(axis=1)
@@ -247,10 +235,7 @@ def _scores_after_discharge(placed: pd.DataFrame, values) -> pd.DataFrame:
 
 
 def _used_elsewhere(text, values) -> int:
-    """How many contacts give a score up to discharge, or one of a follow-up that is withheld for want of consent.
-
-    The latter are used in the sense that their columns list them as refused values.
-    """
+    """How many contacts give a score up to discharge, or a follow-up's that is withheld, and listed with the values."""
     follow_ups = [name for name in SCORES if name.endswith(FOLLOW_UPS)]
     withheld = text.loc[values["consent_contact"] != "yes", follow_ups]
     return int((text[SCORES].drop(columns=follow_ups) != "").sum(axis=None) + (withheld != "").sum(axis=None))
@@ -262,71 +247,53 @@ def _contact_list(raw: Raw, values) -> pd.DataFrame:
     in_cohort = placed["patient_id"].isin(values["patient_id"])
     out = ~in_cohort & ~placed["reason"].isin(["no_patient_id", "no_such_patient"])
     # one that gives a follow-up's score is listed among the values of that follow-up
-    agreed = placed["patient_id"].map(values.set_index("patient_id")["consent_contact"]) == "yes"
+    of_patient = values.set_index("patient_id")
+    agreed = placed["patient_id"].map(of_patient["consent_contact"]) == "yes"
     withheld = placed["days"].notna() & placed["gives"].isna() & ~agreed
     reason = placed["reason"].mask(withheld, "no_contact_consent").mask(out, "patient_refused").dropna()
     column = placed["column"].mask(out, "patient_id").fillna("score")[reason.index]
     column = column.mask(reason == "other_adsm", "measure").mask(reason == "no_discharge_date", "date")
-    value = pd.Series("", reason.index, dtype="str")
-    for name in column.unique():
-        value = value.mask(column == name, text.loc[reason.index, name])
-    of_patient = values.set_index("patient_id")
     ids, after = placed.loc[reason.index, "patient_id"], placed.loc[reason.index, "after_discharge"]
     no_upflow = ids.map(of_patient["consent_upflow"]) == "no"
-    no_contact = ids.map(of_patient["consent_contact"]) != "yes"
     # of a contact that cannot be told to be treatment or follow-up, either refusal hides the value
-    hidden = (no_upflow & ~after.fillna(False)) | (no_contact & after.fillna(True))
-    return pd.DataFrame({"row": reason.index, "patient_id": ids, "column": column,
-                         "value": value.mask(hidden & (column != "patient_id"), ""), "reason": reason,
-                         "refused": "contact"}).reset_index(drop=True)
+    hidden = (no_upflow & ~after.fillna(False)) | (~agreed[reason.index] & after.fillna(True))
+    return _listed("contact", text, ids, column, reason, hidden & (column != "patient_id"))
 
 
 # -- what is written down --------------------------------------------------------------------------
 
 def _row_list(raw, row_reason: pd.Series, no_upflow: pd.Series) -> pd.DataFrame:
-    """The refused rows, each with the column, and its cell as exported, that the rule looked at.
-
-    The sessions of a patient who did not agree to up-flow are withheld here too.
-    """
+    """The refused rows, each with the cell that the rule looked at; sessions without agreed up-flow are withheld."""
     looked_at = {"outside_window": "discharge_date", "no_discharge_date": "discharge_date",
                  "too_few_sessions": "sessions"}
     out = row_reason.dropna()
     column = out.map(looked_at).fillna("patient_id").astype("str")
-    value = pd.Series("", out.index, dtype="str")
+    hidden = (column == "sessions") & no_upflow.loc[out.index].fillna(False)
+    return _listed("row", raw, raw["patient_id"], column, out, hidden)
+
+
+def _listed(refused: str, text, ids: pd.Series, column: pd.Series, reason: pd.Series, hidden) -> pd.DataFrame:
+    """What was refused for a `reason`, each with its cell in the `column` that the rule looked at, unless `hidden`."""
+    value = pd.Series("", reason.index, dtype="str")
     for name in column.unique():
-        value = value.mask(column == name, raw.loc[out.index, name])
-    value = value.mask((column == "sessions") & no_upflow.loc[out.index].fillna(False), "")
-    return pd.DataFrame({"row": out.index, "patient_id": raw.loc[out.index, "patient_id"], "column": column,
-                         "value": value, "reason": out, "refused": "row"}).reset_index(drop=True)
+        value = value.mask(column == name, text.loc[reason.index, name])
+    return pd.DataFrame({"row": reason.index, "patient_id": ids.loc[reason.index], "column": column,
+                         "value": value.mask(hidden, ""), "reason": reason, "refused": refused}).reset_index(drop=True)
 
 
-def _value_lists(raw, values, refusals) -> list[pd.DataFrame]:
-    lists = []
-    for column, reasons in refusals.items():
-        if reasons.empty:
-            continue
-        withheld = reasons.isin(["no_upflow_consent", "no_contact_consent"])
-        lists.append(pd.DataFrame({
-            "row": reasons.index, "patient_id": values.loc[reasons.index, "patient_id"], "column": column,
-            "value": raw.loc[reasons.index, column].mask(withheld, ""), "reason": reasons, "refused": "value",
-        }).reset_index(drop=True))
-    return lists
+def _rows(rows_read: int, rejected: pd.DataFrame, kept: int) -> dict[str, int]:
+    """How many rows each rule refused, as the log tells it."""
+    rows = rejected.groupby("reason")["row"].nunique()
+    return {"rows_read": rows_read, **{rule: rows.get(rule, 0) for rule in ROW_RULES},
+            "rows_in_cohort": kept, **{rule: rows.get(rule, 0) for rule in VALUE_RULES}}
 
 
-def _log(rows_read: int, rejected: pd.DataFrame, kept: int) -> pd.DataFrame:
-    rows = rejected[rejected["refused"] != "contact"].groupby("reason")["row"].nunique()
-    counts = {"rows_read": rows_read, **{rule: rows.get(rule, 0) for rule in ROW_RULES},
-              "rows_in_cohort": kept, **{rule: rows.get(rule, 0) for rule in VALUE_RULES}}
-    return pd.DataFrame({"rule": counts.keys(), "rows": counts.values()})
-
-
-def _contact_log(contacts_read: int, rejected: pd.DataFrame, used: int) -> pd.DataFrame:
-    refused = rejected.loc[rejected["refused"] == "contact", "reason"].value_counts()
+def _contact_rows(contacts_read: int, rejected: pd.DataFrame, used: int) -> dict[str, int]:
+    refused = rejected["reason"].value_counts()
     if contacts_read != used + refused.sum():
         raise AssertionError(f"{contacts_read} contacts read, but {used} used and {refused.sum()} listed as refused")
-    counts = {"contacts_read": contacts_read, **{f"contact_{rule}": refused.get(rule, 0) for rule in CONTACT_RULES},
-              "contacts_used": used}
-    return pd.DataFrame({"rule": counts.keys(), "rows": counts.values()})
+    return {"contacts_read": contacts_read, **{f"contact_{rule}": refused.get(rule, 0) for rule in CONTACT_RULES},
+            "contacts_used": used}
 
 
 def _schema(adsms: list[str]) -> pa.DataFrameSchema:

@@ -69,9 +69,8 @@ def place(contacts: pd.DataFrame, patients: pd.DataFrame, measures: dict[str, Me
     """Which score is the baseline, the end and the follow-ups of each patient.
 
     contacts: one row a contact (index: line), `patient_id`, `date`, `measure` (a name in `measures`), `score`, and
-    `reason` (of CONTACT_RULES) where reading has refused it already. patients: one row a patient (index: patient_id),
-    `discharge_date`, and `adsm` where the export tells it. windows: first and last day after discharge of each
-    follow-up, both included.
+    `reason` (of CONTACT_RULES) where reading refused it. patients: one row a patient (index: patient_id),
+    `discharge_date`, and `adsm` where the export tells it. windows: first and last day after discharge, both included.
 
     Of each measure, on the scores not refused: baseline is the first up to discharge, end the last up to discharge on
     a later day than the baseline, a follow-up the first in its window. Every score after discharge is used.
@@ -113,16 +112,11 @@ def place(contacts: pd.DataFrame, patients: pd.DataFrame, measures: dict[str, Me
     given = pd.Series(given.to_numpy(), scores["line"], dtype="str")
     days = pd.Series(scores["days"].mask(~is_after).to_numpy(), scores["line"], dtype="Int64")
     adsm = pd.Series(pd.Index(measures).take(relevant), patients.index, dtype="str").mask(relevant < 0)
-    return Placed(given.reindex(contacts.index), days.reindex(contacts.index),
-                  pd.concat(reasons).reindex(contacts.index), adsm)
+    return Placed(*(found.reindex(contacts.index) for found in (given, days, pd.concat(reasons))), adsm)
 
 
 def _relevant_adsm(scores: pd.DataFrame, patients: pd.DataFrame, measures: dict[str, Measure]) -> np.ndarray:
-    """For each patient the place in `measures` of the relevant ADSM, -1 for none.
-
-    The one that the export tells; where it tells none of anybody, that of the earliest score, on one day the first of
-    `measures`.
-    """
+    """The place in `measures` of each patient's ADSM, or -1: as the export tells, else the first of the first day."""
     if "adsm" in patients:
         return pd.Index(measures).get_indexer(patients["adsm"])
     relevant = np.full(len(patients), -1)

@@ -28,10 +28,10 @@ csv.field_size_limit(10_000_000)
 def read_export(path: Path, columns: ColumnMap, required: list[str]) -> pd.DataFrame:
     """The export as text: one row a line (the index: line in the file, header = 1), its own column names.
 
-    Outer blanks of names and cells are removed; an empty cell is an empty text. Raises InputError, naming
-    file, column and line, for an export that cannot be used at all: no such file, not a table, no data row,
-    a row longer than the header, a quote never closed, a column of `required` (canonical names) absent or
-    any mapped column there twice, an identifier such as an NHS number.
+    Outer blanks of names and cells are removed; an empty cell is an empty text. Raises InputError, naming file, column
+    and line, for an export that cannot be used at all: no such file, not a table, no data row, a row longer than the
+    header, a quote never closed, a column of `required` (canonical names) absent or any mapped column there twice, an
+    identifier such as an NHS number.
     """
     readers = {**dict.fromkeys(DELIMITED, _read_delimited), ".xlsx": _read_excel, ".sav": _read_statistical,
                ".dta": _read_statistical, ".parquet": _read_parquet}

@@ -33,13 +33,12 @@ YOUNGEST, FIRST_YEAR = 16, 2000
 
 
 def refuse_identifiers(table: pd.DataFrame, file: str) -> None:
-    """Raise InputError where the export (text) holds an NHS number, an e-mail address, a UK postcode, full dates of
-    birth or a column of persons' names.
+    """Raise InputError where the export holds an NHS number, e-mail address, UK postcode, full birth date or names.
 
-    The message names the column and the first line, never the value. A ten-digit number with a valid
-    check digit counts as an NHS number, whatever its column is called: one local number in eleven passes
-    that check too, but the other error would be a leak. A postcode without its gap (`AB12DE` is also an id) counts
-    where most of its column look so. Dates of birth are told by the column's name, or by their years.
+    The message names the column and the first line, never the value. A ten-digit number with a valid check digit
+    counts as an NHS number, whatever its column is called: one local number in eleven passes that check too, but the
+    other error would be a leak. A postcode without its gap (`AB12DE` is also an id) counts where most of its column
+    look so. Persons' names are told by the column's, dates of birth by its name or their years.
     """
     days = {}
     for position, name in enumerate(table.columns):

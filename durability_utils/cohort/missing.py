@@ -14,12 +14,13 @@ def missing_values(cohort: pd.DataFrame) -> pd.DataFrame:
 
     `column` has `<time>` in the place of the time and `*` in that of an item's number: the items of a measure count as
     one, missing where any of them is. `time`: `baseline`, `end`, `6m`, `12m`, or ANY_TIME for a column without one.
-    `n`: the whole cohort; at a follow-up, those who completed it; for scores of the ADSM only those who have one.
-    `share`: 0 to 1, NaN of nobody.
+    `n`: all; at a follow-up those who completed it; for scores of the ADSM who has one. `share`: 0 to 1, NaN of nobody.
     """
     groups: dict[tuple[str, str], list[str]] = {}
     for name in cohort.columns:
-        groups.setdefault(_column_and_time(name), []).append(name)
+        time = dictionary().at[name, "time"]
+        column = re.sub(r"_item\d+$", "_item*", name.replace(f"_{time}", "_<time>") if time else name)
+        groups.setdefault((column, time or ANY_TIME), []).append(name)
     asked = {time: completed(cohort, time) for time in FOLLOW_UPS}
     everyone = pd.Series(True, cohort.index)
     rows = []
@@ -29,8 +30,3 @@ def missing_values(cohort: pd.DataFrame) -> pd.DataFrame:
         rows.append((column, time, of.sum(), (of & cohort[names].isna().any(axis=1)).sum()))
     table = pd.DataFrame(rows, columns=["column", "time", "n", "missing"])
     return table.assign(share=table["missing"] / table["n"].where(table["n"] > 0))
-
-
-def _column_and_time(name: str) -> tuple[str, str]:
-    time = dictionary().at[name, "time"]
-    return re.sub(r"_item\d+$", "_item*", name.replace(f"_{time}", "_<time>") if time else name), time or ANY_TIME

@@ -12,14 +12,7 @@ import pandas as pd
 from durability_utils.cohort.cells import as_code, as_date, as_number, limits_of
 from durability_utils.cohort.contacts import SCORES, measure_names, place, sessions
 from durability_utils.cohort.exports import check_header, read_export
-from durability_utils.study.column_maps import (
-    CONTACT_COLUMNS,
-    Column,
-    ColumnMap,
-    canonical_columns,
-    normalise,
-    read_column_map,
-)
+from durability_utils.study.column_maps import CONTACT_COLUMNS, Column, ColumnMap, normalise, read_column_map
 from durability_utils.study.columns import FOLLOW_UPS, dictionary, from_contacts
 from durability_utils.study.errors import InputError
 from durability_utils.study.measures import Measure
@@ -91,7 +84,7 @@ def _raw(export: pd.DataFrame, contacts: pd.DataFrame | None, columns: ColumnMap
     unused = [name for name in there if name.casefold() not in {source.casefold() for source in named}]
     # canonical columns may be absent; a name that somebody wrote into a map and that is not there may be misspelt
     in_file = {name.casefold() for name in there}
-    unmatched = [] if columns == canonical_columns() else [name for name in named if name.casefold() not in in_file]
+    unmatched = [] if columns == read_column_map(None) else [name for name in named if name.casefold() not in in_file]
     return Raw(text, columns, contact_text, placed, unused, absent, unmatched)
 
 
@@ -113,18 +106,13 @@ def _canonical_text(export: pd.DataFrame, columns: ColumnMap, names) -> pd.DataF
             texts[name] = pd.Series(column.constant if column.source is None else "", export.index, dtype="str")
             continue
         cells = export.iloc[:, found[column.source.casefold()]]
-        no_code = column.missing | {code for code, meaning in column.codes if meaning == ""} | _no_answer(name)
+        declared = {*dictionary()["missing_codes"].get(name, "").split("|")}  # as 9 for *not applicable*
+        no_code = column.missing | {code for code, meaning in column.codes if meaning == ""} | declared - {"blank", ""}
         no_value = {cell for cell in cells.unique() if normalise(cell) in no_code} if no_code else set()
         if name == "patient_id":  # ids are text: with 99 for missing, 0099 is still somebody
             no_value = {cell for cell in no_value if not re.match("0[0-9]", cell)}
         texts[name] = cells.mask(cells.isin(no_value), "")
     return pd.DataFrame(texts, index=export.index)
-
-
-def _no_answer(name: str) -> set[str]:
-    """The codes that the data dictionary calls missing in this column, as 9 for *not applicable*."""
-    declared = dictionary()["missing_codes"].get(name, "")
-    return set(declared.split("|")) - {"blank", ""}
 
 
 def _join_contacts(text: pd.DataFrame, contact_text: pd.DataFrame, columns: ColumnMap, told: set[str],
@@ -133,8 +121,7 @@ def _join_contacts(text: pd.DataFrame, contact_text: pd.DataFrame, columns: Colu
 
     `told`: what the patients' own columns say of `adsm` and `sessions`, so that no contact is asked.
     """
-    patients = text[["patient_id"]][text["patient_id"] != ""].drop_duplicates()
-    about = text.loc[patients.index]
+    about = text[text["patient_id"] != ""].drop_duplicates("patient_id")
     date, reason = as_date(about["discharge_date"], columns.columns["discharge_date"])
     known = {"discharge_date": date.mask(reason.notna())}
     if "adsm" in told:

@@ -7,7 +7,6 @@ import os
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
 from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
@@ -31,8 +30,7 @@ _RESERVED = {"all", "con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com
 def new_study(study: str, exports: list[Path], folder: Path, force: bool = False) -> list[str]:
     """Propose a study and write its files into `folder`; what was found and what has to be checked, as lines.
 
-    Raises InputError, before anything is written, where `study` is no plain name, an export cannot be used, or a file
-    is there already and not `force`.
+    Raises InputError, with nothing written: `study` is no plain name, an export of no use, a file there and no `force`.
     """
     if not SAFE_NAME.fullmatch(study):
         raise InputError(f"{study!r} cannot be the name of a study; expected a plain name (letters, digits, - and _)")
@@ -74,11 +72,10 @@ def _patients_of(scores: Proposal, others: dict[Path, Proposal]) -> Path | None:
     ids = scores.export.table[scores.contacts.placed["patient_id"].source]
     known = {path: ids.isin(other.export.table[other.placed["patient_id"].source]).mean()
              for path, other in others.items() if not other.contacts and "patient_id" in other.placed}
-    best = max(known, key=known.get, default=None)
-    return best if best and known[best] >= 0.5 else None
+    return max((path for path in known if known[path] >= 0.5), key=known.get, default=None)
 
 
-def _service_id(path: Path, taken: Iterable[str]) -> str:
+def _service_id(path: Path, taken: dict[str, Proposal]) -> str:
     """A plain name from a file's, that no other service has."""
     ascii_only = unicodedata.normalize("NFKD", path.stem).encode("ascii", "ignore").decode()
     name = re.sub("[^A-Za-z0-9-]+", "_", ascii_only).strip("_-") or "service"
@@ -113,16 +110,15 @@ def summary(service: str, proposal: Proposal) -> list[str]:
     """What was found in a service's export, what has to be checked, and what has no place: lines for the screen."""
     parts, meaning = [proposal, *filter(None, [proposal.contacts])], dictionary()["description"]
     width, without = len(proposal.export.table.columns), [_short(name, 40) for name in proposal.unplaced]
-    lines = [f"service {service}: {'; contacts: '.join(map(_described, parts))}",
-             f"  {width - len(without)} of {width} columns have a place"]
     checks = defaultdict(list)
     for column, guess in (placed for part in parts for placed in part.placed.items()):
         for doubt in guess.doubts:
             checks[doubt].append(column)
-    lines += [f"  CHECK {', '.join(columns)}: {_short(doubt)}" for doubt, columns in checks.items()]
-    lines += [f"  {how} {column}: {meaning[column]}" for column, how in _missed(proposal).items()]
-    lines += [f"  no place for: {', '.join(without[:12])}{', ...' if len(without) > 12 else ''}"] if without else []
-    return lines
+    return [f"service {service}: {'; contacts: '.join(map(_described, parts))}",
+            f"  {width - len(without)} of {width} columns have a place",
+            *(f"  CHECK {', '.join(columns)}: {_short(doubt)}" for doubt, columns in checks.items()),
+            *(f"  {how} {column}: {meaning[column]}" for column, how in _missed(proposal).items()),
+            *([f"  no place for: {', '.join(without[:12])}{', ...' if len(without) > 12 else ''}"] if without else [])]
 
 
 def study_file(study: str, services: dict[str, Proposal], folder: Path) -> str:
@@ -160,24 +156,23 @@ def column_map(service: str, proposal: Proposal) -> str:
         f"{len(export.table)} rows.",
         "# A comment says what speaks for its line: words of the column's name; what the values are.",
         "# A line below CHECK may be wrong. Correct it, then run `durability check`. Keys: docs/reference.md.",
-        *_section(proposal, {"file": {}, "missing": (), "dates": "iso"}),
+        *_section(proposal),
         *(["  # Not found. Name the column behind it and remove the #:"] if missed else []),
         *(f"{f'  # {column}:':<50}  # {how}: {meaning[column]}" for column, how in missed.items()),
         *([f"  # Not found either: {', '.join(others)}"] if others else []),
+        *(["contacts:", *(f"  {line}" for line in _section(proposal.contacts, proposal))] if proposal.contacts else []),
+        *(["# Columns of the export without a place:"] if proposal.unplaced else []),
+        *(f"#   {_short(name)}{f': {_short(against)}' if against else ''}"
+          for name, against in proposal.unplaced.items()),
     ]
-    if proposal.contacts:
-        above = {"file": export.form, "missing": proposal.missing, "dates": proposal.dates}
-        lines += ["contacts:", *(f"  {line}" for line in _section(proposal.contacts, above))]
-    lines += ["# Columns of the export without a place:"] if proposal.unplaced else []
-    lines += [f"#   {_short(name)}{f': {_short(against)}' if against else ''}"
-              for name, against in proposal.unplaced.items()]
     return "\n".join(lines) + "\n"
 
 
-def _section(proposal: Proposal, above: dict) -> list[str]:
-    """File format, missing codes and date style where they are not as `above`, and the columns."""
-    head = {"file": proposal.export.form, "missing": proposal.missing, "dates": proposal.dates}
-    lines = [f"{key}: {_yaml(value)}" for key, value in head.items() if value != above[key]]
+def _section(proposal: Proposal, above: Proposal | None = None) -> list[str]:
+    """File format, missing codes and date style where they are not as `above`, or the usual ones, and the columns."""
+    head, usual = ((of.export.form, of.missing, of.dates) if of else ({}, (), "iso") for of in (proposal, above))
+    lines = [f"{key}: {_yaml(value)}" for key, value, other
+             in zip(("file", "missing", "dates"), head, usual, strict=True) if value != other]
     lines.append("columns:" if proposal.placed else "columns: {}")
     for column, guess in proposal.placed.items():
         reading = guess.reading
@@ -204,7 +199,6 @@ def _missed(proposal: Proposal) -> dict[str, str]:
 
 
 def _described(proposal: Proposal) -> str:
-    """An export in a few words: its file, size and format."""
     export, (rows, width) = proposal.export, proposal.export.table.shape
     said = [export.path.name, f"{rows} rows", f"{width} columns"]
     said += [f"{key} {value}".replace("\t", "tabs") for key, value in sorted(export.form.items(), reverse=True)]

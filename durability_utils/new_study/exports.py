@@ -2,7 +2,6 @@
 
 import csv
 import zipfile
-from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -33,9 +32,9 @@ class Export:
     @cached_property
     def counts(self) -> dict[str, pd.Series]:
         """For each column with a name of its own: value -> rows, the commonest first, without blanks."""
-        found = Counter(name.casefold() for name in self.table)
-        return {name: self.table[name].value_counts().drop("", errors="ignore")
-                for name in self.table if name and found[name.casefold()] == 1}
+        names = pd.Series(self.table.columns)
+        own = names[(names != "") & ~names.str.casefold().duplicated(keep=False)]
+        return {name: self.table[name].value_counts().drop("", errors="ignore") for name in own}
 
     def counted(self, names: Iterable[str]) -> pd.Series:
         """The same of several columns together."""
@@ -59,10 +58,7 @@ def read_new_export(path: Path, measures: dict[str, Measure]) -> Export:
 
 
 def file_format(path: Path) -> dict[str, str]:
-    """The entry `file` of a column map for an export: `separator`, `encoding`, `sheet`, where not the usual ones.
-
-    Empty for a file that cannot be opened: reading it says what is wrong.
-    """
+    """The `separator`, `encoding`, `sheet` of an export's file where not the usual; none where it cannot be opened."""
     found = {}
     with suppress(OSError):
         if path.suffix.lower() == ".xlsx":
@@ -73,15 +69,12 @@ def file_format(path: Path) -> dict[str, str]:
             lines = content[:1_000_000].decode(encoding, "ignore").splitlines()[:50]
             separator = max(",;\t|", key=lambda separator: _agreement(lines, separator))
             found = {"separator": separator, "encoding": encoding}
-    return dict(found.items() - {"separator": ",", "encoding": "utf-8"}.items())
+    return {key: value for key, value in found.items() if value != {"separator": ",", "encoding": "utf-8"}.get(key)}
 
 
 def _agreement(lines: list[str], separator: str) -> tuple[int, int]:
     """How many rows have as many cells as the header, and how many those are; the best separator has most."""
-    try:
-        widths = [len(row) for row in csv.reader(lines, delimiter=separator) if row]
-    except csv.Error:
-        return 0, 0
+    widths = [len(row) for row in csv.reader(lines, delimiter=separator) if row]
     return (widths.count(widths[0]), widths[0]) if widths and widths[0] > 1 else (0, 0)
 
 

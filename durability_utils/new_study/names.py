@@ -39,9 +39,7 @@ class Told:
 @dataclass(frozen=True)
 class Meaning:
     """A column, with `*` for its time, that a name suggests by the words `said`; `rest`: its other words.
-
-    `rank`: 0 is the surest. `doubt`: what a person has to look at before relying on it, or nothing.
-    """
+    `rank`: 0 is the surest. `doubt`: what a person has to look at before relying on it, or nothing."""
 
     column: str
     told: Told
@@ -69,7 +67,7 @@ class Names:
     @cached_property
     def scores(self) -> dict[Measure, Told]:
         """By what the scores of each measure with columns of its own are told."""
-        return {measure: Told(f"{measure.columns}_*", [self._phrases(measure)])
+        return {measure: Told(f"{measure.columns}_*", [self.phrases(measure)])
                 for measure in self.measures.values() if measure.role != "disorder_specific"}
 
     def words(self, name: str) -> str:
@@ -82,7 +80,7 @@ class Names:
     def learned(self, names: Iterable[str], discharged: pd.Period | None = None) -> "Names":
         """The same with what all names of the export tell together.
 
-        Four numbers in a row, from 0 or 1, are baseline, end, 6 and 12 months; where fewer, the last are absent.
+        The numbers 6 and 12 are months; others in a row, from 0 or 1, are the times left, where fewer without the last.
         """
         texts = [self.words(name) for name in names]
         counting = frozenset(name for name in self.measures if f"{self.words(name).split()[0]} 1" in texts)
@@ -91,7 +89,11 @@ class Names:
                  if "*" in meaning.column}
         numbers = {_number(rest) for rest, meaning in timed.items() if not meaning} - {None}
         told = any(meaning and f"_{time}" in meaning.column for meaning in timed.values() for time in FOLLOW_UPS)
-        return replace(known, numbers=_numbered(numbers), one_follow_up=not told)
+        months = {number: f"{number}m" for number in numbers & {6, 12}}
+        others, left = sorted(numbers - {6, 12}), [time for time in TIMES if time not in months.values()]
+        if others and others[0] <= 1 and others[-1] - others[0] < len(left):
+            months |= {number: left[number - others[0]] for number in others}
+        return replace(known, numbers=months, one_follow_up=not told)
 
     def meanings(self, name: str) -> list[Meaning]:
         """The canonical columns that a name suggests, the likeliest first; totals, but no items."""
@@ -100,16 +102,10 @@ class Names:
             timed = self.timed(meaning)
             if timed and timed.column in dictionary().index:
                 found.append(timed)
-            elif not timed and meaning.told.untimed:
-                column = meaning.told.untimed
+            elif not timed and (column := meaning.told.untimed):
                 doubt = f"no time in its name; is it at {dictionary().at[column, 'time']}?"
                 found.append(replace(meaning, column=column, rank=3, doubt=doubt))
         return found
-
-    def is_one_adsm(self, name: str) -> bool:
-        """Whether a name is that of one anxiety-disorder measure, as in a column for each of them."""
-        return any(said(self._phrases(measure), self.words(name)) for measure in self.measures.values()
-                   if measure.role == "disorder_specific")
 
     def timed(self, meaning: Meaning) -> Meaning | None:
         """A meaning at the time that its `rest` tells; None where that is none, two, or one that is not ours."""
@@ -141,7 +137,7 @@ class Names:
         doubt = "" if number in (6, 12) else f"numbered times are read as {every}"
         return at(self.numbers[number], 2, str(number), doubt)
 
-    def _phrases(self, measure: Measure) -> str:
+    def phrases(self, measure: Measure) -> str:
         """A measure's name, and its first word unless a number behind it makes it the name of another one."""
         first, *rest = self.words(measure.name).split()
         if not rest:
@@ -176,18 +172,6 @@ def _number(text: str) -> int | None:
     words = said("^NUMBER, COUNTED NUMBER", text)
     return int(words.split()[-1]) if words else None
 
-
-def _numbered(numbers: set[int]) -> dict[int, str]:
-    """The times that numbers stand for: 6 and 12 are months, the others count the times that are left."""
-    months = {number: f"{number}m" for number in sorted(numbers & {6, 12})}
-    others = sorted(numbers - {6, 12})
-    left = [time for time in TIMES if time not in months.values()]
-    if others and (others[0] > 1 or others[-1] - others[0] >= len(left)):
-        return months
-    return {number: left[number - others[0]] for number in others} | months
-
-
-# -- the words of words.yaml -------------------------------------------------------------------------
 
 @cache
 def read_words() -> dict:

@@ -14,8 +14,7 @@ import pandas as pd
 
 from durability_utils.new_study import values
 from durability_utils.new_study.exports import Export
-from durability_utils.new_study.names import Meaning, Names, suggested, told, without
-from durability_utils.new_study.values import Contradiction, Reading, read_numbers, read_values
+from durability_utils.new_study.names import Meaning, Names, said, suggested, told, without
 from durability_utils.study.column_maps import CONTACT_COLUMNS, normalise
 from durability_utils.study.columns import FOLLOW_UPS, dictionary, from_contacts
 
@@ -23,14 +22,12 @@ from durability_utils.study.columns import FOLLOW_UPS, dictionary, from_contacts
 @dataclass(frozen=True)
 class Guess:
     """One line of a proposed column map: the column that is meant, and `source`, the export's; `doubts`: what to check.
-
-    The items of a measure are one: `phq9_6m_item*` and a source with `*`. `names`: the export's columns.
-    """
+    The items of a measure are one: `phq9_6m_item*` and a source with `*`. `names`: the export's columns."""
 
     meaning: Meaning
     source: str
     names: tuple[str, ...]
-    reading: Reading
+    reading: values.Reading
     doubts: tuple[str, ...] = ()
 
 
@@ -65,9 +62,8 @@ def propose(export: Export, contacts: Export | None = None) -> Proposal:
         patients = replace(export, table=export.table.drop_duplicates(patient).drop(columns=taken - {patient}))
     guesses, against = _guess(patients, wanted)
     taken |= {name for guess in guesses.values() for name in guess.names}
-    days = _days(patients, guesses).dropna()
-    months = days.dt.to_period("M").value_counts()
-    usual = months.index[months >= max(values.SHOWN, len(days) / 100)]  # a month with a few is somebody's slip
+    months = _days(patients, guesses).dropna().dt.to_period("M").value_counts()
+    usual = months.index[months >= max(values.SHOWN, months.sum() / 100)]  # a month with a few is somebody's slip
     return replace(_proposal(export, guesses, wanted), contacts=of_contacts,
                    discharged=(usual.min(), usual.max()) if len(usual) else None,
                    unplaced={name: against.get(name, "") for name in export.table if name not in taken})
@@ -86,8 +82,7 @@ def _guess(export: Export, wanted: list[str]) -> tuple[dict[str, Guess], dict[st
     """The guesses by their column, and for each other column what speaks against the place that it suggests."""
     names = Names(export.measures)
     items = _items(export, names)
-    single = {name for guess in items for name in guess.names}
-    others = [name for name in export.counts if name not in single]
+    others = [name for name in export.counts if not any(name in guess.names for guess in items)]
 
     def meanings(wanted: list[str]) -> dict[str, list[Meaning]]:
         return {name: [meaning for meaning in names.meanings(name) or names.meanings(export.descriptions.get(name, ""))
@@ -104,7 +99,8 @@ def _guess(export: Export, wanted: list[str]) -> tuple[dict[str, Guess], dict[st
             against |= dict.fromkeys(guess.names, "an item; the data dictionary has no column for it")
     against |= {name: "its name stands there twice" for name in export.table if name not in export.counts}
     one_adsm = "scores of one measure; here an ADSM's stand in adsm_baseline, ... and its name in adsm"
-    against = {name: one_adsm for name in others if names.is_one_adsm(name)} | against
+    adsms = ", ".join(names.phrases(each) for each in export.measures.values() if each.role == "disorder_specific")
+    against = {name: one_adsm for name in others if said(adsms, names.words(name))} | against
     return _checked_by_dates(export, _with_codes_of_both_times(export, guesses)), against
 
 
@@ -114,13 +110,12 @@ def _place(export: Export, suggested: dict[str, list[Meaning]]) -> tuple[dict[st
     for name, meanings in suggested.items():
         for meaning in meanings:
             try:
-                guess = Guess(meaning, name, (name,), read_values(export, meaning, name))
-            except Contradiction as contradiction:
-                against.setdefault(name, f"its name suggests {meaning.column}, but {contradiction}")
-            else:
+                guess = Guess(meaning, name, (name,), values.read_values(export, meaning, name))
                 suiting[meaning.column].append(guess)
                 against.pop(name, None)
                 break
+            except values.Contradiction as contradiction:
+                against.setdefault(name, f"its name suggests {meaning.column}, but {contradiction}")
     guesses = {}
     for column, found in suiting.items():
         best, *others = sorted(found, key=lambda guess: guess.meaning.rank)
@@ -131,10 +126,7 @@ def _place(export: Export, suggested: dict[str, list[Meaning]]) -> tuple[dict[st
 
 
 def _items(export: Export, names: Names) -> list[Guess]:
-    """The items of measures of which all are there, with `*` for their time.
-
-    One guess for all where their names differ by the item's number only, else one for each.
-    """
+    """Measures' items, `*` for their time, where all are there: one guess if their names differ by the number only."""
     families, found = defaultdict(dict), []
     for name in export.counts:
         for number in re.finditer(r"\d+", name):
@@ -146,8 +138,8 @@ def _items(export: Export, names: Names) -> list[Guess]:
             continue
         for total in suggested([by], names.words(template.replace("*", " item "))):
             meaning = replace(total, column=f"{total.column}_item*", rest=without("ITEM", total.rest))
-            with suppress(Contradiction):
-                reading = read_numbers(export.counted(items.values()), *measure.item_range)
+            with suppress(values.Contradiction):
+                reading = values.read_numbers(export.counted(items.values()), *measure.item_range)
                 if all(name == template.replace("*", str(number)) for number, name in items.items()):
                     found.append(Guess(meaning, template, tuple(items.values()), reading))
                 else:
@@ -160,8 +152,8 @@ def _with_codes_of_both_times(export: Export, guesses: dict[str, Guess]) -> dict
     """Codes of employment and of the mode are the same at both times, also where one has not met all of them."""
     for by in told("columns"):
         both = [guess for guess in guesses.values() if guess.meaning.told is by and by.codes]
-        with suppress(Contradiction):
-            guesses = guesses | {guess.meaning.column: replace(guess, reading=read_values(
+        with suppress(values.Contradiction):
+            guesses = guesses | {guess.meaning.column: replace(guess, reading=values.read_values(
                 export, guess.meaning, guess.source, export.counted(same.source for same in both))) for guess in both}
     return guesses
 
@@ -172,8 +164,7 @@ def _checked_by_dates(export: Export, guesses: dict[str, Guess]) -> dict[str, Gu
         later = _days(export, guesses, f"followup_{time}_date") - _days(export, guesses)
         months = (later.dt.days / 30.44).median()
         if pd.notna(months):
-            fits = abs(months - int(time[:-1])) <= 3
-            doubt = "" if fits else f"answered about {months:.0f} months after discharge"
+            doubt = "" if abs(months - int(time[:-1])) <= 3 else f"answered about {months:.0f} months after discharge"
             guesses = guesses | {column: replace(guess, meaning=replace(guess.meaning, doubt=doubt))
                                  for column, guess in guesses.items() if f"_{time}" in column}
     return guesses
@@ -198,13 +189,11 @@ def _proposal(export: Export, guesses: dict[str, Guess], order: list[str]) -> Pr
     day_first = any(reading.dates == "day_first" and not reading.doubt for reading in readings)
     placed = {}
     for column in sorted(guesses, key=lambda column: order.index(column.replace("*", "1"))):
-        guess, said = guesses[column], guesses[column].reading.doubt
-        doubts = [guess.meaning.doubt, "" if day_first and said == values.DAY_OR_MONTH else said, *guess.doubts]
-        if column.startswith("adsm_") and "adsm" not in guesses:
-            doubts.append("no column says of which measure")
-        if column != "patient_id":
-            doubts += [f"{code} stands there too: a value, or missing?"
-                       for code in sorted(values.MISSING_NUMBERS & missing & taken[column])]
+        guess, doubt = guesses[column], guesses[column].reading.doubt
+        doubts = [guess.meaning.doubt, "" if day_first and doubt == values.DAY_OR_MONTH else doubt, *guess.doubts,
+                  "no column says of which measure" if column.startswith("adsm_") and "adsm" not in guesses else "",
+                  *(f"{code} stands there too: a value, or missing?" for code
+                    in sorted(values.MISSING_NUMBERS & missing & taken[column]) if column != "patient_id")]
         placed[column] = replace(guess, doubts=tuple(filter(None, doubts)))
     absent = [column for column in order if not any(fnmatchcase(column, found) for found in placed)]
     return Proposal(export, placed, tuple(sorted(shared)), max(styles, key=styles.get, default="iso"), absent)

@@ -42,10 +42,7 @@ class Contradiction(Exception):
 
 
 def read_values(export: Export, meaning: Meaning, name: str, counts: pd.Series | None = None) -> Reading:
-    """What the values of the column `name` are, taken for the column that its name means.
-
-    `counts`: of other values than its own. Raises Contradiction where they are something else.
-    """
+    """What a column's values (or `counts`) are, taken for what its name means; Contradiction where something else."""
     counts = export.counts[name] if counts is None else counts
     labels, column, told = export.labels.get(name, {}), meaning.column, meaning.told
     of_contacts = told.type

@@ -36,10 +36,7 @@ def proportion(n: int, of: int) -> Proportion:
 
 
 def rounded_percent(n: int, of: int, digits: int = 0) -> int | float | None:
-    """n of `of` in per cent, halves rounded up as a reader would: 5 of 8 is 63. None where `of` is 0.
-
-    Whole, or with so many decimal places.
-    """
+    """n of `of` in per cent, whole or to so many `digits`, halves rounded up (5 of 8 is 63); None where `of` is 0."""
     if of == 0:
         return None
     steps = (200 * int(n) * 10**digits + int(of)) // (2 * int(of))

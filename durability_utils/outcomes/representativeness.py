@@ -16,7 +16,6 @@ VARIABLES = ("age", "phq9_baseline", "phq9_change", "gad7_baseline", "gad7_chang
 TESTS = {"tukey": ("anova", "pairwise_tukey", "p_tukey"),
          "games_howell": ("welch_anova", "pairwise_gameshowell", "pval")}
 DESCRIBED = ("gender", "ethnicity", "primary_problem", "employment_baseline", "employment_end")
-_COLUMNS = ["variable", "group", "n", "mean", "sd", "letters", "p"]
 COMPARED = {test: Holds(title, {"n": "group/{variable}/{group}"},
                         statistics={column: column for column in ("mean", "sd", "letters", "p")})
             for test, title in (
@@ -47,9 +46,8 @@ def compare_groups(cohort: pd.DataFrame, test: str = "tukey") -> pd.DataFrame:
     """Table 1: `variable, group, n, mean, sd, letters, p`, over the available cases of each variable.
 
     p: one-way ANOVA with Tukey's HSD (`tukey`) or Welch's ANOVA with Games-Howell (`games_howell`). Groups
-    that share a letter do not differ at 5 %. A group of fewer than two patients is not tested and has no letter;
-    nor is, by Games-Howell, one without any spread. Letters and p are blank where fewer than two groups can be
-    tested, or all of them are without spread.
+    that share a letter do not differ at 5 %. A group of fewer than two patients is not tested and has no letter; nor
+    is, by Games-Howell, one without spread. Letters and p are blank where fewer than two can be, or none has spread.
     """
     values, group = compared_variables(cohort), participation(cohort)
     tables = []
@@ -58,7 +56,7 @@ def compare_groups(cohort: pd.DataFrame, test: str = "tukey") -> pd.DataFrame:
         summary = data.groupby("group", observed=False)["value"].agg(n="size", mean="mean", sd="std")
         letters, p = _letters_and_p(data, summary, test)
         tables.append(summary.reset_index().assign(variable=variable, letters=letters, p=p))
-    return pd.concat(tables, ignore_index=True)[_COLUMNS]
+    return pd.concat(tables, ignore_index=True)[["variable", "group", "n", "mean", "sd", "letters", "p"]]
 
 
 def _letters_and_p(data: pd.DataFrame, summary: pd.DataFrame, test: str) -> tuple[list[str], float]:
@@ -104,8 +102,7 @@ def effect_sizes(cohort: pd.DataFrame) -> pd.DataFrame:
         cases = {name: values.loc[group == name, variable].dropna() for name in GROUPS}
         joined = cases["consent_and_participation"]
         for other in GROUPS[:2]:
-            g, low, high = _hedges(joined, cases[other])
-            rows.append((variable, other, len(joined), len(cases[other]), g, low, high))
+            rows.append((variable, other, len(joined), len(cases[other]), *_hedges(joined, cases[other])))
     return pd.DataFrame(rows, columns=["variable", "against", "n", "n_against", "g", "low", "high"])
 
 
@@ -129,7 +126,9 @@ def sample_characteristics(cohort: pd.DataFrame) -> pd.DataFrame:
     sample = who_answered(cohort)
     rows = []
     for variable in DESCRIBED:
-        counts = sample[variable].map(_level, na_action="ignore").astype("str").fillna("missing").value_counts()
+        # a text of more than 60 letters is somebody's note, and no name of a problem
+        codes = sample[variable].map(lambda text: snake_case(text) if len(text) <= 60 else "other", na_action="ignore")
+        counts = codes.astype("str").fillna("missing").value_counts()
         rows += [(variable, level, n, len(sample), n / len(sample)) for level, n in counts.items()]
     age = sample["age"].astype(float)
     rows += [("age", name, age.count(), len(sample), age.agg(how) if age.count() else np.nan)
@@ -154,11 +153,6 @@ def sample_holds(sample: pd.DataFrame) -> Holds:
         of_value.append(of_numbers.get(variable, "share"))
     return Holds("Those who answered at least once", {"n": n, "of": of}, statistics={"value": of_value},
                  words=("variable", "level"))
-
-
-def _level(text: str) -> str:
-    # a text this long is somebody's note, and no name of a problem
-    return snake_case(text) if len(text) <= 60 else "other"
 
 
 def snake_case(text: str) -> str:

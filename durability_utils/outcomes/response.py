@@ -8,14 +8,11 @@ from durability_utils.study.holds import Holds
 
 STAGES = ("consented", "first_follow_up", "second_follow_up", "both_follow_ups", "either_follow_up")
 MODES = ("post", "online", "phone", "missing")
-RESPONSE_FLOW = Holds(
-    "From discharge to the tables",
-    {"n": ["response/discharged", "response/consented", "response/either_follow_up", "improvement_6m/total",
-           "recovery_6m/total"]},
-    words=("stage",))
+RESPONSE_FLOW = Holds("From discharge to the tables", {"n": [
+    "response/discharged", "response/consented", "response/either_follow_up", "improvement_6m/total",
+    "recovery_6m/total"]}, words=("stage",))
 RESPONSE_RATES = Holds(
-    "Response rates",
-    {stage: f"response/{stage}" for stage in ("discharged", *STAGES)},
+    "Response rates", {stage: f"response/{stage}" for stage in ("discharged", *STAGES)},
     {f"{stage}_": (stage, "discharged" if stage == "consented" else "consented") for stage in STAGES},
     service="service")
 ANSWERS_BY_MODE = Holds(
@@ -27,13 +24,8 @@ def response_flags(cohort: pd.DataFrame) -> pd.DataFrame:
     if set(STAGES) <= set(cohort):
         return cohort[list(STAGES)]
     first, second = (completed(cohort, time) for time in FOLLOW_UPS)
-    return pd.DataFrame({
-        "consented": cohort["consent_contact"] == "yes",
-        "first_follow_up": first,
-        "second_follow_up": second,
-        "both_follow_ups": first & second,
-        "either_follow_up": first | second,
-    })
+    flags = (cohort["consent_contact"] == "yes", first, second, first & second, first | second)
+    return pd.DataFrame(dict(zip(STAGES, flags, strict=True)))
 
 
 def flagged(cohort: pd.DataFrame) -> pd.DataFrame:
@@ -56,12 +48,9 @@ def response_rates(cohort: pd.DataFrame) -> pd.DataFrame:
     counts = flags.groupby("service", sort=False, observed=False).sum().reset_index()
     if len(counts) > 1:
         counts = pd.concat([counts, counts.drop(columns="service").sum().to_frame().T.assign(service="all")])
-    counts["service"] = counts["service"].astype("str")
-    counts = counts[["service", "discharged", *STAGES]].reset_index(drop=True)
-    for stage in STAGES:
-        of = "discharged" if stage == "consented" else "consented"
-        rates = with_proportions(counts, stage, of)[["share", "low", "high"]]
-        counts = counts.join(rates.add_prefix(f"{stage}_"))
+    counts = counts.astype({"service": "str"})[["service", "discharged", *STAGES]].reset_index(drop=True)
+    for prefix, (stage, of) in RESPONSE_RATES.rates.items():
+        counts = counts.join(with_proportions(counts, stage, of)[["share", "low", "high"]].add_prefix(prefix))
     return counts
 
 

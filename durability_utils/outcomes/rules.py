@@ -37,9 +37,9 @@ def carry_back(cohort: pd.DataFrame) -> pd.DataFrame:
 def reliable_improvement(phq9_change, anxiety_change, phq9_criterion, anxiety_criterion) -> pd.Categorical:
     """One of the codes in IMPROVEMENT for each patient; missing where a change is missing.
 
-    Reliable improvement: a change of at least the criterion on one measure or both, and on neither a
-    change of minus the criterion or worse. Reliable deterioration: the reverse. Everything else, one up
-    and one down included, is no reliable improvement. Arguments are arrays or scalars, in points.
+    Reliable improvement: a change of at least the criterion on one measure or both, and on neither a change of minus
+    the criterion or worse. Reliable deterioration: the reverse. Everything else, one up and one down included, is no
+    reliable improvement. Arguments are arrays or scalars, in points.
     """
     better, worse = _reliable(phq9_change, anxiety_change, phq9_criterion, anxiety_criterion)
     codes = 1 + (better & ~worse).astype(np.int8) - (worse & ~better)
@@ -94,8 +94,7 @@ def relevant_anxiety(cohort: pd.DataFrame, time: str, rules: Rules) -> pd.DataFr
     """The anxiety measure that counts for each patient at `time`, with its scores and thresholds.
 
     Columns: `measure` (name, categorical), `baseline` and `later` (points, float), `caseness`, `reliable_change`.
-    With `adsm_else_gad7` it is the ADSM where the patient has one with scores at baseline and `time`, else that of
-    anxiety which everybody has (GAD-7).
+    With `adsm_else_gad7` it is the ADSM of whoever has one scored at baseline and `time`, else the GAD-7 that all have.
     """
     anxiety = rules.anxiety
     adsm = {column: _floats(cohort[f"adsm_{when}"]) for column, when in (("baseline", "baseline"), ("later", time))}
@@ -118,10 +117,9 @@ def relevant_anxiety(cohort: pd.DataFrame, time: str, rules: Rules) -> pd.DataFr
 def classify(cohort: pd.DataFrame, time: str, rules: Rules) -> pd.DataFrame:
     """Every patient's outcome at `time` (end, 6m or 12m) compared with baseline, one row a patient.
 
-    Columns: `improvement` (codes of IMPROVEMENT) and `recovery` (codes of RECOVERY), missing where the
-    patient does not count; `mixed` (bool); `case_baseline`, `case_later` (bool, False where scores are
-    missing); `scored_baseline` (bool: both scores are there); `phq9_change`, `anxiety_change` (points);
-    `anxiety_measure` (name, categorical).
+    Columns: `improvement` (codes of IMPROVEMENT) and `recovery` (codes of RECOVERY), missing where the patient does not
+    count; `mixed` (bool); `case_baseline`, `case_later` (bool, False where scores are missing); `scored_baseline`
+    (bool: both scores are there); `phq9_change`, `anxiety_change` (points); `anxiety_measure` (name, categorical).
     """
     depression, anxiety = rules.depression, relevant_anxiety(cohort, time, rules)
     before, later = (_floats(cohort[f"{depression.columns}_{when}"]) for when in ("baseline", time))

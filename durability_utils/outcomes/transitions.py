@@ -1,7 +1,6 @@
 """From end of treatment to follow-up: counts of patients by their outcome at one time and a later one."""
 
-from itertools import product
-
+import numpy as np
 import pandas as pd
 
 from durability_utils.outcomes.proportions import with_proportions
@@ -26,18 +25,10 @@ def inclusion(participants: pd.DataFrame, end: pd.DataFrame, follow_up: pd.DataF
     `participants` after carry back where the study has it, `end` and `follow_up` what `classify` gives for them at end
     and 6m. `below_caseness` is in the table of improvement and not in that of recovery, `counted` is in both.
     """
-    improvement, recovery = (end[outcome].notna() & follow_up[outcome].notna()
-                             for outcome in ("improvement", "recovery"))
-    holds = {
-        "no_upflow_consent": (participants["consent_upflow"] == "no").fillna(False),
-        "no_6_month_follow_up": ~completed(participants, "6m"),
-        "scores_missing": ~improvement,
-        "below_caseness": ~recovery,
-    }
-    codes = pd.Series("counted", participants.index, dtype="str")
-    for code, where in reversed(holds.items()):
-        codes = codes.mask(where, code)
-    return codes.astype(pd.CategoricalDtype(list(INCLUSION)))
+    no_improvement, no_recovery = (end[outcome].isna() | follow_up[outcome].isna() for outcome in _WORDS)
+    withheld = (participants["consent_upflow"] == "no").fillna(False).to_numpy(bool)
+    holds = [withheld, ~completed(participants, "6m"), no_improvement, no_recovery]  # in the order of INCLUSION
+    return pd.Series(pd.Categorical(np.select(holds, INCLUSION[:-1], INCLUSION[-1]), INCLUSION), participants.index)
 
 
 def six_month_table(end: pd.Series, follow_up: pd.Series) -> pd.DataFrame:
@@ -59,10 +50,8 @@ def path_table(end: pd.Series, at_6m: pd.Series, at_12m: pd.Series, both: pd.Ser
 
 def count(codes: pd.DataFrame) -> pd.DataFrame:
     """Every combination of the columns' categories with its number of rows `n`, those with a missing code left out."""
-    found = codes.dropna().astype("str").value_counts()
-    combinations = list(product(*(codes[column].cat.categories for column in codes)))
-    counts = [int(found.get(combination, 0)) for combination in combinations]
-    return pd.DataFrame(combinations, columns=list(codes)).assign(n=counts)
+    counts = codes.dropna().groupby(list(codes), observed=False).size().reset_index(name="n")
+    return counts.astype(dict.fromkeys(codes, "str"))
 
 
 def by_status_at_end(table: pd.DataFrame) -> pd.DataFrame:

@@ -19,10 +19,7 @@ CONTACT_COLUMNS = {"patient_id": ("", True), "date": ("", True), "measure": ("",
 
 
 def normalise(text: str) -> str:
-    """A code for comparing: case, outer blanks, and `_`, `-` or blanks between words don't count.
-
-    `02` and `2.0` are 2; the sign of a negative number stays.
-    """
+    """A code for comparing: no case, no outer blanks, one `_` for `_`, `-` or blanks; 02 and 2.0 are 2, -2 is not."""
     text = re.sub(r"(?<=\w)[\s_-]+", "_", text.strip().casefold())
     return re.sub(r"^(-?)0*(\d+)(\.0+)?$", r"\1\2", text)
 
@@ -103,8 +100,7 @@ class _Contacts(_Section):
 class ColumnMap(_Section):
     """How one service's export is read: its file's format and its columns, by canonical name.
 
-    `contacts`: how the contacts of a long export are read, a ColumnMap by the names of CONTACT_COLUMNS; None: no long
-    export.
+    `contacts`: how a long export's contacts are read, a ColumnMap by the names of CONTACT_COLUMNS; None: no long one.
     """
 
     source: Text = ""
@@ -118,10 +114,7 @@ def canonical_columns() -> ColumnMap:
 
 
 def read_column_map(path: Path | None) -> ColumnMap:
-    """The column map in a YAML file, or the canonical one where there is no file.
-
-    Raises InputError naming the file, the key, what was found and what was expected.
-    """
+    """The column map in a YAML file, else the canonical; InputError names file, key, what was found and expected."""
     if path is None:
         return canonical_columns()
     found = read_checked(ColumnMap, path, text_only=True)

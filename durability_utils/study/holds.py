@@ -21,9 +21,8 @@ class Holds:
     there is a list with a name a row. The same name is the same count, in whichever table of the service and step.
     rates: columns n and of for the prefix of each `share`, `low` and `high`.
     effects: the two columns of counts for each column of Hedges' g with its `low` and `high`.
-    statistics: what each other column is, in all rows or a list with one a row: `share` (of the first column of counts
-    in the last), `mean`, `sd` or `range` (of the first), `letters` or `p` (of all groups compared), or what people
-    call it.
+    statistics: what each other column is, in all rows or as a list: `share` (of the first column of counts in the
+    last), `mean`, `sd` or `range` (of the first), `letters` or `p` (of all groups compared), or what people call it.
     words: columns of words besides those of templates. service: the column that says whose row it is; where there are
     several, the row `all` is the sum of the others. patients: a row is a patient, or an answer of one.
     """

@@ -22,11 +22,9 @@ _Range = Annotated[list[Number], Field(min_length=2, max_length=2, description="
 class Measure:
     """One questionnaire. Scores in points of the total, or of the item mean where `scale` says so.
 
-    `role`: one of ROLES; `columns`: how the names of its columns begin.
-
-    `caseness` and `reliable_change`: None of a measure that decides nothing. `reliability` (0 to 1), mean and SD of the
-    general population: where the file has them, for notebook 09.
-    `residual`: the lowest score below the cut-off that is called residual symptoms; None where nobody has said.
+    `role`: one of ROLES; `columns`: how the names of its columns begin. `caseness` and `reliable_change`: None of a
+    measure that decides nothing. `reliability` (0 to 1), mean and SD of the general population: where the file has
+    them, for notebook 09. `residual`: the lowest score below the cut-off called residual symptoms; None where not said.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -73,10 +71,7 @@ _Version = Annotated[dict[str, _Measure], AfterValidator(_named), Field(
 
 
 def read_measures(version: str) -> dict[str, Measure]:
-    """The measures of one version by name, in the order of the file.
-
-    Raises InputError where the version does not exist, and where the file does not hold what a measure needs.
-    """
+    """The measures of one version by name, in the file's order; InputError where it, or what one needs, is missing."""
     versions = read_checked(dict[str, _Version], PATH)
     if version not in versions:
         raise InputError(f"measures: found {version!r}, expected a version in {PATH.name}: {', '.join(versions)}")

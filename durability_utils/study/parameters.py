@@ -7,6 +7,7 @@ from typing import Annotated
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, WrapValidator
+from yaml.constructor import ConstructorError
 
 from durability_utils.study.errors import InputError
 
@@ -20,11 +21,9 @@ class _Loader(yaml.SafeLoader):
         seen = set()
         for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, "a key that is a list or mapping", key.start_mark)
+                raise ConstructorError(None, None, "a key that is a list or mapping", key.start_mark)
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key '{key.value}' stands there twice", key.start_mark
-                )
+                raise ConstructorError(None, None, f"the key '{key.value}' stands there twice", key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -32,8 +31,7 @@ class _Loader(yaml.SafeLoader):
         try:
             return super().construct_object(node, deep)
         except ValueError as error:  # 2016-06-31 looks like a date to YAML, and is none
-            problem = f"'{node.value}': {error}"
-            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
+            raise ConstructorError(None, None, f"'{node.value}': {error}", node.start_mark) from None
 
 
 class _TextLoader(_Loader):
@@ -43,10 +41,7 @@ class _TextLoader(_Loader):
 
 
 def read_yaml(path: Path, text_only: bool = False) -> dict:
-    """The mapping in a YAML file; with `text_only` every scalar is text as written.
-
-    Raises InputError where the file is absent, is no YAML, or does not hold a mapping.
-    """
+    """The mapping in a YAML file, with `text_only` of texts as written; InputError if absent, no YAML or no mapping."""
     path = Path(path)
     try:
         content = yaml.load(path.read_text(encoding="utf-8-sig"), _TextLoader if text_only else _Loader)

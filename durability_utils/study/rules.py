@@ -24,30 +24,13 @@ class Rules:
     minimum_sessions: int
     origin: "Rules | None" = field(default=None, compare=False, repr=False)
 
-    @property
-    def depression(self) -> Measure:
-        """The measure of depression (PHQ-9)."""
-        return self._of("depression")[0]
-
-    @property
-    def anxiety(self) -> Measure:
-        """The measure of anxiety that everybody has (GAD-7)."""
-        return self._of("anxiety")[0]
-
-    @property
-    def pair(self) -> tuple[Measure, Measure]:
-        """The two measures that everybody has: of depression and of anxiety."""
-        return self.depression, self.anxiety
-
-    @property
-    def adsms(self) -> list[str]:
-        """The names of the measures that can be a patient's relevant anxiety-disorder specific measure."""
-        return [measure.name for measure in self._of("disorder_specific")]
-
-    @property
-    def deciding(self) -> dict[str, Measure]:
-        """The measures that can decide an outcome, by name: the pair, and those specific to a disorder."""
-        return {measure.name: measure for measure in (*self.pair, *self._of("disorder_specific"))}
+    depression = property(lambda self: self._of("depression")[0], doc="The measure of depression (PHQ-9).")
+    anxiety = property(lambda self: self._of("anxiety")[0], doc="The measure of anxiety that everybody has (GAD-7).")
+    pair = property(lambda self: (self.depression, self.anxiety), doc="The two measures that everybody has: a tuple.")
+    adsms = property(lambda self: [measure.name for measure in self._of("disorder_specific")],
+                     doc="The names of the measures that can be a patient's relevant anxiety-disorder specific one.")
+    deciding = property(lambda self: {each.name: each for each in (*self.pair, *self._of("disorder_specific"))},
+                        doc="The measures that can decide an outcome, by name: the pair, and those of one disorder.")
 
     def on_pair(self) -> "Rules":
         """The same rules with the pair of measures for everybody, whatever ADSM a patient has."""

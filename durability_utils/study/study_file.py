@@ -27,10 +27,7 @@ _PathOfFile = Annotated[_Path, holds(os.path.isfile)]
 
 
 class Service(FileModel):
-    """One service of a study: its export, and its column map (None: canonical names).
-
-    `contacts`: the second file of a long export; None: its contacts, if any, stand in `file`.
-    """
+    """A service: its export, column map (None: canonical names), a long export's file of contacts (None: `file`)."""
 
     file: _Path
     columns: _Path = None
@@ -96,10 +93,7 @@ class Study:
 
 
 def read_study(path: str | Path) -> Study:
-    """Read and validate a study file.
-
-    Raises InputError for an unknown, missing or mistyped key, naming the file, the key, what was found and expected.
-    """
+    """Read a study file; InputError, for an unknown, missing or mistyped key, names file, key, found and expected."""
     path = Path(path)
     found = read_checked(_StudyFile, path)
     table1 = found.table1_services or list(found.services)
