@@ -110,10 +110,6 @@ def _better(at_end: pd.DataFrame, phq9: Measure) -> pd.Series:
     return at_end["phq9_change"] >= phq9.reliable_change
 
 
-def _improved(at_end: pd.DataFrame) -> pd.Series:
-    return at_end["improvement"] == STATUS["improved"]
-
-
 EXERCISES = {
     "mixed_patient": exercise(
         lambda phq9, gad7: status(*MIXED_PATIENT, phq9, gad7),
@@ -136,7 +132,8 @@ EXERCISES = {
     "phq9_alone": exercise(
         lambda at_end, phq9: _share(at_end, _better(at_end, phq9)),
         "A rate by one measure and a rate by two are not the same rate, though both are called reliable improvement.",
-        (lambda at_end, phq9: _share(at_end, _improved(at_end)), "That is by both measures. Leave GAD-7 out."),
+        (lambda at_end, phq9: _share(at_end, at_end["improvement"] == STATUS["improved"]),
+         "That is by both measures. Leave GAD-7 out."),
         (lambda at_end, phq9: _better(at_end, phq9).mean(),
          "Below the line stand patients without scores at end. Take those with an `improvement` status."),
         (lambda at_end, phq9: _share(at_end, at_end["phq9_change"] > phq9.reliable_change),
