@@ -62,8 +62,8 @@ def run(study_file: StudyFile, output: Output = RESULTS, service: Services = (),
             runs = plan.plan(study, output, service, step, notebook, plan.NOTEBOOKS)
             pool, jobs = _pool(scheduler, jobs, len(runs))
             held.enter_context(batch.alone(study, output))
-            for file in (_index(study, output), _account(study, output)):
-                file.unlink(missing_ok=True)
+            for name in ("index.html", "run.json"):
+                (output / study.id / name).unlink(missing_ok=True)
         results = []
         try:
             with _progress(len(runs), quiet) as show:
@@ -255,11 +255,13 @@ def _conclude(study: Study, output: Path, everything: list[Run], results: list[R
     """Write report and account, and say in a few lines how it went."""
     from durability_utils.runs import report  # statsmodels comes with it: not for `list` and `--help`
 
-    batch.write(_index(study, output), report.index(study, output, everything, results))
-    batch.write(_account(study, output), batch.account(study, results, started))
+    first_page = output / study.id / "index.html"
+    batch.write(first_page, report.index(study, output, everything, results))
+    batch.write(first_page.with_name("run.json"), batch.account(study, results, started))
     for result in results:
         if result.status == "failed":
-            typer.echo(_failure(result), err=True)
+            message = result.message.removeprefix(f"service {result.run.service}: ")  # an export's error names it too
+            typer.echo(f"{result.run.label} failed: {message} ({result.run.target.as_posix()})", err=True)
         log = report.read_table(result.run.folder / "cleaning_log.csv") if result.run.cleans else []
         if {row["rule"]: row["rows"] for row in log}.get("rows_in_cohort") == "0":
             typer.echo(f"service {result.run.service}: every row was refused, nobody is in its cohort; "
@@ -277,17 +279,4 @@ def _conclude(study: Study, output: Path, everything: list[Run], results: list[R
     if published:
         typer.echo(f"{published['agrees']} of {published['agrees'] + published['differs']} published figures "
                    f"reproduced; in {published['paper_contradicts_itself']} places the paper contradicts itself")
-    typer.echo(f"report: {_index(study, output).as_posix()}")
-
-
-def _failure(result: Result) -> str:
-    message = result.message.removeprefix(f"service {result.run.service}: ")  # an export's error names it too
-    return f"{result.run.label} failed: {message} ({result.run.target.as_posix()})"
-
-
-def _index(study: Study, output: Path) -> Path:
-    return output / study.id / "index.html"
-
-
-def _account(study: Study, output: Path) -> Path:
-    return output / study.id / "run.json"
+    typer.echo(f"report: {first_page.as_posix()}")

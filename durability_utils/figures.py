@@ -148,9 +148,10 @@ def flows(table: pd.DataFrame, title: str, caption: str) -> Figure:
         axes.text(0.5, 0.5, "no patients", transform=axes.transAxes, ha="center", color="#666666")
         return add_caption(figure, title, caption)
     gap, width = 0.035 * total, 0.09
-    tops = [_stack(table.groupby(time)["n"].sum().reindex(codes, fill_value=0), gap) for time in times]
-    for position, (time, top) in enumerate(zip(times, tops, strict=True)):
-        sizes = table.groupby(time)["n"].sum().reindex(codes, fill_value=0)
+    stacks = [table.groupby(time)["n"].sum().reindex(codes, fill_value=0) for time in times]
+    # the upper edge of each code's bar, the first code on top, with gaps between bars that exist
+    tops = [-(sizes + gap * (sizes > 0)).cumsum().shift(fill_value=0) for sizes in stacks]
+    for position, (time, sizes, top) in enumerate(zip(times, stacks, tops, strict=True)):
         for code in codes:
             if sizes[code]:
                 axes.add_patch(plt.Rectangle((position - width / 2, top[code] - sizes[code]), width, sizes[code],
@@ -165,15 +166,6 @@ def flows(table: pd.DataFrame, title: str, caption: str) -> Figure:
         _ribbons(axes, table, here, there, codes, (tops[position], tops[position + 1]), position, width, times[0])
     axes.set(xlim=(-0.85, len(times) - 1 + 0.85), ylim=(-total - gap * len(codes) - 0.5, 0.2 * total))
     return add_caption(figure, title, caption)
-
-
-def _stack(sizes: pd.Series, gap: float) -> dict[str, float]:
-    """The upper edge of each code's bar, the first code on top, with gaps between bars that exist."""
-    tops, edge = {}, 0.0
-    for code, size in sizes.items():
-        tops[code] = edge
-        edge -= size + (gap if size else 0)
-    return tops
 
 
 def _ribbons(axes, table, here, there, codes, tops, position, width, origin) -> None:

@@ -12,23 +12,34 @@ from typing import NamedTuple
 from IPython.display import Markdown
 
 Answer = float | str
+Mistake = tuple[Callable[..., Answer] | Answer, str]
 
 
 class Exercise(NamedTuple):
     """One question of a lesson.
 
     right: the answer, computed from the lesson's data: a number, or a word of `choices`. why: a sentence on why it
-    matters. mistakes: likely wrong answers, computed in the same way, each with a hint. hint: for any other wrong
-    answer. within: how far a number may be from the right one. choices: the words that may be answered, if it is no
-    number.
+    matters. mistakes: likely wrong answers, computed in the same way or the same for all data, each with a hint. hint:
+    for any other wrong answer. within: how far a number may be from the right one. choices: the words that may be
+    answered, if it is no number.
     """
 
     right: Callable[..., Answer]
     why: str
-    mistakes: Sequence[tuple[Callable[..., Answer], str]]
-    hint: str
+    mistakes: Sequence[Mistake]
+    hint: str = ""
     within: float = 0.005
     choices: Sequence[str] = ()
+
+
+def exercise(right: Callable[..., Answer], why: str, *mistakes: Mistake, **others) -> Exercise:
+    """An Exercise with its mistakes one below the other; `others` as Exercise has them."""
+    return Exercise(right, why, mistakes, **others)
+
+
+def in_words(difference: float, less: str, same: str, more: str, within: float = 0) -> str:
+    """Whether something is less, the same (but for `within`) or more than what it was subtracted from."""
+    return same if abs(difference) <= within else more if difference > 0 else less
 
 
 def check(exercise: Exercise, answer: Answer | None, *data) -> Markdown:
@@ -49,7 +60,7 @@ def check(exercise: Exercise, answer: Answer | None, *data) -> Markdown:
     if _same(given, right, exercise.within):
         return Markdown(f"**Right.** {exercise.why}")
     for mistake, hint in exercise.mistakes:
-        if _same(given, mistake(*data), exercise.within):
+        if _same(given, mistake(*data) if callable(mistake) else mistake, exercise.within):
             return _not_yet(hint)
     if not exercise.choices and _same(given / 100, right, exercise.within):
         return _not_yet("That is per cent. The question asks for a share, between 0 and 1.")

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from durability_utils.figures import DARK, LIGHT, MIDDLE, add_caption, new_figure
-from durability_utils.lessons.checking import Exercise
+from durability_utils.lessons.checking import exercise, in_words
 from durability_utils.outcomes.proportions import proportion
 from durability_utils.outcomes.rules import at_caseness, classify
 from durability_utils.study.measures import Measure
@@ -62,88 +62,74 @@ def cut_off_figure(cohort: pd.DataFrame, cut_offs: Sequence[float], top: float, 
 AT_START, LATER = (9, 8), (7, 8)  # PHQ-9 and GAD-7 of two patients, in points
 
 
-def _direction(cohort: pd.DataFrame, rules: Rules) -> str:
+def _with_higher_cut_off(cohort: pd.DataFrame, rules: Rules) -> str:
     higher = rules.changed("PHQ-9", caseness=rules.depression.caseness + 3)
-    rates = [recovery_rate(classify(cohort, "end", used)) for used in (rules, higher)]
-    return "higher" if rates[1] > rates[0] else "lower" if rates[1] < rates[0] else "the same"
+    before, after = (recovery_rate(classify(cohort, "end", used)) for used in (rules, higher))
+    return in_words(after - before, "lower", "the same", "higher")
 
 
 EXERCISES = {
-    "case": Exercise(
-        right=lambda phq9, gad7: case(*AT_START, phq9, gad7),
-        why="One measure is enough. Who is severely anxious and hardly depressed is a case.",
-        mistakes=[
-            (lambda *_: "no", "Look at each measure by itself: is one of the scores at its cut-off or above?"),
-            (lambda *_: "it depends", "The rule leaves nothing open: both scores and both cut-offs are there."),
-        ],
-        hint="",
+    "case": exercise(
+        lambda phq9, gad7: case(*AT_START, phq9, gad7),
+        "One measure is enough. Who is severely anxious and hardly depressed is a case.",
+        ("no", "Look at each measure by itself: is one of the scores at its cut-off or above?"),
+        ("it depends", "The rule leaves nothing open: both scores and both cut-offs are there."),
         choices=("yes", "no", "it depends"),
     ),
-    "recovered_patient": Exercise(
-        right=lambda phq9, gad7: "no" if case(*LATER, phq9, gad7) == "yes" else "yes",
-        why="To become a case one measure is enough; to stop being one it takes both. The two rules are each other's "
-            "reverse, and it is easy to get the second one wrong.",
-        mistakes=[
-            (lambda *_: "yes", "The PHQ-9 is below its cut-off. And the other one? A score at the cut-off counts as "
-                               "caseness."),
-            (lambda *_: "it depends", "The rule leaves nothing open: both scores and both cut-offs are there."),
-        ],
-        hint="",
+    "recovered_patient": exercise(
+        lambda phq9, gad7: "no" if case(*LATER, phq9, gad7) == "yes" else "yes",
+        "To become a case one measure is enough; to stop being one it takes both. The two rules are each other's "
+        "reverse, and it is easy to get the second one wrong.",
+        ("yes", "The PHQ-9 is below its cut-off. And the other one? A score at the cut-off counts as caseness."),
+        ("it depends", "The rule leaves nothing open: both scores and both cut-offs are there."),
         choices=("yes", "no", "it depends"),
     ),
-    "below_at_start": Exercise(
-        right=lambda at_end: 1 - _possible(at_end).sum() / at_end["improvement"].notna().sum(),
-        why="They cannot recover from what they do not have. Leave them in the denominator, and the rate can never "
-            "reach one.",
-        mistakes=[
-            (lambda at_end: _possible(at_end).sum() / at_end["improvement"].notna().sum(),
-             "Those are at caseness. How many are not?"),
-            (lambda at_end: 1 - at_end["case_baseline"].mean(),
-             "Below the line stand patients whose scores are not known. Take those with an `improvement` status."),
-            (lambda at_end: 1 - at_end.loc[at_end["improvement"].notna(), "case_later"].mean(),
-             "That is at end of treatment. The question is about baseline."),
-        ],
+    "below_at_start": exercise(
+        lambda at_end: 1 - _possible(at_end).sum() / at_end["improvement"].notna().sum(),
+        "They cannot recover from what they do not have. Leave them in the denominator, and the rate can never reach "
+        "one.",
+        (lambda at_end: _possible(at_end).sum() / at_end["improvement"].notna().sum(),
+         "Those are at caseness. How many are not?"),
+        (lambda at_end: 1 - at_end["case_baseline"].mean(),
+         "Below the line stand patients whose scores are not known. Take those with an `improvement` status."),
+        (lambda at_end: 1 - at_end.loc[at_end["improvement"].notna(), "case_later"].mean(),
+         "That is at end of treatment. The question is about baseline."),
         hint="Of those with a status (`improvement` is not missing), for whom is `case_baseline` False?",
     ),
-    "recovery": Exercise(
-        right=recovery_rate,
-        why="This is the recovery rate of national reports (with paired scores): a share of those who were cases.",
-        mistakes=[
-            (lambda at_end: recovered(at_end).sum() / at_end["improvement"].notna().sum(),
-             "Below the line stand patients who were never at caseness: leave them out."),
-            (lambda at_end: (~at_end["case_later"])[at_end["improvement"].notna()].mean(),
-             "That is everybody below the cut-offs at end, those who were below them at baseline included."),
-            (lambda at_end: (at_end["recovery"] == "reliable_recovery").sum() / _possible(at_end).sum(),
-             "That is *reliable* recovery, which asks for a reliable change as well. We come to it."),
-            (lambda at_end: recovered(at_end).mean(),
-             "Below the line stand all discharged patients, those without scores included."),
-        ],
+    "recovery": exercise(
+        recovery_rate,
+        "This is the recovery rate of national reports (with paired scores): a share of those who were cases.",
+        (lambda at_end: recovered(at_end).sum() / at_end["improvement"].notna().sum(),
+         "Below the line stand patients who were never at caseness: leave them out."),
+        (lambda at_end: (~at_end["case_later"])[at_end["improvement"].notna()].mean(),
+         "That is everybody below the cut-offs at end, those who were below them at baseline included."),
+        (lambda at_end: (at_end["recovery"] == "reliable_recovery").sum() / _possible(at_end).sum(),
+         "That is *reliable* recovery, which asks for a reliable change as well. We come to it."),
+        (lambda at_end: recovered(at_end).mean(),
+         "Below the line stand all discharged patients, those without scores included."),
         hint="Below the line: a status and `case_baseline`. Above it: those of them with `case_later` False.",
         within=0.001,
     ),
-    "by_a_hair": Exercise(
-        right=lambda at_end: (recovered(at_end) & (at_end["recovery"] != "reliable_recovery")).sum()
+    "by_a_hair": exercise(
+        lambda at_end: (recovered(at_end) & (at_end["recovery"] != "reliable_recovery")).sum()
         / recovered(at_end).sum(),
-        why="They crossed a line without a change that exceeds the questionnaires' error. Reliable recovery leaves "
-            "them out.",
-        mistakes=[
-            (lambda at_end: (at_end["recovery"] == "reliable_recovery").sum() / recovered(at_end).sum(),
-             "Those did improve reliably. How many did not?"),
-            (lambda at_end: (recovered(at_end) & (at_end["recovery"] != "reliable_recovery")).sum()
-             / _possible(at_end).sum(), "Below the line: those who recovered, not all who could have."),
-        ],
+        "They crossed a line without a change that exceeds the questionnaires' error. Reliable recovery leaves them "
+        "out.",
+        (lambda at_end: (at_end["recovery"] == "reliable_recovery").sum() / recovered(at_end).sum(),
+         "Those did improve reliably. How many did not?"),
+        (lambda at_end: (recovered(at_end) & (at_end["recovery"] != "reliable_recovery")).sum()
+         / _possible(at_end).sum(),
+         "Below the line: those who recovered, not all who could have."),
         hint="Of the patients in `recovered(at_end)`, who is not `reliable_recovery`?",
     ),
-    "higher_cut_off": Exercise(
-        right=_direction,
-        why="A higher line is easier to fall below, and those just below it at baseline drop out of the denominator. "
-            "A rate is a property of the rule as much as of the patients.",
-        mistakes=[
-            (lambda *_: "lower", "Fewer patients are at caseness at baseline, that is so. But it is a rate among "
-                                 "those: which of the two lines is easier to fall below?"),
-            (lambda *_: "the same", "Some patients end with a score between the two cut-offs."),
-        ],
-        hint="",
+    "higher_cut_off": exercise(
+        _with_higher_cut_off,
+        "A higher line is easier to fall below, and those just below it at baseline drop out of the denominator. A "
+        "rate is a property of the rule as much as of the patients.",
+        ("lower",
+         "Fewer patients are at caseness at baseline, that is so. But it is a rate among those: which of the two lines "
+         "is easier to fall below?"),
+        ("the same", "Some patients end with a score between the two cut-offs."),
         choices=("higher", "lower", "the same"),
     ),
 }

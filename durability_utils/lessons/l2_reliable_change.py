@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from durability_utils.analyses.reliable_change import own_criterion, standard_error
 from durability_utils.figures import DARK, LIGHT, MIDDLE, add_caption, new_figure
-from durability_utils.lessons.checking import Exercise
+from durability_utils.lessons.checking import exercise, in_words
 from durability_utils.outcomes.proportions import proportion
 from durability_utils.outcomes.rules import reliable_improvement
 
@@ -64,86 +64,64 @@ def _improved(people: pd.DataFrame, points: float) -> float:
     return called_improved(people["referral"], people["start"], points).mean()
 
 
-def _compared(sd: float, reliability: float) -> str:
-    now, better = (own_criterion(sd, r) for r in (reliability, (1 + reliability) / 2))
-    return "smaller" if better < now else "larger" if better > now else "the same"
-
-
 EXERCISES = {
-    "error": Exercise(
-        right=standard_error,
-        why="So many points lie, as a rule, between what the questionnaire shows and what it would show without "
-            "error.",
-        mistakes=[
-            (lambda sd, reliability: sd * (1 - reliability), "The root is missing: it is a share of the *variance*, "
-                                                             "and the SD is the variance's root."),
-            (lambda sd, reliability: sd * reliability ** 0.5, "That is the SD of true severity. Error is the rest."),
-            (lambda sd, reliability: sd, "That is how far people differ from each other, error and truth together."),
-        ],
-        hint="SD times the square root of the unreliable share.",
-        within=0.05,
+    "error": exercise(
+        standard_error,
+        "So many points lie, as a rule, between what the questionnaire shows and what it would show without error.",
+        (lambda sd, reliability: sd * (1 - reliability),
+         "The root is missing: it is a share of the *variance*, and the SD is the variance's root."),
+        (lambda sd, reliability: sd * reliability ** 0.5, "That is the SD of true severity. Error is the rest."),
+        (lambda sd, reliability: sd, "That is how far people differ from each other, error and truth together."),
+        hint="SD times the square root of the unreliable share.", within=0.05,
     ),
-    "index": Exercise(
-        right=own_criterion,
-        why="This is Jacobson and Truax's reliable change index turned into points: error alone goes beyond it once "
-            "in twenty times.",
-        mistakes=[
-            (lambda sd, reliability: 1.96 * standard_error(sd, reliability),
-             "That would do if only one of the two scores had an error. Both have, so the difference has more."),
-            (lambda sd, reliability: 2 ** 0.5 * standard_error(sd, reliability),
-             "That is one standard error of a difference. How many of them does error go beyond once in twenty times?"),
-            (lambda sd, reliability: 2 * 1.96 * standard_error(sd, reliability),
-             "Two independent errors do not simply add up: their variances do, so it is the root of two, not two."),
-            (lambda sd, reliability: 1.96 * sd, "That is about differences between people, not about error."),
-        ],
-        hint="1.96 times the root of two times the standard error.",
-        within=0.05,
+    "index": exercise(
+        own_criterion,
+        "This is Jacobson and Truax's reliable change index turned into points: error alone goes beyond it once in "
+        "twenty times.",
+        (lambda sd, reliability: 1.96 * standard_error(sd, reliability),
+         "That would do if only one of the two scores had an error. Both have, so the difference has more."),
+        (lambda sd, reliability: 2 ** 0.5 * standard_error(sd, reliability),
+         "That is one standard error of a difference. How many of them does error go beyond once in twenty times?"),
+        (lambda sd, reliability: 2 * 1.96 * standard_error(sd, reliability),
+         "Two independent errors do not simply add up: their variances do, so it is the root of two, not two."),
+        (lambda sd, reliability: 1.96 * sd, "That is about differences between people, not about error."),
+        hint="1.96 times the root of two times the standard error.", within=0.05,
     ),
-    "whole_points": Exercise(
-        right=smallest_whole_change,
-        why="Scores are whole numbers, so no change lies between 5 and 6. *More than 5.2* and *6 or more* are the same "
-            "rule, and the second one cannot be misread.",
-        mistakes=[
-            (lambda index: round(index), "A change of so many points does not exceed the index: never round down."),
-            (lambda index: index, "No patient can change by a fraction of a point. Which is the first change beyond?"),
-        ],
-        hint="The first whole number beyond the index.",
-        within=0,
+    "whole_points": exercise(
+        smallest_whole_change,
+        "Scores are whole numbers, so no change lies between 5 and 6. *More than 5.2* and *6 or more* are the same "
+        "rule, and the second one cannot be misread.",
+        (lambda index: round(index), "A change of so many points does not exceed the index: never round down."),
+        (lambda index: index, "No patient can change by a fraction of a point. Which is the first change beyond?"),
+        hint="The first whole number beyond the index.", within=0,
     ),
-    "one_point": Exercise(
-        right=lambda people, phq9: _changed(people, 1),
-        why="Almost everybody's score changes when nothing has changed. A changed score is no news.",
-        mistakes=[
-            (lambda people, phq9: _improved(people, 1), "Those got lower scores. Count the higher ones as well."),
-            (lambda people, phq9: _changed(people, 2), "A change of exactly one point counts, too."),
-            (lambda people, phq9: 0, "Nobody's severity changed. Their scores did: there is a new error each time."),
-        ],
+    "one_point": exercise(
+        lambda people, phq9: _changed(people, 1),
+        "Almost everybody's score changes when nothing has changed. A changed score is no news.",
+        (lambda people, phq9: _improved(people, 1), "Those got lower scores. Count the higher ones as well."),
+        (lambda people, phq9: _changed(people, 2), "A change of exactly one point counts, too."),
+        (0, "Nobody's severity changed. Their scores did: there is a new error each time."),
         hint="The share of `people` whose two scores differ.",
     ),
-    "by_error": Exercise(
-        right=lambda people, phq9: _improved(people, phq9.reliable_change),
-        why="So rare is a false improvement on this measure, in people picked without a look at their score: that is "
-            "what the criterion buys. It is not none.",
-        mistakes=[
-            (lambda people, phq9: _changed(people, phq9.reliable_change),
-             "That counts the falsely deteriorated as well. How many are called improved?"),
-            (lambda people, phq9: _improved(people, phq9.reliable_change + 1),
-             "A change of exactly the reliable change counts: at least, not more than."),
-            (lambda people, phq9: 0.05, "Once in twenty is for both directions, and for an index that fits these "
-                                        "people's SD and reliability. Count them."),
-        ],
-        hint="Whose score fell by at least `phq9.reliable_change`?",
-        within=0.002,
+    "by_error": exercise(
+        lambda people, phq9: _improved(people, phq9.reliable_change),
+        "So rare is a false improvement on this measure, in people picked without a look at their score: that is what "
+        "the criterion buys. It is not none.",
+        (lambda people, phq9: _changed(people, phq9.reliable_change),
+         "That counts the falsely deteriorated as well. How many are called improved?"),
+        (lambda people, phq9: _improved(people, phq9.reliable_change + 1),
+         "A change of exactly the reliable change counts: at least, not more than."),
+        (0.05, "Once in twenty is for both directions, and for an index that fits these people's SD and reliability. "
+               "Count them."),
+        hint="Whose score fell by at least `phq9.reliable_change`?", within=0.002,
     ),
-    "better_questionnaire": Exercise(
-        right=_compared,
-        why="A better questionnaire sees smaller changes. A criterion belongs to a questionnaire, to a kind of "
-            "reliability, and to a group of people.",
-        mistakes=[
-            (lambda *_: "larger", "More reliable means less error. Does a change then need to be larger to exceed it?"),
-            (lambda *_: "the same", "Reliability is in the formula: look where."),
-        ],
-        hint="",
+    "better_questionnaire": exercise(
+        lambda sd, reliability: in_words(own_criterion(sd, (1 + reliability) / 2) - own_criterion(sd, reliability),
+                                         "smaller", "the same", "larger"),
+        "A better questionnaire sees smaller changes. A criterion belongs to a questionnaire, to a kind of "
+        "reliability, and to a group of people.",
+        ("larger", "More reliable means less error. Does a change then need to be larger to exceed it?"),
+        ("the same", "Reliability is in the formula: look where."),
         choices=("smaller", "larger", "the same"),
     ),
 }

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from durability_utils.figures import COLOURS, MIDDLE, add_caption, new_figure
-from durability_utils.lessons.checking import Exercise
+from durability_utils.lessons.checking import exercise, in_words
 from durability_utils.outcomes.rules import IMPROVEMENT, mixed_change, reliable_improvement
 from durability_utils.study.measures import Measure
 
@@ -102,10 +102,6 @@ MIXED_PATIENT = (8, -5)    # points by which PHQ-9 and GAD-7 fell
 NEARLY = (5, 3)
 
 
-def _known(at_end: pd.DataFrame) -> pd.DataFrame:
-    return at_end[at_end["improvement"].notna()]
-
-
 def _share(at_end: pd.DataFrame, better: pd.Series) -> float:
     return better[at_end["improvement"].notna()].mean()
 
@@ -114,94 +110,67 @@ def _better(at_end: pd.DataFrame, phq9: Measure) -> pd.Series:
     return at_end["phq9_change"] >= phq9.reliable_change
 
 
-def _improved(at_end: pd.DataFrame) -> pd.Series:
-    return at_end["improvement"] == STATUS["improved"]
-
-
 EXERCISES = {
-    "mixed_patient": Exercise(
-        right=lambda phq9, gad7: status(*MIXED_PATIENT, phq9, gad7),
-        why="The rule asks for a gain on one measure *and* for no reliable loss on the other: such a patient is no "
-            "success, and no failure either.",
-        mistakes=[
-            (lambda *_: "improved", "PHQ-9 fell reliably, but GAD-7 rose reliably. The rule has a second half."),
-            (lambda *_: "deteriorated", "GAD-7 rose reliably, but PHQ-9 fell reliably. Deterioration has the same "
-                                        "second half as improvement."),
-        ],
-        hint="",
+    "mixed_patient": exercise(
+        lambda phq9, gad7: status(*MIXED_PATIENT, phq9, gad7),
+        "The rule asks for a gain on one measure *and* for no reliable loss on the other: such a patient is no "
+        "success, and no failure either.",
+        ("improved", "PHQ-9 fell reliably, but GAD-7 rose reliably. The rule has a second half."),
+        ("deteriorated",
+         "GAD-7 rose reliably, but PHQ-9 fell reliably. Deterioration has the same second half as improvement."),
         choices=("improved", "deteriorated", "neither"),
     ),
-    "nearly": Exercise(
-        right=lambda phq9, gad7: status(*NEARLY, phq9, gad7),
-        why="Each change is within what error alone can do. Two doubtful changes do not make a certain one by this "
-            "rule, however likely the patient feels better.",
-        mistakes=[
-            (lambda *_: "improved", "Both scores fell, but neither by its reliable change: the rule looks at each "
-                                    "measure by itself and does not add up."),
-            (lambda *_: "deteriorated", "Both scores fell. A fall is a change for the better."),
-        ],
-        hint="",
+    "nearly": exercise(
+        lambda phq9, gad7: status(*NEARLY, phq9, gad7),
+        "Each change is within what error alone can do. Two doubtful changes do not make a certain one by this rule, "
+        "however likely the patient feels better.",
+        ("improved", "Both scores fell, but neither by its reliable change: the rule looks at each measure by itself "
+                     "and does not add up."),
+        ("deteriorated", "Both scores fell. A fall is a change for the better."),
         choices=("improved", "deteriorated", "neither"),
     ),
-    "phq9_alone": Exercise(
-        right=lambda at_end, phq9: _share(at_end, _better(at_end, phq9)),
-        why="A rate by one measure and a rate by two are not the same rate, though both are called reliable "
-            "improvement.",
-        mistakes=[
-            (lambda at_end, phq9: _share(at_end, _improved(at_end)), "That is by both measures. Leave GAD-7 out."),
-            (lambda at_end, phq9: _better(at_end, phq9).mean(),
-             "Below the line stand patients without scores at end. Take those with an `improvement` status."),
-            (lambda at_end, phq9: _share(at_end, at_end["phq9_change"] > phq9.reliable_change),
-             "A change of exactly the reliable change counts: at least, not more than."),
-            (lambda at_end, phq9: _share(at_end, at_end["phq9_change"] > 0),
-             "That is any fall at all. How many fell by the reliable change?"),
-        ],
+    "phq9_alone": exercise(
+        lambda at_end, phq9: _share(at_end, _better(at_end, phq9)),
+        "A rate by one measure and a rate by two are not the same rate, though both are called reliable improvement.",
+        (lambda at_end, phq9: _share(at_end, at_end["improvement"] == STATUS["improved"]),
+         "That is by both measures. Leave GAD-7 out."),
+        (lambda at_end, phq9: _better(at_end, phq9).mean(),
+         "Below the line stand patients without scores at end. Take those with an `improvement` status."),
+        (lambda at_end, phq9: _share(at_end, at_end["phq9_change"] > phq9.reliable_change),
+         "A change of exactly the reliable change counts: at least, not more than."),
+        (lambda at_end, phq9: _share(at_end, at_end["phq9_change"] > 0),
+         "That is any fall at all. How many fell by the reliable change?"),
         hint="Of those with a status, whose `phq9_change` is at least `phq9.reliable_change`?",
     ),
-    "mixed": Exercise(
-        right=lambda at_end: _known(at_end)["mixed"].sum(),
-        why="They are few here. Where they are many, a rule on two measures hides what happens, and both should be "
-            "shown.",
-        mistakes=[
-            (lambda at_end: (at_end["improvement"] == STATUS["neither"]).sum(),
-             "That is everybody with no reliable improvement, most of whom changed little on both."),
-            (lambda at_end: (at_end["improvement"] == STATUS["deteriorated"]).sum(),
-             "Those got worse on one measure and better on none. Mixed is worse on one, better on the other."),
-        ],
-        hint="`at_end` has a column for it.",
-        within=0,
+    "mixed": exercise(
+        lambda at_end: at_end.loc[at_end["improvement"].notna(), "mixed"].sum(),
+        "They are few here. Where they are many, a rule on two measures hides what happens, and both should be shown.",
+        (lambda at_end: (at_end["improvement"] == STATUS["neither"]).sum(),
+         "That is everybody with no reliable improvement, most of whom changed little on both."),
+        (lambda at_end: (at_end["improvement"] == STATUS["deteriorated"]).sum(),
+         "Those got worse on one measure and better on none. Mixed is worse on one, better on the other."),
+        hint="`at_end` has a column for it.", within=0,
     ),
-    "on_either": Exercise(
-        right=lambda people: called_changed(people)["improved"],
-        why="Two chances to pass make false improvement nearly twice as frequent. That is the price of *on either "
-            "measure*, and of missing fewer true ones.",
-        mistakes=[
-            (lambda people: called_changed(people)["improved by the first measure alone"],
-             "That is the promise for one measure. Here either of two will do."),
-            (lambda people: ((people["first"] >= 1.96) & (people["second"] >= 1.96)).mean(),
-             "That is on *both* measures. The rule asks for one of them, with no loss on the other."),
-            (lambda people: 1 - (people.abs() < 1.96).all(axis=1).mean(),
-             "That counts the deteriorated and the mixed as well."),
-        ],
-        hint="Let the rule of the first section judge them: `called_changed(people)`.",
-        within=0.0015,
+    "on_either": exercise(
+        lambda people: called_changed(people)["improved"],
+        "Two chances to pass make false improvement nearly twice as frequent. That is the price of *on either "
+        "measure*, and of missing fewer true ones.",
+        (lambda people: called_changed(people)["improved by the first measure alone"],
+         "That is the promise for one measure. Here either of two will do."),
+        (lambda people: ((people["first"] >= 1.96) & (people["second"] >= 1.96)).mean(),
+         "That is on *both* measures. The rule asks for one of them, with no loss on the other."),
+        (lambda people: 1 - (people.abs() < 1.96).all(axis=1).mean(),
+         "That counts the deteriorated and the mixed as well."),
+        hint="Let the rule of the first section judge them: `called_changed(people)`.", within=0.0015,
     ),
-    "alike": Exercise(
-        right=lambda: _compared(called_changed(unchanged_people(0.9))["improved"],
-                                called_changed(unchanged_people(0.0))["improved"]),
-        why="The more the two errors agree, the more the second measure only repeats the first: no second chance, and "
-            "no new information either.",
-        mistakes=[
-            (lambda: "more", "If both errors are alike, a patient who passes on the second measure passes on the "
-                             "first anyhow."),
-            (lambda: "as many", "With two errors that have nothing to do with each other there are two separate "
-                                "chances. What remains of the second if it repeats the first?"),
-        ],
-        hint="",
+    "alike": exercise(
+        lambda: in_words(called_changed(unchanged_people(0.9))["improved"]
+                         - called_changed(unchanged_people(0.0))["improved"], "fewer", "as many", "more"),
+        "The more the two errors agree, the more the second measure only repeats the first: no second chance, and no "
+        "new information either.",
+        ("more", "If both errors are alike, a patient who passes on the second measure passes on the first anyhow."),
+        ("as many", "With two errors that have nothing to do with each other there are two separate chances. What "
+                    "remains of the second if it repeats the first?"),
         choices=("more", "fewer", "as many"),
     ),
 }
-
-
-def _compared(one: float, other: float) -> str:
-    return "more" if one > other else "fewer" if one < other else "as many"

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from durability_utils.analyses.rates import end_counts, kept_counts, rates_from_counts
 from durability_utils.figures import DARK, LIGHT, MIDDLE, add_caption, new_figure
-from durability_utils.lessons.checking import Exercise
+from durability_utils.lessons.checking import exercise, in_words
 from durability_utils.outcomes.proportions import proportion
 from durability_utils.outcomes.rules import carry_back, classify
 from durability_utils.study.columns import completed
@@ -55,10 +55,10 @@ def missing_scores_figure(settings: Sequence[tuple[float, float]]) -> Figure:
                   title=f"{100 * missing:.0f} % without a score at end")
         panel.title.set_fontsize(9.5)
     panels[0, 0].set_ylabel("patients")
-    return add_caption(
-        figure, "The same recoveries, two denominators",
-        f"Made-up service of n = {FINISHED} patients at caseness who finished treatment. Dark: recovered; light: not "
-        "recovered; hatched: no score at end (missing). Above each bar n/N, per cent and 95 % interval.")
+    return add_caption(figure, "The same recoveries, two denominators",
+                       f"Made-up service of n = {FINISHED} patients at caseness who finished treatment. Dark: "
+                       "recovered; light: not recovered; hatched: no score at end (missing). Above each bar n/N, per "
+                       "cent and 95 % interval.")
 
 
 # -- the exercises ---------------------------------------------------------------------------------
@@ -80,93 +80,71 @@ def _n_kept(rates: pd.DataFrame, column: str = "n") -> int:
     return _rate(rates, "improvement_kept", "followed_up", column)
 
 
-def _direction(rates: pd.DataFrame) -> str:
-    nhs, paired = (_rate(rates, RECOVERED, denominator) for denominator in ("nhs", "paired"))
-    return "lower" if nhs < paired else "higher" if nhs > paired else "the same"
-
-
-def _only_late(cohort: pd.DataFrame) -> int:
-    return (completed(cohort, "12m") & ~completed(cohort, "6m")).sum()
-
-
 EXERCISES = {
-    "not_recovered": Exercise(
-        right=lambda table: _n(table, end=False) / _n(table),
-        why="The paper prints the right per cent beside the wrong fraction. Who checks the denominator finds it out.",
-        mistakes=[
-            (lambda table: _n(table, end=False) / _n(table, end=True),
-             "Below the line stand those who *did* recover. A share of all has all of them below the line."),
-            (lambda table: _n(table, end=True) / _n(table), "Those are the recovered ones. How many were not?"),
-            (lambda table: _n(table, end=False, later=False) / _n(table),
-             "That leaves out those who recovered after the end of treatment: at end they had not."),
-            (lambda table: _n(table, later=False) / _n(table), "That is at follow-up. The question is about the end."),
-        ],
+    "not_recovered": exercise(
+        lambda table: _n(table, end=False) / _n(table),
+        "The paper prints the right per cent beside the wrong fraction. Who checks the denominator finds it out.",
+        (lambda table: _n(table, end=False) / _n(table, end=True),
+         "Below the line stand those who *did* recover. A share of all has all of them below the line."),
+        (lambda table: _n(table, end=True) / _n(table), "Those are the recovered ones. How many were not?"),
+        (lambda table: _n(table, end=False, later=False) / _n(table),
+         "That leaves out those who recovered after the end of treatment: at end they had not."),
+        (lambda table: _n(table, later=False) / _n(table), "That is at follow-up. The question is about the end."),
         hint="Above the line: everybody with no reliable recovery at end. Below it: everybody in the table.",
     ),
-    "kept": Exercise(
-        right=lambda table: _n(table, True, True) / _n(table, end=True),
-        why="Durability is a question about those who had something to lose, so they are the denominator.",
-        mistakes=[
-            (lambda table: _n(table, later=True) / _n(table),
-             "That is recovery at follow-up, of everybody. It has people in it who recovered later, and it can stay "
-             "the same while half of the patients lose what they had."),
-            (lambda table: _n(table, True, True) / _n(table), "Below the line is everybody; it should be those who "
-                                                              "had recovered at end."),
-            (lambda table: _n(table, True, True) / _n(table, later=True),
-             "That looks back: of those well at follow-up, how many were well at end?"),
-            (lambda table: _n(table, True, False) / _n(table, end=True), "Those lost it. How many kept it?"),
-        ],
+    "kept": exercise(
+        lambda table: _n(table, True, True) / _n(table, end=True),
+        "Durability is a question about those who had something to lose, so they are the denominator.",
+        (lambda table: _n(table, later=True) / _n(table),
+         "That is recovery at follow-up, of everybody. It has people in it who recovered later, and it can stay the "
+         "same while half of the patients lose what they had."),
+        (lambda table: _n(table, True, True) / _n(table),
+         "Below the line is everybody; it should be those who had recovered at end."),
+        (lambda table: _n(table, True, True) / _n(table, later=True),
+         "That looks back: of those well at follow-up, how many were well at end?"),
+        (lambda table: _n(table, True, False) / _n(table, end=True), "Those lost it. How many kept it?"),
         hint="Below the line: recovered at end. Above it: those of them who are recovered at follow-up, too.",
     ),
-    "nhs": Exercise(
-        right=lambda rates: _rate(rates, RECOVERED, "nhs"),
-        why="The national definition keeps a patient without a score in the denominator: a service cannot better its "
-            "rate by losing questionnaires.",
-        mistakes=[
-            (lambda rates: _rate(rates, RECOVERED, "paired"),
-             "That is of those with both scores. Who finished treatment without a score at end stays in."),
-            (lambda rates: _rate(rates, RECOVERED, "nhs", "n") / _rate(rates, IMPROVED, "nhs", "of"),
-             "That is of everybody who finished. Who was below caseness at the start cannot recover: take them away."),
-            (lambda rates: _rate(rates, RECOVERED, "nhs", "n") / _rate(rates, IMPROVED, "paired", "of"),
-             "That is of everybody with both scores, those below caseness at the start included."),
-        ],
-        hint="Below the line: finished, less those known to be below caseness at the start.",
-        within=0.002,
+    "nhs": exercise(
+        lambda rates: _rate(rates, RECOVERED, "nhs"),
+        "The national definition keeps a patient without a score in the denominator: a service cannot better its rate "
+        "by losing questionnaires.",
+        (lambda rates: _rate(rates, RECOVERED, "paired"),
+         "That is of those with both scores. Who finished treatment without a score at end stays in."),
+        (lambda rates: _rate(rates, RECOVERED, "nhs", "n") / _rate(rates, IMPROVED, "nhs", "of"),
+         "That is of everybody who finished. Who was below caseness at the start cannot recover: take them away."),
+        (lambda rates: _rate(rates, RECOVERED, "nhs", "n") / _rate(rates, IMPROVED, "paired", "of"),
+         "That is of everybody with both scores, those below caseness at the start included."),
+        hint="Below the line: finished, less those known to be below caseness at the start.", within=0.002,
     ),
-    "direction": Exercise(
-        right=_direction,
-        why="Counting silence as failure can only pull a rate down. It is not the truth either: it is a lower bound.",
-        mistakes=[
-            (lambda _: "higher", "Above the line nothing changes; below it there are more patients."),
-            (lambda _: "the same", "That would be so only if no score were missing."),
-        ],
-        hint="Compare the two fractions.",
-        choices=("lower", "higher", "the same"),
+    "direction": exercise(
+        lambda rates: in_words(_rate(rates, RECOVERED, "nhs") - _rate(rates, RECOVERED, "paired"),
+                               "lower", "the same", "higher"),
+        "Counting silence as failure can only pull a rate down. It is not the truth either: it is a lower bound.",
+        ("higher", "Above the line nothing changes; below it there are more patients."),
+        ("the same", "That would be so only if no score were missing."),
+        hint="Compare the two fractions.", choices=("lower", "higher", "the same"),
     ),
-    "known_to_keep": Exercise(
-        right=lambda rates: _n_kept(rates) / _rate(rates, IMPROVED, "nhs", "n"),
-        why="Between this share and that of those who answered lies what non-response leaves open; lesson 6 and "
-            "notebook 08 go on from here.",
-        mistakes=[
-            (lambda rates: _n_kept(rates, "share"),
-             "That is of those who answered. The question has everybody below the line who had improved at end."),
-            (lambda rates: _n_kept(rates) / _rate(rates, IMPROVED, "paired", "of"),
-             "Below the line stand all with scores at end; take those who had reliably improved."),
-            (lambda rates: _n_kept(rates, "of") / _rate(rates, IMPROVED, "nhs", "n"),
-             "That is the share who answered. How many of the improved are *known* to be improved still?"),
-        ],
+    "known_to_keep": exercise(
+        lambda rates: _n_kept(rates) / _rate(rates, IMPROVED, "nhs", "n"),
+        "Between this share and that of those who answered lies what non-response leaves open; lesson 6 and notebook "
+        "08 go on from here.",
+        (lambda rates: _n_kept(rates, "share"),
+         "That is of those who answered. The question has everybody below the line who had improved at end."),
+        (lambda rates: _n_kept(rates) / _rate(rates, IMPROVED, "paired", "of"),
+         "Below the line stand all with scores at end; take those who had reliably improved."),
+        (lambda rates: _n_kept(rates, "of") / _rate(rates, IMPROVED, "nhs", "n"),
+         "That is the share who answered. How many of the improved are *known* to be improved still?"),
         hint="Above the line: improved at end and at follow-up. Below it: improved at end, answered or not.",
     ),
-    "carried": Exercise(
-        right=lambda cohort, counted: (counted["carried"] & ~counted["answered"]).sum(),
-        why="One rule of the study file decides over these patients. Notebook 03 says how many they are, and 08 shows "
-            "the result without them.",
-        mistakes=[
-            (lambda cohort, counted: _only_late(cohort), "Not all who answered late count: some lack a score."),
-            (lambda cohort, counted: counted["carried"].sum(), "That is everybody in the table, with carry back."),
-            (lambda cohort, counted: counted["answered"].sum(), "That is everybody in the table without carry back."),
-        ],
-        hint="Who counts with carry back, and does not count without it?",
-        within=0,
+    "carried": exercise(
+        lambda cohort, counted: (counted["carried"] & ~counted["answered"]).sum(),
+        "One rule of the study file decides over these patients. Notebook 03 says how many they are, and 08 shows the "
+        "result without them.",
+        (lambda cohort, counted: (completed(cohort, "12m") & ~completed(cohort, "6m")).sum(),
+         "Not all who answered late count: some lack a score."),
+        (lambda cohort, counted: counted["carried"].sum(), "That is everybody in the table, with carry back."),
+        (lambda cohort, counted: counted["answered"].sum(), "That is everybody in the table without carry back."),
+        hint="Who counts with carry back, and does not count without it?", within=0,
     ),
 }

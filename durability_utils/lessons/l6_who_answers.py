@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from durability_utils.figures import DARK, LIGHT, MIDDLE, add_caption, new_figure
-from durability_utils.lessons.checking import Exercise
+from durability_utils.lessons.checking import exercise, in_words
 from durability_utils.outcomes.proportions import Proportion, proportion
 from durability_utils.outcomes.response import response_flags, who_answered
 from durability_utils.outcomes.rules import carry_back, classify
@@ -38,8 +38,7 @@ def funnel(cohort: pd.DataFrame, study: Study) -> pd.Series:
 def kept_gains(cohort: pd.DataFrame, study: Study) -> pd.Series:
     """Of everyone who had reliably improved at end: `improved_at_end`, `known` later (at 6 months), `kept` then."""
     carried = carry_back(cohort) if study.rules.carry_back else cohort
-    end, later = (classify(carried, time, study.rules)["improvement"]
-                  for time in ("end", "6m"))
+    end, later = (classify(carried, time, study.rules)["improvement"] for time in ("end", "6m"))
     improved = end == IMPROVED
     return pd.Series({"improved_at_end": improved.sum(), "known": (improved & later.notna()).sum(),
                       "kept": (improved & (later == IMPROVED)).sum()}, name="patients")
@@ -105,10 +104,10 @@ def drop_out_figure(settings: Sequence[tuple[float, int]], kept: float, answers:
     axes.set(yticks=range(len(settings)), yticklabels=labels, ylim=(len(settings) - 0.5, -0.5), xlim=(0, 100),
              xlabel="per cent who kept their gains")
     axes.legend(loc="lower left", bbox_to_anchor=(-0.2, 1), ncols=2, frameon=False, fontsize=8.5)
-    return add_caption(
-        figure, "Those who lost their gains answer less often",
-        f"Simulated people who had improved at end. Of those who kept their gains {100 * answers:.0f} % answer, of "
-        f"those who lost them as many fewer as the row says. n: everybody who had improved; missing: did not answer.")
+    return add_caption(figure, "Those who lost their gains answer less often",
+                       f"Simulated people who had improved at end. Of those who kept their gains {100 * answers:.0f} % "
+                       "answer, of those who lost them as many fewer as the row says. n: everybody who had improved; "
+                       "missing: did not answer.")
 
 
 def bounds_figure(counts: pd.Series, title: str, source: str) -> Figure:
@@ -125,99 +124,74 @@ def bounds_figure(counts: pd.Series, title: str, source: str) -> Figure:
     axes.set(xlim=(0, 100), ylim=(0, 101), xlabel="assumed: per cent of the unknown who kept their gains",
              ylabel="per cent of everybody")
     axes.legend(loc="lower right", frameon=False, fontsize=8.5)
-    return add_caption(
-        figure, title,
-        f"{source} n = {everybody} who had reliably improved at end; known at 6 months: {known}, missing: "
-        f"{everybody - known}.")
+    return add_caption(figure, title, f"{source} n = {everybody} who had reliably improved at end; known at 6 months: "
+                                      f"{known}, missing: {everybody - known}.")
 
 
 # -- the exercises ---------------------------------------------------------------------------------
 
-def _direction(people: pd.DataFrame) -> str:
-    """How the complete cases compare with everybody; two points of a hundred are about right."""
-    error = complete_cases(people).share - people["kept"].mean()
-    return "too high" if error > 0.02 else "too low" if error < -0.02 else "about right"
-
-
-def _how_many(studies: int) -> str:
-    return "far fewer" if studies < 85 else "all" if studies == STUDIES else "about 95"
-
-
 EXERCISES = {
-    "answered": Exercise(
-        right=lambda stages: stages["answered"] / stages["discharged"],
-        why="Whatever the tables say of outcomes at follow-up, they say of this share of the patients discharged.",
-        mistakes=[
-            (lambda stages: stages["answered"] / stages["consented"],
-             "That is of those who consented. Those who were never asked, or said no, were discharged as well."),
-            (lambda stages: stages["consented"] / stages["discharged"],
-             "Those consented to be contacted. Fewer of them sent a questionnaire back."),
-            (lambda stages: stages["improvement"] / stages["discharged"],
-             "Those are in the table of improvement. Some who answered are not: a score or a consent is missing."),
-        ],
+    "answered": exercise(
+        lambda stages: stages["answered"] / stages["discharged"],
+        "Whatever the tables say of outcomes at follow-up, they say of this share of the patients discharged.",
+        (lambda stages: stages["answered"] / stages["consented"],
+         "That is of those who consented. Those who were never asked, or said no, were discharged as well."),
+        (lambda stages: stages["consented"] / stages["discharged"],
+         "Those consented to be contacted. Fewer of them sent a questionnaire back."),
+        (lambda stages: stages["improvement"] / stages["discharged"],
+         "Those are in the table of improvement. Some who answered are not: a score or a consent is missing."),
         hint="Divide those who answered at least once by everyone discharged.", within=0.001,
     ),
-    "direction": Exercise(
-        right=_direction,
-        why="Those who lost their gains are rarer among the answers than among the people, so what is seen looks too "
-            "good.",
-        mistakes=[
-            (lambda _: "too low", "It would be so if those who kept their gains stayed silent. Here the others do."),
-            (lambda _: "about right", "That needs both groups to answer equally often, or nearly everybody to answer. "
-                                      "Here neither holds."),
-        ],
+    "direction": exercise(
+        lambda people: in_words(complete_cases(people).share - people["kept"].mean(),
+                                "too low", "about right", "too high", within=0.02),
+        "Those who lost their gains are rarer among the answers than among the people, so what is seen looks too good.",
+        ("too low", "It would be so if those who kept their gains stayed silent. Here the others do."),
+        ("about right",
+         "That needs both groups to answer equally often, or nearly everybody to answer. Here neither holds."),
         hint="Compare the two groups: which of them is missing more often?",
         choices=("too high", "too low", "about right"),
     ),
-    "seen": Exercise(
-        right=seen_share,
-        why="The truth went in and this comes out. Nothing in the answers themselves shows the difference.",
-        mistakes=[
-            (lambda kept, answers, less: kept, "That is the truth. Among those who answer it is another share."),
-            (lambda kept, answers, less: kept * answers,
-             "That is of everybody. Divide by those who answer, of both groups."),
-            (lambda kept, answers, less: kept * answers + (1 - kept) * answers * (1 - less),
-             "That is the share who answer at all. How many of these kept their gains?"),
-            (lambda kept, answers, less: seen_share(kept, answers, 1 - less),
-             "Those who lost their gains answer less often *by* this share, not *at* this share of the rate."),
-        ],
+    "seen": exercise(
+        seen_share,
+        "The truth went in and this comes out. Nothing in the answers themselves shows the difference.",
+        (lambda kept, answers, less: kept, "That is the truth. Among those who answer it is another share."),
+        (lambda kept, answers, less: kept * answers,
+         "That is of everybody. Divide by those who answer, of both groups."),
+        (lambda kept, answers, less: kept * answers + (1 - kept) * answers * (1 - less),
+         "That is the share who answer at all. How many of these kept their gains?"),
+        (lambda kept, answers, less: seen_share(kept, answers, 1 - less),
+         "Those who lost their gains answer less often *by* this share, not *at* this share of the rate."),
         hint="Of 1000 people, how many kept their gains and answer? How many lost them and answer?", within=0.006,
     ),
-    "interval": Exercise(
-        right=_how_many,
-        why="The interval tells how far chance may have moved the share among people *like those who answered*. That "
-            "the others differ is no matter of chance, and a larger study only makes the interval surer of it.",
-        mistakes=[
-            (lambda _: "about 95", "So it would be if chance alone decided who answers. Here the outcome decides too."),
-            (lambda _: "all", "For that the interval would have to be too wide. Look where its middle is."),
-        ],
+    "interval": exercise(
+        lambda studies: "far fewer" if studies < 85 else "all" if studies == STUDIES else "about 95",
+        "The interval tells how far chance may have moved the share among people *like those who answered*. That the "
+        "others differ is no matter of chance, and a larger study only makes the interval surer of it.",
+        ("about 95", "So it would be if chance alone decided who answers. Here the outcome decides too."),
+        ("all", "For that the interval would have to be too wide. Look where its middle is."),
         hint="Where is the middle of these intervals, and how wide are they with so many people?",
         choices=("far fewer", "about 95", "all"),
     ),
-    "worst": Exercise(
-        right=lambda counts: worst_and_best(counts["kept"], counts["known"], counts["improved_at_end"])[0],
-        why="Less than this cannot be, whatever became of the others: it needs no assumption.",
-        mistakes=[
-            (lambda counts: counts["kept"] / counts["known"],
-             "That is of those who answered. In the worst case nobody else kept the gains, but they all count below "
-             "the line."),
-            (lambda counts: counts["known"] / counts["improved_at_end"],
-             "That is the share of whom anything is known. How many of them kept their gains?"),
-            (lambda counts: 0, "Some are known to have kept their gains: they stay, in the worst case too."),
-        ],
+    "worst": exercise(
+        lambda counts: worst_and_best(counts["kept"], counts["known"], counts["improved_at_end"])[0],
+        "Less than this cannot be, whatever became of the others: it needs no assumption.",
+        (lambda counts: counts["kept"] / counts["known"], "That is of those who answered. In the worst case nobody "
+                                                          "else kept the gains, but they all count below the line."),
+        (lambda counts: counts["known"] / counts["improved_at_end"],
+         "That is the share of whom anything is known. How many of them kept their gains?"),
+        (0, "Some are known to have kept their gains: they stay, in the worst case too."),
         hint="Count those known to have kept their gains, of everybody who had improved at end.",
     ),
-    "best": Exercise(
-        right=lambda counts: worst_and_best(counts["kept"], counts["known"], counts["improved_at_end"])[1],
-        why="The distance between worst and best case is just the share of whom nothing is known. Only more answers "
-            "make it smaller.",
-        mistakes=[
-            (lambda counts: 1, "Some are known to have lost their gains: they stay lost, in the best case too."),
-            (lambda counts: 1 - counts["known"] / counts["improved_at_end"],
-             "Those are the unknown alone. Those known to have kept their gains come on top."),
-            (lambda counts: counts["kept"] / counts["known"],
-             "That is of those who answered. In the best case everybody else kept the gains."),
-        ],
+    "best": exercise(
+        lambda counts: worst_and_best(counts["kept"], counts["known"], counts["improved_at_end"])[1],
+        "The distance between worst and best case is just the share of whom nothing is known. Only more answers make "
+        "it smaller.",
+        (1, "Some are known to have lost their gains: they stay lost, in the best case too."),
+        (lambda counts: 1 - counts["known"] / counts["improved_at_end"],
+         "Those are the unknown alone. Those known to have kept their gains come on top."),
+        (lambda counts: counts["kept"] / counts["known"],
+         "That is of those who answered. In the best case everybody else kept the gains."),
         hint="Add everybody of whom nothing is known to those known to have kept their gains.", within=0.002,
     ),
 }

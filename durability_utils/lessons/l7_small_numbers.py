@@ -9,22 +9,17 @@ from scipy.stats import binom
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from durability_utils.figures import DARK, LIGHT, MIDDLE, add_caption, new_figure
-from durability_utils.lessons.checking import Exercise
+from durability_utils.lessons.checking import exercise
+from durability_utils.outcomes import transitions
 from durability_utils.outcomes.proportions import Proportion, proportion, rounded_percent
 from durability_utils.outcomes.response import who_answered
 from durability_utils.outcomes.rules import OUTCOMES, RECOVERY, STEP_GROUPS, carry_back, classify, in_step
-from durability_utils.outcomes.transitions import (
-    BY_STATUS_AT_END,
-    SIX_MONTHS,
-    as_square,
-    by_status_at_end,
-    six_month_table,
-)
 from durability_utils.sharing.disclosure import BASE, LARGEST_HIDDEN, SYMBOLS, Controlled, Tables, bounds, table_of
 from durability_utils.study.rules import Rules
 from durability_utils.study.study_file import Study
 
 NOT_RECOVERED, RECOVERED = RECOVERY
+LOST, GAINED = (RECOVERED, NOT_RECOVERED), (NOT_RECOVERED, RECOVERED)  # cells: at end, at follow-up
 
 
 # -- intervals -------------------------------------------------------------------------------------
@@ -62,9 +57,9 @@ def six_month_tables(cohort: pd.DataFrame, study: Study, service: str, outcome: 
     answered, found = who_answered(cohort), {}
     for step in ("all", *STEP_GROUPS):
         table = _six_month_table(in_step(answered, step), study.rules, outcome)
-        found[service, step, f"reliable_{outcome}_6m"] = table_of(service, step, table, SIX_MONTHS[outcome])
+        found[service, step, f"reliable_{outcome}_6m"] = table_of(service, step, table, transitions.SIX_MONTHS[outcome])
         found[service, step, f"reliable_{outcome}_rates"] = table_of(
-            service, step, by_status_at_end(table), BY_STATUS_AT_END[outcome])
+            service, step, transitions.by_status_at_end(table), transitions.BY_STATUS_AT_END[outcome])
     return found
 
 
@@ -73,14 +68,14 @@ def kept_by_service(cohort: pd.DataFrame, study: Study, outcome: str) -> pd.Data
     code, rows = OUTCOMES[outcome], []
     for service, patients in who_answered(cohort).groupby("service", sort=False, observed=True):
         table = _six_month_table(patients, study.rules, outcome)
-        at_end, kept = as_square(table).loc[code, ["total", code]]
+        at_end, kept = transitions.as_square(table).loc[code, ["total", code]]
         rows.append((service, at_end, kept, at_end - kept))
     return pd.DataFrame(rows, columns=["service", "at_end", "kept", "lost"])
 
 
 def _six_month_table(answered: pd.DataFrame, rules: Rules, outcome: str) -> pd.DataFrame:
     carried = carry_back(answered) if rules.carry_back else answered
-    return six_month_table(*(classify(carried, time, rules)[outcome] for time in ("end", "6m")))
+    return transitions.six_month_table(*(classify(carried, time, rules)[outcome] for time in ("end", "6m")))
 
 
 def with_a_star(by_service: pd.DataFrame) -> pd.Series:
@@ -96,7 +91,8 @@ def starred(counts: pd.DataFrame) -> pd.DataFrame:
 
 def squares(tables: Tables) -> dict[str, pd.DataFrame]:
     """The tables of counts as the paper prints them, with totals, by step."""
-    return {step: as_square(table.cells) for (_, step, name), table in tables.items() if name.endswith("_6m")}
+    return {step: transitions.as_square(table.cells) for (_, step, name), table in tables.items()
+            if name.endswith("_6m")}
 
 
 def shown_rates(controlled: Controlled, end: str) -> pd.DataFrame:
@@ -169,86 +165,62 @@ def _zero(a: Proportion, b: Proportion) -> str:
     return "zero inside" if low <= 0 <= high else "zero outside"
 
 
-def _lost(squares: dict[str, pd.DataFrame], step: str) -> int:
-    return squares[step].at[RECOVERED, NOT_RECOVERED]
-
-
-def _gained(squares: dict[str, pd.DataFrame], step: str) -> int:
-    return squares[step].at[NOT_RECOVERED, RECOVERED]
-
-
 EXERCISES = {
-    "lowest": Exercise(
-        right=lambda n, of: proportion(n, of).low,
-        why="A handful of patients who all kept their gains is also what a much lower true share would often give.",
-        mistakes=[
-            (lambda n, of: naive_interval(n, of)[0],
-             "That is the naive interval. It has no width here, since it takes the share found for the true one."),
-            (lambda n, of: 0, "Had the true share been next to nothing, so many of them would hardly ever be seen."),
-            (lambda n, of: proportion(n, of).high, "That is the upper end."),
-        ],
+    "lowest": exercise(
+        lambda n, of: proportion(n, of).low,
+        "A handful of patients who all kept their gains is also what a much lower true share would often give.",
+        (lambda n, of: naive_interval(n, of)[0],
+         "That is the naive interval. It has no width here, since it takes the share found for the true one."),
+        (0, "Had the true share been next to nothing, so many of them would hardly ever be seen."),
+        (lambda n, of: proportion(n, of).high, "That is the upper end."),
         hint="`proportion(n, of)` has the ends of Wilson's interval: `.low` and `.high`.",
     ),
-    "two_services": Exercise(
-        right=_zero,
-        why="Look at the interval of the difference. Two intervals that do not overlap differ; of two that overlap "
-            "nothing follows.",
-        mistakes=[
-            (lambda *_: "zero inside", "That is read from the overlap. Two shares seldom err in opposite directions at "
-                                       "once, so the interval of their difference is narrower than both together."),
-            (lambda *_: "zero outside", "Look at both ends of the interval: one is below zero, the other above."),
-            (lambda *_: "cannot be known", "It can be computed from the four counts: `difference(a, b)`."),
-        ],
-        hint="Compute `difference(a, b)`.",
-        choices=("zero inside", "zero outside", "cannot be known"),
+    "two_services": exercise(
+        _zero,
+        "Look at the interval of the difference. Two intervals that do not overlap differ; of two that overlap nothing "
+        "follows.",
+        ("zero inside", "That is read from the overlap. Two shares seldom err in opposite directions at once, so the "
+                        "interval of their difference is narrower than both together."),
+        ("zero outside", "Look at both ends of the interval: one is below zero, the other above."),
+        ("cannot be known", "It can be computed from the four counts: `difference(a, b)`."),
+        hint="Compute `difference(a, b)`.", choices=("zero inside", "zero outside", "cannot be known"),
     ),
-    "from_margins": Exercise(
-        right=lambda squares: _lost(squares, "step2"),
-        why="One hidden number in a row with a total hides nothing.",
-        mistakes=[
-            (lambda squares: squares["step2"].at[NOT_RECOVERED, "total"]
-                - squares["step2"].at[NOT_RECOVERED, NOT_RECOVERED],
-             "That is another row. Take the row of those who had recovered at end."),
-            (lambda squares: LARGEST_HIDDEN["nhs"],
-             "That is the most that a star can stand for. The total of the row says more."),
-            (lambda squares: 0, "A star is not zero: it stands for any small number, until you subtract."),
-        ],
+    "from_margins": exercise(
+        lambda squares: squares["step2"].at[LOST],
+        "One hidden number in a row with a total hides nothing.",
+        (lambda squares: squares["step2"].at[NOT_RECOVERED, "total"]
+            - squares["step2"].at[NOT_RECOVERED, NOT_RECOVERED],
+         "That is another row. Take the row of those who had recovered at end."),
+        (LARGEST_HIDDEN["nhs"], "That is the most that a star can stand for. The total of the row says more."),
+        (0, "A star is not zero: it stands for any small number, until you subtract."),
         hint="Subtract the number that is shown in that row from the total of the row.",
     ),
-    "from_steps": Exercise(
-        right=lambda squares: _gained(squares, "all") - _gained(squares, "step2"),
-        why="Each table on its own may be safe. Whoever lays three tables side by side has equations.",
-        mistakes=[
-            (lambda squares: _lost(squares, "all") - _lost(squares, "step2"),
-             "That is the other one of the two cells: recovered at end, and not at follow-up."),
-            (lambda squares: _gained(squares, "all"), "That is all steps together. Some of them are in step 2."),
-            (lambda squares: LARGEST_HIDDEN["nhs"], "A star alone says: four at most. Two other tables say more."),
-        ],
+    "from_steps": exercise(
+        lambda squares: squares["all"].at[GAINED] - squares["step2"].at[GAINED],
+        "Each table on its own may be safe. Whoever lays three tables side by side has equations.",
+        (lambda squares: squares["all"].at[LOST] - squares["step2"].at[LOST],
+         "That is the other one of the two cells: recovered at end, and not at follow-up."),
+        (lambda squares: squares["all"].at[GAINED], "That is all steps together. Some of them are in step 2."),
+        (LARGEST_HIDDEN["nhs"], "A star alone says: four at most. Two other tables say more."),
         hint="Find the same cell in the table of all patients and in that of step 2.",
     ),
-    "from_a_percentage": Exercise(
-        right=lambda n, of: n,
-        why="Of few patients, each whole per cent belongs to one count at most. A hidden count needs a hidden "
-            "percentage.",
-        mistakes=[
-            (lambda n, of: of - n, "Those are the others: the percentage is of those who had *lost* it."),
-            (lambda n, of: rounded_percent(n, of) / 100 * of,
-             "Nearly: a count of patients is a whole number, and the percentage was rounded."),
-            (lambda n, of: rounded_percent(n, of), "That is the percentage. How many patients is it?"),
-        ],
+    "from_a_percentage": exercise(
+        lambda n, of: n,
+        "Of few patients, each whole per cent belongs to one count at most. A hidden count needs a hidden percentage.",
+        (lambda n, of: of - n, "Those are the others: the percentage is of those who had *lost* it."),
+        (lambda n, of: rounded_percent(n, of) / 100 * of,
+         "Nearly: a count of patients is a whole number, and the percentage was rounded."),
+        (lambda n, of: rounded_percent(n, of), "That is the percentage. How many patients is it?"),
         hint="Try the whole numbers from 0: `rounded_percent(n, of)`, or let `fitting(percent, of)` do it.",
         within=1e-6,
     ),
-    "rounded": Exercise(
-        right=lambda shown: len(range(bounds(shown, "nhs")[0], bounds(shown, "nhs")[1] + 1)),
-        why="Whoever subtracts rounded numbers adds up their errors: a star can then be any small number again.",
-        mistakes=[
-            (lambda shown: 1, "It was rounded: the count need not be the number that is shown."),
-            (lambda shown: BASE + 1, f"Rounded to the *nearest* {BASE}: at most {BASE // 2} away, on either side."),
-            (lambda shown: 2 * BASE + 1, f"That would be up to {BASE} away. Rounded to the *nearest* {BASE} it is "
-                                         f"at most {BASE // 2}."),
-            (lambda shown: 2 * (BASE // 2), "The number itself is possible too."),
-        ],
+    "rounded": exercise(
+        lambda shown: len(range(bounds(shown, "nhs")[0], bounds(shown, "nhs")[1] + 1)),
+        "Whoever subtracts rounded numbers adds up their errors: a star can then be any small number again.",
+        (1, "It was rounded: the count need not be the number that is shown."),
+        (BASE + 1, f"Rounded to the *nearest* {BASE}: at most {BASE // 2} away, on either side."),
+        (2 * BASE + 1, f"That would be up to {BASE} away. Rounded to the *nearest* {BASE} it is at most {BASE // 2}."),
+        (2 * (BASE // 2), "The number itself is possible too."),
         hint="Write down the whole numbers to which this is the nearest multiple of five.", within=1e-6,
     ),
 }

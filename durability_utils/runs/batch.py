@@ -17,19 +17,11 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
 from graphlib import TopologicalSorter
+from itertools import count
 from pathlib import Path
 
-from durability_utils.runs.plan import (
-    RESTRICTED,
-    Result,
-    Run,
-    cleaned_files,
-    input_hashes,
-    is_complete,
-    is_current,
-    read_record,
-    relative,
-)
+from durability_utils.runs import plan
+from durability_utils.runs.plan import RESTRICTED, Result, Run
 from durability_utils.runs.provenance import commit, hashes, versions, without_machine_paths
 from durability_utils.study.errors import InputError
 from durability_utils.study.study_file import Study
@@ -88,7 +80,7 @@ def run_all(runs: list[Run], pool: Executor, jobs: int, timeout: float | None = 
             run = ready.pop(0)
             if run.needs and not cleaned.intersection(run.needs):
                 ended.append(skip(run))
-            elif not fresh and (record := read_record(run)) and is_current(run, record) and is_complete(run, record):
+            elif not fresh and plan.is_current(run, record := plan.read_record(run)) and plan.is_complete(run, record):
                 ended.append(Result(run, "unchanged"))
             else:
                 running[pool.submit(execute, run, timeout)] = run
@@ -165,10 +157,10 @@ def execute(run: Run, timeout: float | None = None) -> Result:
               "versions": versions(), "git": commit()}
     try:
         with _work_folder(run) as (work, attempt):
-            record["inputs"] = input_hashes(run)
+            record["inputs"] = plan.input_hashes(run)
             _link_cleaned(run, work)
             notebook, cell_seconds, memory = _execution().executed(
-                run.notebook, run.parameters | {"results": relative(work, run.home)}, run.home, timeout)
+                run.notebook, run.parameters | {"results": plan.relative(work, run.home)}, run.home, timeout)
             _raise_if_no_space(_execution().error(notebook))
             made = work / run.folder.relative_to(run.results)
             text, message = _without_traces(notebook, run, work, folders)
@@ -219,14 +211,11 @@ def _worker() -> str:
 def _work_folder(run: Run) -> Iterator[tuple[Path, int]]:
     """An empty folder for this run, and the number of this attempt: a worker that died has left its own behind."""
     place = _within(run) / UNFINISHED
-    attempt = 1
-    while True:
+    for attempt in count(1):
         work = place / f"{run.service}-{run.step}-{run.name}.{attempt}"
-        try:
+        with suppress(FileExistsError):
             work.mkdir(mode=0o700, parents=True)  # patients' ids pass through it
             break
-        except FileExistsError:
-            attempt += 1
     try:
         yield work, attempt
     finally:
@@ -243,8 +232,8 @@ def _within(run: Run) -> Path:
 
 def _link_cleaned(run: Run, work: Path) -> None:
     """Put the cohorts that the run reads where the notebook looks for them: under its own `results`."""
-    for file in cleaned_files(run):
-        if file.is_file():
+    for file in run.reads:
+        if run.results in file.parents and file.is_file():  # of a service that failed it is not there
             place = work / file.relative_to(run.results)
             place.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -257,7 +246,7 @@ def _without_traces(notebook, run: Run, work: Path, folders: tuple[Path, ...]) -
     """The executed notebook as text and why it failed (empty: it did not), as if it had run in its final place."""
     from nbformat import v4
 
-    here, there = relative(work, run.home), run.shown_parameters["results"]
+    here, there = plan.relative(work, run.home), run.shown_parameters["results"]
     # what an error says may name a patient; of one in a restricted notebook only its kind gets out
     error = _execution().error(notebook, words=not run.restricted)
     texts = v4.writes(without_machine_paths(notebook, folders)), without_machine_paths(error, folders)

@@ -93,7 +93,7 @@ class _Forked:
             target=_run_kernel, args=(arguments, str(cwd), env))
         with _without_main():
             self._process.start()
-        self.pid = self._process.pid
+        self.pid, self.terminate, self.kill = self._process.pid, self._process.terminate, self._process.kill
 
     def poll(self) -> int | None:
         return self._process.exitcode
@@ -104,12 +104,6 @@ class _Forked:
 
     def send_signal(self, signum: int) -> None:
         os.kill(self.pid, signum)
-
-    def terminate(self) -> None:
-        self._process.terminate()
-
-    def kill(self) -> None:
-        self._process.kill()
 
 
 @contextmanager

@@ -35,17 +35,9 @@ class Run:
     study: Study = field(repr=False, compare=False)
     parameters: dict[str, str] = field(default_factory=dict, compare=False)
 
-    @property
-    def notebook(self) -> Path:
-        return self.head.path
-
-    @property
-    def name(self) -> str:
-        return self.head.name
-
-    @property
-    def cleans(self) -> bool:
-        return self.head.cleans
+    notebook = property(lambda self: self.head.path)
+    name = property(lambda self: self.head.name)
+    cleans = property(lambda self: self.head.cleans)
 
     @property
     def restricted(self) -> bool:
@@ -196,11 +188,6 @@ def relative(path: Path, start: Path) -> str:
 
 
 # -- what has been run -----------------------------------------------------------------------------
-
-def cleaned_files(run: Run) -> list[Path]:
-    """What the run reads of what cleaning leaves, the cohorts of failed services included."""
-    return [file for file in run.reads if run.results in file.parents]
-
 
 def input_hashes(run: Run) -> dict[str, str]:
     """The SHA-256, by name, of all that decides what comes out: notebook, files read, package and lock."""

@@ -213,16 +213,12 @@ def _row(study: Study, output: Path, service: str, step: str, latest: list[Resul
     return {
         "service": service_name(service), "step": STEP_NAMES[step], "first": step == STEPS[0],
         "rates": key_rates(tables), "tables": f"{service}/{step}/tables/" if tables.is_dir() else None,
-        "absent": _absent(here),
+        "absent": {  # in place of a rate without a table the status of the notebook that would have written it
+            rate: next((STATUS_NAMES[result.status] for result in here if result.run.head.owns(table)), "\u2013")
+            for table, rates in RATES.items() for rate in rates},
         "notebooks": [(result.run.head, result.status, STATUS_NAMES[result.status], _link(result, root))
                       for result in here],
     }
-
-
-def _absent(here: list[Result]) -> dict[str, str]:
-    """What stands in place of a rate without a table: the status of the notebook that would have written it."""
-    return {rate: next((STATUS_NAMES[result.status] for result in here if result.run.head.owns(table)), "\u2013")
-            for table, rates in RATES.items() for rate in rates}
 
 
 def _link(result: Result, root: Path) -> str | None:

@@ -19,10 +19,11 @@ import pandas as pd
 
 from durability_utils.figures import label, scope
 from durability_utils.results import cleaning_folder, read_cohort, write_figure, write_table
+from durability_utils.runs.batch import write
 from durability_utils.runs.heads import PUBLISHED
 from durability_utils.runs.plan import every_run
 from durability_utils.runs.provenance import commit, hashes, versions
-from durability_utils.runs.report import is_synthetic, pages, recorded, service_name
+from durability_utils.runs.report import STEP_NAMES, is_synthetic, pages, recorded, service_name
 from durability_utils.sharing.audit import KNOWN, OUTCOMES, control_safely, is_known
 from durability_utils.sharing.disclosure import WITHHELD, WORDS, Controlled, Count, Tables, group_of, table_of
 from durability_utils.sharing.leaks import leaks
@@ -35,7 +36,6 @@ from durability_utils.study.study_file import STEPS, Study
 STROBE = PROJECT / "data" / "strobe.csv"
 PROVENANCE = "provenance.json"
 SYNTHETIC = "Synthetic data: made up to match published figures. No clinical conclusion can be drawn from them."
-_STEP_TITLES = {"all": "All steps", "step2": "Step 2", "step3": "Step 3"}
 
 
 class Section(NamedTuple):
@@ -94,11 +94,9 @@ def _check_results(study: Study, results: Path) -> list[str]:
 def _check_output(study: Study, output: Path) -> None:
     """Only an earlier bundle of the same study may be replaced."""
     if output.is_dir() and any(output.iterdir()):
-        try:
+        with suppress(OSError, ValueError, KeyError, TypeError):
             if json.loads((output / PROVENANCE).read_text(encoding="utf-8"))["study"] == study.id:
                 return
-        except (OSError, ValueError, KeyError, TypeError):
-            pass
         raise InputError(f"{output.name}: holds something else than an earlier bundle of this study; choose another "
                          "--output")
     if output.is_file():
@@ -161,8 +159,7 @@ def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: li
               "study_file": _hash(study.path),
               "exports": {service: _hash(entry.file) for service, entry in study.services.items()},
               "withheld": withheld_groups(controlled)}
-    (folder / PROVENANCE).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8",
-                                     newline="\n")
+    write(folder / PROVENANCE, json.dumps(record, indent=1, ensure_ascii=False))
 
 
 def _hash(file: Path) -> str | None:
@@ -190,7 +187,8 @@ def _service_sections(service: str, controlled: Controlled, folder: Path) -> lis
         kinds = {name: list(KNOWN).index(controlled.given[of, at, name].first[0].kind)
                  for of, at, name in controlled.tables if (of, at) == (service, step)}
         shown = [name for name in sorted(kinds, key=kinds.get) if controlled.given[service, step, name].holds.title]
-        sections.append(Section(2, _STEP_TITLES[step], "" if shown else "No table has a number that may be shown."))
+        words = "" if shown else "No table has a number that may be shown."
+        sections.append(Section(2, STEP_NAMES[step].capitalize(), words))
         for name in shown:
             holds, figure = controlled.given[service, step, name].holds, f"figures/{service}/{step}/{name}.png"
             sections.append(Section(3, f"{holds.title}, {scope(service, step)}", "",
@@ -214,7 +212,7 @@ def _key_rates(services: list[str], controlled: Controlled) -> pd.DataFrame:
                     for stage in ("discharged", "consented", "either_follow_up"))
         discharged, consented, answered = (  # of several services the sum
             of.below("total") if of.below("total") in controlled.shown else of for of in response)
-        row = {"patients of": f"{service_name(service)}, {_STEP_TITLES[step].lower()}",
+        row = {"patients of": f"{service_name(service)}, {STEP_NAMES[step]}",
                "discharged": str(controlled.shown.get(discharged, "\u2013")), "consented": rate(consented, discharged),
                "answered": rate(answered, consented)}
         for outcome, (*_, code) in OUTCOMES.items():
@@ -257,10 +255,9 @@ def _write_page(path: Path, title: str, study: Study, rule: str, sections: list[
     def picture(name: str) -> str:
         return base64.b64encode((path.parent / name).read_bytes()).decode()
 
-    path.write_text(pages.get_template("share_page.html").render(
+    write(path, pages.get_template("share_page.html").render(
         title=title, study=study.title, sections=sections, picture=picture, links=links, here=path.stem,
-        notices=([SYNTHETIC] if is_synthetic(study) else []) + [WORDS[rule]],
-    ) + "\n", encoding="utf-8", newline="\n")
+        notices=([SYNTHETIC] if is_synthetic(study) else []) + [WORDS[rule]]))
 
 
 def _write_document(path: Path, title: str, sections: list[Section]) -> None:

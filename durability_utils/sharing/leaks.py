@@ -9,6 +9,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from durability_utils.cohort.identifiers import identifier_in
@@ -84,8 +85,7 @@ def _in_file(file: Path, kinds: Callable[[str], Iterator[str]]) -> Iterator[str]
     elif file.suffix in OFFICE:
         yield from _in_office(file, content, kinds)
     elif file.suffix in TEXTS:
-        text = content.decode("utf-8", "replace")
-        yield from _in_text(file.suffix, text, kinds)
+        yield from _in_text(file.suffix, content.decode("utf-8", "replace"), kinds)
     else:
         yield "a file of a kind that cannot be looked into"
 
@@ -95,8 +95,7 @@ def _in_text(suffix: str, text: str, kinds: Callable[[str], Iterator[str]]) -> I
         text = _PICTURE.sub("", text)
     if suffix in (".html", ".svg"):
         text = _DRAWING.sub("", text)
-        rows = [[_plain(cell) for cell in _CELL.findall(row)] for row in _ROW.findall(text)]
-        yield from _in_rows(rows)
+        yield from _in_rows([[_plain(cell) for cell in _CELL.findall(row)] for row in _ROW.findall(text)])
         yield from kinds(_plain(text))
         yield from kinds(html.unescape(text))  # what stands in attributes and comments
     else:
@@ -142,8 +141,7 @@ def _in_office(file: Path, content: bytes, kinds: Callable[[str], Iterator[str]]
     with zipfile.ZipFile(io.BytesIO(content)) as package:
         for part in package.namelist():
             if part.endswith((".xml", ".rels")):
-                markup = package.read(part).decode("utf-8", "replace")
-                yield from kinds(_plain(markup))
+                yield from kinds(_plain(package.read(part).decode("utf-8", "replace")))
             elif not part.endswith((".jpeg", "/")):  # the empty thumbnail of a new document
                 yield "a part of a kind that cannot be looked into"
 
@@ -156,8 +154,7 @@ def _in_picture(content: bytes, kinds: Callable[[str], Iterator[str]]) -> Iterat
         body = content[place + 8:place + 8 + length]
         place += length + 12
         if kind in (b"zTXt", b"iTXt"):
-            texts = [body, *_unpacked(body)]
-            for text in texts:
+            for text in (body, *_unpacked(body)):
                 yield from kinds(text.replace(b"\0", b" ").decode("utf-8", "replace"))
         elif kind in (b"tEXt", b"eXIf"):
             yield from kinds(body.replace(b"\0", b" ").decode("latin-1"))
@@ -167,11 +164,8 @@ def _in_picture(content: bytes, kinds: Callable[[str], Iterator[str]]) -> Iterat
         yield "something behind the end of a picture"
 
 
-def _unpacked(body: bytes) -> Iterator[bytes]:
-    start = body.find(b"\x78")  # where a zlib stream begins
-    while start >= 0:
-        try:
-            yield zlib.decompress(body[start:])
-            return
-        except zlib.error:
-            start = body.find(b"\x78", start + 1)
+def _unpacked(body: bytes) -> list[bytes]:
+    for begin in re.finditer(b"\x78", body):  # where a zlib stream begins
+        with suppress(zlib.error):
+            return [zlib.decompress(body[begin.start():])]
+    return []

@@ -3,8 +3,6 @@
 The tables of outcomes have none: bars and flows of rounded parts do not add up to their rounded totals.
 """
 
-import re
-
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -39,20 +37,16 @@ def shared_figures(service: str, step: str, tables: dict[TableName, pd.DataFrame
         made["response_by_mode"].axes[0].set_ylim(-0.5, here["response_by_mode"]["mode"].nunique() - 0.5)
     if "representativeness" in here:
         table = here["representativeness"]
-        numbers = {column: _numbers(table[column]) for column in ("n", "mean", "sd")}
+        numbers = {column: pd.to_numeric(table[column], errors="coerce") for column in ("n", "mean", "sd")}
         made["representativeness"] = figures.group_means(
             table.assign(**numbers).assign(n=numbers["n"].fillna(0)), UNITS, f"Who participated, {scope}",
             f"Means with 95 % t intervals; groups that share a letter do not differ (Tukey's HSD, 5 %). {caption}")
     return made
 
 
-def _numbers(texts: pd.Series) -> pd.Series:
-    """Texts as numbers, missing where hidden."""
-    return texts.map(lambda text: float(text) if re.fullmatch(r"-?[0-9.]+", text) else None).astype(float)
-
-
 def _with_shares(table: pd.DataFrame, prefix: str = "") -> pd.DataFrame:
-    """With `share`, `low` and `high` from 0 to 1, as the figures of private results have them."""
+    """With `share`, `low` and `high` from 0 to 1, missing where hidden, as the figures of private results have them."""
     columns = {"share": "percent", "low": "low", "high": "high"}
-    return table.assign(**{prefix + new: _numbers(table[prefix + old]) / 100 for new, old in columns.items()})
+    return table.assign(**{prefix + new: pd.to_numeric(table[prefix + old], errors="coerce") / 100
+                           for new, old in columns.items()})
 

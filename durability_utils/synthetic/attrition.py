@@ -10,17 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from durability_utils.analyses.attrition import (
-    SEED,
-    answering,
-    bounds,
-    complete_cases,
-    covariates,
-    effective_sample_size,
-    weighted_share,
-    weights_of,
-    well_at_end,
-)
+from durability_utils.analyses import attrition
+from durability_utils.analyses.attrition import SEED
 from durability_utils.analyses.imputation import draw_scores, pooled_share, shares_kept
 from durability_utils.outcomes.proportions import proportion
 from durability_utils.outcomes.rules import classify
@@ -64,7 +55,7 @@ def simulated(n: int, mechanism: str, rng: np.random.Generator) -> pd.DataFrame:
     """
     cohort = discharged(n, rng)
     end, later = (classify(cohort, time, RULES) for time in ("end", "6m"))
-    patients = well_at_end(cohort, end, later, "improvement", RULES)
+    patients = attrition.well_at_end(cohort, end, later, "improvement", RULES)
     patients = patients[patients["kept"].notna()].reset_index(drop=True)
     if mechanism == "observed":
         services = patients["service"].map(dict(zip(SERVICES, (0.5, 0.4, -0.5, 0, 0, -0.3), strict=True)))
@@ -91,17 +82,18 @@ def tried(mechanism: str, number: int) -> dict:
     """
     patients = simulated(DISCHARGED, mechanism, random_generator(SEED, f"{mechanism} {number}"))
     answered = patients["kept"].notna().to_numpy()
-    weights, trimmed = weights_of(answering(covariates(patients), answered)[0][answered])
+    probability, _ = attrition.answering(attrition.covariates(patients), answered)
+    weights, trimmed = attrition.weights_of(probability[answered])
     shares = shares_kept(patients, draw_scores(patients, seed=number), "improvement", RULES)
-    limits = bounds(patients["kept"])
+    limits = attrition.bounds(patients["kept"])
     found = {
-        "complete_cases": complete_cases(patients["kept"]),
-        "weighting": weighted_share(patients, RESAMPLES, number),
+        "complete_cases": attrition.complete_cases(patients["kept"]),
+        "weighting": attrition.weighted_share(patients, RESAMPLES, number),
         "imputation": pooled_share(shares, len(patients)),
         "bounds": (np.nan, limits["worst_case"][1], limits["best_case"][2]),
     }
     return {"mechanism": mechanism, "cohort": number, "patients": len(patients), "answered": int(answered.sum()),
-            "effective_sample_size": effective_sample_size(weights), "trimmed": trimmed,
+            "effective_sample_size": attrition.effective_sample_size(weights), "trimmed": trimmed,
             **{f"{method}_{key}": value for method, values in found.items()
                for key, value in zip(("estimate", "low", "high"), values, strict=True)}}
 

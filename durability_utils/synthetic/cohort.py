@@ -5,27 +5,14 @@ scores, classified by `outcomes.py`, and selected to fill the cells of one joint
 select. Nobody in it exists, and no clinical conclusion can rest on it.
 """
 
-
 import numpy as np
 import pandas as pd
 
 from durability_utils.study.columns import TREATMENT_DATA, dictionary
 from durability_utils.study.parameters import PROJECT, read_yaml
+from durability_utils.synthetic import scores as model
 from durability_utils.synthetic.plan import SERVICES, TABLE1_N, TABLE1_SERVICE, planned_patients
-from durability_utils.synthetic.scores import (
-    DRAWN_SCORES,
-    ITEMS,
-    TABLE1_SCORES,
-    answers,
-    candidates,
-    random_generator,
-    select,
-    sum_and_squares,
-    table1_values,
-    trajectories,
-    whole_numbers,
-    with_adsm,
-)
+from durability_utils.synthetic.scores import DRAWN_SCORES, ITEMS, TABLE1_SCORES, random_generator
 
 DURABILITY_2016 = PROJECT / "parameters" / "published" / "durability_2016.yaml"
 
@@ -58,7 +45,7 @@ def study_cohort(seed: int = 2016, scale: int = 1) -> pd.DataFrame:
     """
     published = read_yaml(DURABILITY_2016)
     sizes = {"": 40_000} | dict.fromkeys(("IES-R", "OCI", "HAI", "SPIN"), 15_000)
-    pools = {adsm: candidates(seed, adsm, n) for adsm, n in sizes.items()}
+    pools = {adsm: model.candidates(seed, adsm, n) for adsm, n in sizes.items()}
     patients = planned_patients(pools, published, seed)
     patients = patients.join(_scores(patients, pools, published, seed))
     patients = _background(_sessions(patients, published, seed), published, seed)
@@ -115,7 +102,7 @@ def _matched(options: list[pd.DataFrame], group: int, published: dict, rng: np.r
     # one candidate for each patient, together with the printed means of this group of Table 1
     n = np.array([TABLE1_N[name][group] for name in TABLE1_SCORES])
     means = [float(published["representativeness"][name]["means"][group]) for name in TABLE1_SCORES]
-    picked = select([table1_values(rows) for rows in options], n, np.rint(n * means), rng)
+    picked = model.select([model.table1_values(rows) for rows in options], n, np.rint(n * means), rng)
     return pd.concat([rows.iloc[[row]] for rows, row in zip(options, picked, strict=True)])
 
 
@@ -123,21 +110,21 @@ def _silent(patients: pd.DataFrame, group: int, published: dict, seed: int) -> p
     # Table 1's service, one of the groups without follow-up; the first few lack a PHQ-9 score
     rng = random_generator(seed, f"silent {group}")
     profile = {name: float(published["representativeness"][name]["means"][group]) for name in TABLE1_SCORES}
-    pool = trajectories(4000, profile, rng)
+    pool = model.trajectories(4000, profile, rng)
     options = [pool] * len(patients)
     for i in range(len(patients) - TABLE1_N["phq9_change"][group]):
         lost = "phq9_baseline" if i < len(patients) - TABLE1_N["phq9_baseline"][group] else "phq9_end"
         options[i] = pool.assign(**{lost: np.nan})
     scores = _matched(options, group, published, rng).set_index(patients.index)
-    return _without_follow_up(with_adsm(scores, patients["adsm"].to_numpy(), rng))
+    return _without_follow_up(model.with_adsm(scores, patients["adsm"].to_numpy(), rng))
 
 
 def _elsewhere(patients: pd.DataFrame, seed: int) -> pd.DataFrame:
     # nothing is published about them; a part of those not consenting was never reported
     rng = random_generator(seed, "elsewhere")
     profile = {"phq9_baseline": 14.2, "phq9_change": 5.4, "gad7_baseline": 12.4, "gad7_change": 4.6}
-    scores = trajectories(len(patients), profile, rng).set_index(patients.index)
-    scores = _without_follow_up(with_adsm(scores, patients["adsm"].to_numpy(), rng))
+    scores = model.trajectories(len(patients), profile, rng).set_index(patients.index)
+    scores = _without_follow_up(model.with_adsm(scores, patients["adsm"].to_numpy(), rng))
     share = patients["service"].map(UNREPORTED).where(patients["answered"] == "no_consent", 0.04)
     luck = rng.random((2, len(patients)))
     for name in ("phq9", "gad7", "adsm"):
@@ -159,8 +146,8 @@ def _sessions(patients: pd.DataFrame, published: dict, seed: int) -> pd.DataFram
     ours, printed = patients["service"] == TABLE1_SERVICE, published["representativeness"]["sessions"]["means"]
     for group, answered in enumerate(("no_consent", "none")):
         rows = patients.index[ours & (patients["answered"] == answered)][-TABLE1_N["sessions"][group]:]  # available
-        sums = sum_and_squares(len(rows), float(printed[group]), TABLE1_SD["sessions"][group])
-        sessions[rows] = whole_numbers(len(rows), *sums, 2, 45, rng)
+        sums = model.sum_and_squares(len(rows), float(printed[group]), TABLE1_SD["sessions"][group])
+        sessions[rows] = model.whole_numbers(len(rows), *sums, 2, 45, rng)
     planned = patients["step"].ne("")
     left = round(float(printed[2]) * TABLE1_N["sessions"][2])      # of Table 1's participants
     for step, sd in (("step2", 2.6), ("step3", 7.8)):
@@ -170,7 +157,8 @@ def _sessions(patients: pd.DataFrame, published: dict, seed: int) -> pd.DataFram
         share = round(published["sample"]["sessions_mean"][step] * len(here)) if step == "step2" else left
         left -= share
         for rows, part in ((here, share), (there, total - share)):
-            sessions[rows] = whole_numbers(len(rows), *sum_and_squares(len(rows), part / len(rows), sd), 2, 45, rng)
+            sums = model.sum_and_squares(len(rows), part / len(rows), sd)
+            sessions[rows] = model.whole_numbers(len(rows), *sums, 2, 45, rng)
     open_ = patients.index[sessions.isna() & ~ours]
     high = rng.random(len(open_)) < 0.38
     sessions[open_] = 2 + np.rint(rng.gamma(np.where(high, 3.0, 2.2), np.where(high, 3.8, 1.9)))
@@ -210,16 +198,16 @@ def _ages(patients: pd.DataFrame, published: dict, rng: np.random.Generator) -> 
     ages = pd.Series(18 + np.rint(rng.gamma(2.6, 9.0, len(patients))).clip(0, 74), patients.index)
     ages = ages.mask(rng.random(len(ages)) < 0.01)
     for group, rows in enumerate(groups):
-        sums = sum_and_squares(TABLE1_N["age"][group], float(published["representativeness"]["age"]["means"][group]),
-                               TABLE1_SD["age"][group])
-        ages[rows & ours] = whole_numbers(TABLE1_N["age"][group], *sums, 19, 78, rng)
+        n, mean = TABLE1_N["age"][group], float(published["representativeness"]["age"]["means"][group])
+        sums = model.sum_and_squares(n, mean, TABLE1_SD["age"][group])
+        ages[rows & ours] = model.whole_numbers(n, *sums, 19, 78, rng)
     printed = published["sample"]["age"]
     ends = np.array([printed["min"], printed["max"]])
-    total, squares = sum_and_squares(int(takes_part.sum()), printed["mean"], printed["sd"])
+    total, squares = model.sum_and_squares(int(takes_part.sum()), printed["mean"], printed["sd"])
     known = np.append(ages[takes_part & ours], ends)
     rest = int((takes_part & ~ours).sum()) - len(ends)
-    drawn = whole_numbers(rest, int(total - known.sum()), squares - (known ** 2).sum(),
-                          printed["min"] + 1, printed["max"] - 1, rng)
+    drawn = model.whole_numbers(rest, int(total - known.sum()), squares - (known ** 2).sum(),
+                                printed["min"] + 1, printed["max"] - 1, rng)
     ages[takes_part & ~ours] = rng.permutation(np.append(drawn, ends))
     return ages
 
@@ -242,7 +230,7 @@ def _follow_ups(patients: pd.DataFrame, seed: int) -> pd.DataFrame:
              for time in ("6m", "12m") for name, count in ITEMS.items()}
     for total, cells in items.items():
         for row in np.flatnonzero(patients[total].notna() & patients["service"].isin(ITEM_SERVICES)):
-            cells[row] = answers(int(patients[total].iloc[row]), cells.shape[1], rng)
+            cells[row] = model.answers(int(patients[total].iloc[row]), cells.shape[1], rng)
     for row in np.flatnonzero(patients["role"] == "incomplete"):
         total = f"{rng.choice(list(ITEMS))}_{patients['answered'].iloc[row]}"
         items[total][row, rng.choice(items[total].shape[1], 2, replace=False)] = np.nan

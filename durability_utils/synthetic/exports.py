@@ -9,6 +9,7 @@ import datetime as dt
 import io
 import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ MISSING = {"A": ("NULL", "NULL"), "B": ("-99", ""), "C": (".", "."), "D": ("999"
 UNMAPPED = {"A": ("Team", ("Café Süd", "Market Street • evenings", "Zoë and Chloë")),
             "F": ("Reporting period", ("June 2016",))}
 MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+TOTALS = [f"{name}_{time}" for name in ITEMS for time in ("6m", "12m")]
 WRITTEN = dt.datetime(2017, 8, 1)                          # a fixed day, so that the same cohort gives the same bytes
 
 # Dirt: what it is, and how many of it (at most) each service's export holds.
@@ -59,15 +61,12 @@ DIRT = {
 
 def write_exports(cohort: pd.DataFrame, folder: str | Path, seed: int = 2016) -> list[Path]:
     """Write the six exports of a `study_cohort` into a folder; returns their paths, in the order of the services."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    paths = {service: Path(folder, name) for service, name in FILES.items()}
     writers = {".xlsx": _write_excel, ".sav": _write_spss}
-    paths = []
-    for service, name in FILES.items():
-        cells, _ = export_cells(cohort, service, seed)
-        writers.get(Path(name).suffix, _write_text)(cells, service, folder / name)
-        paths.append(folder / name)
-    return paths
+    for service, path in paths.items():
+        writers.get(path.suffix, _write_text)(export_cells(cohort, service, seed)[0], service, path)
+    return list(paths.values())
 
 
 def dirt_inventory(cohort: pd.DataFrame, seed: int = 2016) -> pd.DataFrame:
@@ -97,54 +96,29 @@ def export_cells(cohort: pd.DataFrame, service: str, seed: int) -> tuple[pd.Data
 
 # -- dirt in values: each function spoils n cells or patients in place and returns how many it found ---------
 
-def _pick(columns: list[str], holds: np.ndarray, n: int, rng) -> list[tuple[int, str]]:
-    # n cells (row, column) among those of `columns` where `holds`
-    rows, positions = np.nonzero(holds)
-    chosen = rng.permutation(len(rows))[:n]
-    return [(int(rows[i]), columns[positions[i]]) for i in chosen]
-
-
-def _spoiled(columns: list[str], values: tuple[str, ...]):
-    # spoils cells that are missing in truth, so that they are missing again after cleaning
+def _spoiler(where: Callable[[pd.DataFrame], pd.DataFrame], value: Callable):
+    # spoils cells of those where the table `where(cells)` is true; `value`: of a cell, its place among them, and rng
     def spoil(cells, n, rng):
-        holds = (cells[columns] == "").to_numpy() & (cells["consent_upflow"] != "no").to_numpy()[:, None]
-        chosen = _pick(columns, holds, n, rng)
-        for row, column in chosen:
-            cells.at[row, column] = str(rng.choice(values))
+        holds = where(cells)
+        rows, columns = np.nonzero(holds.to_numpy())
+        chosen = rng.permutation(len(rows))[:n]
+        for place, i in enumerate(chosen):
+            row, column = rows[i], holds.columns[columns[i]]
+            cells.at[row, column] = value(cells.at[row, column], place, rng)
         return len(chosen)
     return spoil
 
 
-def _unclear_consent(cells, n, rng):
-    chosen = _pick(["consent_contact"], (cells[["consent_contact"]] == "no").to_numpy(), n, rng)
-    for i, (row, column) in enumerate(chosen):
-        cells.at[row, column] = "77" if i % 3 == 0 else ""
-    return len(chosen)
-
-
-def _wrong_year(cells, n, rng):
-    dates = ["followup_6m_date", "followup_12m_date"]
-    holds = ((cells[dates] == "").to_numpy() & (cells[["phq9_6m", "phq9_12m"]] != "").to_numpy())
-    chosen = _pick(dates, holds, n, rng)
-    for row, column in chosen:
-        cells.at[row, column] = "2016-01-09"
-    return len(chosen)
-
-
-def _wrong_total(cells, n, rng):
-    totals = [f"{name}_{time}" for name in ITEMS for time in ("6m", "12m")]
-    with_items = cells[[f"{total}_item1" for total in totals]] != ""
-    chosen = _pick(totals, (cells[totals] != "").to_numpy() & with_items.to_numpy(), n, rng)
-    for row, column in chosen:
-        total = int(cells.at[row, column])
-        cells.at[row, column] = str(total - 2 if total > 2 else total + 2)
-    return len(chosen)
+def _unknown(columns: list[str], *values: str):
+    # spoils cells that are missing in truth, so that they are missing again after cleaning
+    return _spoiler(lambda cells: (cells[columns] == "") & (cells[["consent_upflow"]] != "no").to_numpy(),
+                    lambda _cell, _place, rng: str(rng.choice(values)))
 
 
 def _partial_total(cells, n, rng):
     # as a spreadsheet adds up: what was not answered counts as zero
     found = 0
-    for total in (f"{name}_{time}" for name in ITEMS for time in ("6m", "12m")):
+    for total in TOTALS:
         items = cells.filter(regex=f"^{total}_item")
         rows = cells.index[(cells[total] == "") & (items != "").any(axis=1)][:n - found]
         cells.loc[rows, total] = [str(sum(int(item) for item in items.loc[row] if item)) for row in rows]
@@ -170,11 +144,17 @@ def _no_contact(cells, n, rng):
 
 
 VALUE_DIRT = {
-    "too_high": _spoiled(["phq9_baseline", "phq9_end", "gad7_baseline", "gad7_end"], ("28", "33", "88")),
-    "too_old": _spoiled(["age"], ("203", "-4")),
-    "not_a_number": _spoiled(["phq9_baseline", "phq9_end", "gad7_baseline", "gad7_end"], ("12.5", "7.5")),
-    "unknown_code": _spoiled(["gender", "ethnicity", "employment_baseline", "step"], ("77",)),
-    "unclear_consent": _unclear_consent, "wrong_year": _wrong_year, "wrong_total": _wrong_total,
+    "too_high": _unknown(["phq9_baseline", "phq9_end", "gad7_baseline", "gad7_end"], "28", "33", "88"),
+    "too_old": _unknown(["age"], "203", "-4"),
+    "not_a_number": _unknown(["phq9_baseline", "phq9_end", "gad7_baseline", "gad7_end"], "12.5", "7.5"),
+    "unknown_code": _unknown(["gender", "ethnicity", "employment_baseline", "step"], "77"),
+    "unclear_consent": _spoiler(lambda cells: cells[["consent_contact"]] == "no",
+                                lambda _cell, place, _rng: "" if place % 3 else "77"),
+    "wrong_year": _spoiler(lambda cells: (cells[["followup_6m_date", "followup_12m_date"]] == "")
+                           & (cells[["phq9_6m", "phq9_12m"]] != "").to_numpy(), lambda *_: "2016-01-09"),
+    "wrong_total": _spoiler(lambda cells: (cells[TOTALS] != "")
+                            & (cells[[f"{total}_item1" for total in TOTALS]] != "").to_numpy(),
+                            lambda total, *_: str(int(total) + (-2 if int(total) > 2 else 2))),
     "partial_total": _partial_total, "no_upflow": _no_upflow, "no_contact": _no_contact,
 }
 
@@ -225,21 +205,19 @@ def _in_date_style(day: str, style: str, service: str, rng) -> str:
     return f"{number}/{month}/{year}"
 
 
-def _respelled(types: tuple[str, ...], respell):
-    # another spelling of the same value, in n cells that are not missing
-    def spoil(cells, n, rng):
+def _respelled(respell: Callable[[str], str], *types: str):
+    # another spelling of the same value, in cells that are not missing
+    def written(cells):
         columns = [name for name, kind in dictionary()["type"].items() if kind in types and name in cells]
-        written = cells[columns].apply(lambda texts: texts.str.strip())
-        holds = ~written.isin(["", ".", "NULL", "N/A", "-99", "999"]).to_numpy()
-        for row, column in _pick(columns, holds, n, rng):
-            cells.at[row, column] = respell(cells.at[row, column])
-    return spoil
+        texts = cells[columns].apply(lambda texts: texts.str.strip())
+        return ~texts.isin(["", ".", "NULL", "N/A", "-99", "999"])
+    return _spoiler(written, lambda cell, *_: respell(cell))
 
 
 SPELLING_DIRT = {
-    "letter_case": _respelled(("code", "measure"), str.swapcase),
-    "decimal_numbers": _respelled(("whole_number",), "{}.0".format),
-    "trailing_blanks": _respelled(("text", "code", "date"), "{}  ".format),
+    "letter_case": _respelled(str.swapcase, "code", "measure"),
+    "decimal_numbers": _respelled("{}.0".format, "whole_number"),
+    "trailing_blanks": _respelled("{}  ".format, "text", "code", "date"),
 }
 
 

@@ -161,8 +161,7 @@ def _dated(chosen: pd.DataFrame, treatment: np.ndarray, monthly: np.ndarray, rng
         "patient_id": np.repeat(chosen["patient_id"].to_numpy(), 2 * times),
         "date": np.repeat(discharge.to_numpy(), 2 * times) + pd.to_timedelta(np.repeat(days.ravel(), 2), unit="D"),
         "measure": np.tile(["PHQ-9", "GAD-7"], len(chosen) * times), "score": scores.ravel()})
-    return table.dropna(subset="score").astype({"score": int}).sort_values(
-        ["patient_id", "date", "measure"], ascending=[True, True, False], ignore_index=True)
+    return table.dropna(subset="score").astype({"score": int})
 
 
 def _with_wsas(chosen: pd.DataFrame, scores: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
