@@ -1,4 +1,4 @@
-"""The real command on a copy of the project, so that its notebooks can be made to fail."""
+"""The real command, here and on a copy of the project, so that its notebooks can be made to fail."""
 
 import compileall
 import json
@@ -17,6 +17,12 @@ from durability_utils.study.parameters import PROJECT
 
 BIN = Path(sys.executable).parent
 STUDY = "parameters/durability_2016.yaml"
+
+
+def durability(*arguments) -> subprocess.CompletedProcess:
+    """The command in the project itself, once it has ended."""
+    return subprocess.run([BIN / "durability", *map(str, arguments)], capture_output=True, text=True, encoding="utf-8",
+                          cwd=PROJECT, check=False)
 
 
 def copy_with_real_notebooks(folder):

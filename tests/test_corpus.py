@@ -7,9 +7,6 @@ the study file cannot; a message that names the file and the column, row or key,
 import csv
 import io
 import random
-import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,10 +16,10 @@ import pandas as pd
 import pyreadstat
 import pytest
 from conftest import PATIENT, canonical_rows, study_text
+from copied_project import durability
 from typer.testing import CliRunner
 
 from durability_utils.cli import app
-from durability_utils.study.parameters import PROJECT
 
 HEADER = ["patient_id", *PATIENT]
 NHS_NUMBER = "9990000085"
@@ -367,12 +364,6 @@ def test_check_answers_with_code_and_place(tmp_path, case):
 
 UNUSABLE = ("csv: nothing", "csv: header", "csv: NULs", "csv: quote never closed", "csv: one cell too many",
             "csv: UTF-16", "csv: column twice", "csv: dob", "xlsx: its first half", "parquet: its first half")
-
-
-def durability(*arguments) -> subprocess.CompletedProcess:
-    command = shutil.which("durability", path=Path(sys.executable).parent)
-    return subprocess.run([command, *map(str, arguments)], capture_output=True, text=True, encoding="utf-8",
-                          cwd=PROJECT, check=False)
 
 
 def files_below(folder: Path) -> list[str]:

@@ -15,15 +15,7 @@ import pytest
 from conftest import study_text
 
 from durability_utils.cohort.cleaning import Cleaned, write_cleaned
-from durability_utils.results import (
-    cleaning_folder,
-    gaps,
-    png,
-    read_cohort,
-    step_folder,
-    write_figure,
-    write_table,
-)
+from durability_utils.results import cleaning_folder, gaps, png, read_cohort, step_folder, write_figure, write_table
 from durability_utils.study.columns import dictionary
 from durability_utils.study.errors import InputError
 from durability_utils.study.holds import Holds, read_holds

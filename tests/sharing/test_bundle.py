@@ -4,15 +4,13 @@ import csv
 import json
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import docx
 import openpyxl
 import pandas as pd
 import pytest
 from attack import Attack
+from copied_project import durability
 
 from durability_utils.results import write_table
 from durability_utils.sharing import bundle as sharing
@@ -26,12 +24,6 @@ from durability_utils.study.study_file import read_study
 STUDY_FILE = PROJECT / "parameters" / "durability_2016.yaml"
 
 of_a_whole_run = pytest.mark.slow("runs the whole study, shares it and attacks what is shared: 3 minutes")
-
-
-def durability(*arguments) -> subprocess.CompletedProcess:
-    command = shutil.which("durability", path=Path(sys.executable).parent)
-    return subprocess.run([command, *map(str, arguments)], capture_output=True, text=True, encoding="utf-8",
-                          cwd=PROJECT, check=False)
 
 
 @pytest.fixture(scope="module")
