@@ -7,12 +7,11 @@ numbers of each service that follow from its totals and ranges.
 import json
 import os
 import re
-import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from copied_project import copy_with_real_notebooks, durability, finish
+from copied_project import durability
 
 from durability_utils.analyses.published import compare, our_figures, read_published
 from durability_utils.cohort.cleaning import clean_service
@@ -124,50 +123,6 @@ def test_the_monthly_study_gives_back_the_published_relapses(tmp_path):
     account = json.loads((tmp_path / "monthly_2017" / "run.json").read_text(encoding="utf-8"))["runs"]
     assert {entry["notebook"]: entry["status"] for entry in account} == {
         "01_cleaning": "succeeded", "03_reliable_improvement": "unchanged", "10_relapse": "unchanged"}
-
-
-def test_an_unusable_export_stops_only_its_own_service(tmp_path):
-    shutil.copytree(PROJECT / "parameters", tmp_path / "parameters")
-    shutil.copytree(PROJECT / "data" / "raw", tmp_path / "data" / "raw")
-    export = tmp_path / "data" / "raw" / "service_f.csv"
-    header, rest = export.read_text(encoding="utf-8").split("\n", 1)
-    export.write_text(header + "\n" + rest.replace("\n", "|one cell too many\n", 4), encoding="utf-8")
-    output = tmp_path / "results"
-    run = durability("run", tmp_path / "parameters" / "durability_2016.yaml", "--output", output,
-                     "--service", "F", "--service", "all", "--step", "all", "--notebook", "02")
-    assert run.returncode == 1
-    assert "service F" in run.stderr and "service_f.csv" in run.stderr and "line 2" in run.stderr
-    assert "Traceback" not in run.stderr + run.stdout
-    assert not list((output / "durability_2016" / "F").rglob("*.csv"))
-    rates = pd.read_csv(output / "durability_2016" / "all" / "all" / "tables" / "response_rates.csv")
-    assert list(rates["service"]) == ["A", "B", "C", "D", "E", "all"]
-    page = (output / "durability_2016" / "all" / "all" / "02_response_rates.html").read_text(encoding="utf-8")
-    assert "Missing services: F" in page
-
-
-def test_a_row_that_cleaning_loses_stops_its_service_and_leaves_no_cohort(tmp_path):
-    project = copy_with_real_notebooks(tmp_path)
-    earlier = project / "results/durability_2016/A/cleaning/cohort.parquet"
-    earlier.parent.mkdir(parents=True)
-    earlier.write_text("old", encoding="utf-8")
-    with (project / "durability_utils" / "cohort" / "cleaning.py").open("a", encoding="utf-8") as module:
-        module.write("\nlisted = _row_list\n_row_list = lambda *arguments: listed(*arguments).iloc[1:]\n")
-    code, said = finish(project, "--service", "A", "--notebook", "02")
-    assert code == 1
-    # service A: 137 lines, 132 patients, 5 refused of which one is not listed
-    assert "01_cleaning failed: AssertionError: 137 rows read, but 132 kept and 4 listed as refused" in said
-    left = {path.name for path in (project / "results/durability_2016/A").rglob("*") if path.is_file()}
-    assert left == {"01_cleaning.ipynb", "01_cleaning.html", "01_cleaning.provenance.json"}
-
-
-def test_a_bad_study_file_runs_nothing(tmp_path):
-    bad = tmp_path / "study.yaml"
-    bad.write_text(STUDY_FILE.read_text(encoding="utf-8").replace("carry_back: true", "carry_back: perhaps"),
-                   encoding="utf-8")
-    run = durability("run", bad, "--output", tmp_path / "results")
-    assert run.returncode == 2
-    assert "study.yaml: carry_back: found 'perhaps', expected true or false" in run.stderr
-    assert not (tmp_path / "results").exists()
 
 
 @pytest.mark.slow("runs a third study: 15 seconds")
