@@ -82,16 +82,15 @@ class Attack:
     # -- the tables of one service ----------------------------------------------------------------
 
     def one_service(self, service):
-        rates = self.tables.get((service, "all", "response_rates"))
-        if rates is not None:
-            for row in rates.to_dict("records"):
-                pooled = row["service"] == "all" and len(rates) > 1
-                for stage in ("discharged", *STAGES):
-                    self.cell(row["service"], stage, text=row[stage], total=pooled)
-                for stage in STAGES:
-                    of = "discharged" if stage == "consented" else "consented"
-                    self.percentage(self.cell(row["service"], stage), self.cell(row["service"], of),
-                                    row[f"{stage}_percent"])
+        rates = self.rows_of(service, "all", "response_rates")
+        for row in rates:
+            pooled = row["service"] == "all" and len(rates) > 1
+            for stage in ("discharged", *STAGES):
+                self.cell(row["service"], stage, text=row[stage], total=pooled)
+            for stage in STAGES:
+                of = "discharged" if stage == "consented" else "consented"
+                self.percentage(self.cell(row["service"], stage), self.cell(row["service"], of),
+                                row[f"{stage}_percent"])
         discharged, consented, first, second, both, either = (
             self.cell(service, stage) for stage in ("discharged", *STAGES))
         self.relation(0, 0, (both, 1), (either, 1), (first, -1), (second, -1))
@@ -100,21 +99,19 @@ class Attack:
         self.modes(service, first, second)
         for step in ("all", "step2", "step3"):
             self.outcomes(service, step, both, either)
-        flow = self.tables.get((service, "all", "response_flow"))
-        if flow is not None:
+        if flow := self.rows_of(service, "all", "response_flow"):
             names = [(service, "discharged"), (service, "consented"), (service, "either_follow_up"),
                      *((service, "all", f"reliable_{outcome}_6m", "total") for outcome in ("improvement", "recovery"))]
-            for name, text in zip(names, flow["n"], strict=True):
-                self.cell(*name, text=text, total=name[-1] == "total")
+            for name, row in zip(names, flow, strict=True):
+                self.cell(*name, text=row["n"], total=name[-1] == "total")
         self.sample(service, either)
         self.groups(service, discharged, consented, either)
         for outcome in ("improvement", "recovery"):
             self.steps(service, f"reliable_{outcome}_6m", either)
 
     def modes(self, service, first, second):
-        table = self.tables.get((service, "all", "response_by_mode"))
         for time, answered in (("6m", first), ("12m", second)):
-            rows = [] if table is None else table[table["time"] == time].to_dict("records")
+            rows = [row for row in self.rows_of(service, "all", "response_by_mode") if row["time"] == time]
             cells = [self.cell(service, "mode", time, row["mode"], text=row["n"]) for row in rows]
             for cell, row in zip(cells, rows, strict=True):
                 whole = self.cell(service, "mode", time, text=row["of"], total=True)
@@ -129,14 +126,13 @@ class Attack:
         cells = {}
         for outcome, known in codes.items():
             name = f"reliable_{outcome}_6m"
-            shown = self.tables.get((service, step, name))
+            shown = self.rows_of(service, step, name)
             for end, later in itertools.product(known, repeat=2):
                 cells[outcome, end, later] = self.cell(service, step, name, end, later)
-                if shown is None and f"{service}/{step}/{outcome}_6m" not in self.withheld:  # so all cells are small
+                if not shown and f"{service}/{step}/{outcome}_6m" not in self.withheld:  # so all cells are small
                     self.high[cells[outcome, end, later]] = self.least - 1
-            if shown is not None:
-                for row in shown.to_dict("records"):
-                    self.cell(service, step, name, row["end"], row["follow_up"], text=row["n"])
+            for row in shown:
+                self.cell(service, step, name, row["end"], row["follow_up"], text=row["n"])
             for row in self.rows_of(service, step, f"reliable_{outcome}_rates"):
                 whole = self.cell(service, step, name, row["end"], text=row["of"], total=True)
                 self.percentage(cells[outcome, row["end"], row["follow_up"]], whole, row["percent"])
@@ -179,12 +175,11 @@ class Attack:
             self.at_most([with_step, *(self.at[key] for key in cells)], [either, *itertools.chain(*parts.values())])
 
     def sample(self, service, either):
-        rows = self.rows_of(service, "all", "sample_characteristics")
         with_step = self.cell(service, "sample", "step")
         self.at_most([with_step], [either])
         self.sum_is(with_step, [self.cell(service, "sample", "step", step) for step in ("step2", "step3")])
         levels = {}
-        for row in rows:
+        for row in self.rows_of(service, "all", "sample_characteristics"):
             variable, level = row["variable"], row["level"]
             if variable in SHARES:
                 cell = self.cell(service, "sample", variable, level, text=row["n"])

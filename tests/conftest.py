@@ -43,6 +43,13 @@ def cohort(*patients: dict) -> pd.DataFrame:
     return rows.astype(dict.fromkeys(numbers, "Float64"))
 
 
+def typed(people: pd.DataFrame) -> pd.DataFrame:
+    """Every canonical column in the type that cleaning gives it."""
+    types = {"date": "datetime64[us]", "whole_number": "Int64", "score": "Float64"}
+    return people.reindex(columns=dictionary().index).astype(
+        {name: types.get(kind, "str") for name, kind in dictionary()["type"].items()})
+
+
 def patient(baseline=(20, 15), end=(20, 15), **more) -> dict:
     """PHQ-9 and GAD-7 at baseline and end."""
     return {"phq9_baseline": baseline[0], "gad7_baseline": baseline[1],

@@ -1,4 +1,4 @@
-"""The real command on a copy of the project, so that its notebooks can be made to fail."""
+"""The real command, here and on a copy of the project, so that its notebooks can be made to fail."""
 
 import compileall
 import json
@@ -17,6 +17,12 @@ from durability_utils.study.parameters import PROJECT
 
 BIN = Path(sys.executable).parent
 STUDY = "parameters/durability_2016.yaml"
+
+
+def durability(*arguments) -> subprocess.CompletedProcess:
+    """The command in the project itself, once it has ended."""
+    return subprocess.run([BIN / "durability", *map(str, arguments)], capture_output=True, text=True, encoding="utf-8",
+                          cwd=PROJECT, check=False)
 
 
 def copy_with_real_notebooks(folder):
@@ -68,16 +74,17 @@ def finish(folder, *options, **popen):
 
 
 def assert_nothing_is_left_of(folder):
-    deadline = time.monotonic() + 15
-    while left := [process for process in psutil.process_iter() if belongs_to(process, folder)]:
-        assert time.monotonic() < deadline, left
-        time.sleep(0.1)
+    wait_for(lambda: not processes_of(folder), 15)
+
+
+def processes_of(folder):
+    """The running processes that carry the folder's name in their environment."""
+    return [process for process in psutil.process_iter() if belongs_to(process, folder)]
 
 
 def belongs_to(process, folder):
     try:
-        return (process.status() != psutil.STATUS_ZOMBIE
-                and process.environ().get("DURABILITY_TEST") == str(folder))
+        return process.status() != psutil.STATUS_ZOMBIE and process.environ().get("DURABILITY_TEST") == str(folder)
     except psutil.Error:
         return False
 
@@ -103,6 +110,11 @@ def visible(root):
 def tables(root):
     return {name: path.read_bytes() for name, path in visible(root).items()
             if path.suffix in (".csv", ".parquet", ".png", ".ipynb", ".html") and path.name != "index.html"}
+
+
+def runs_in(folder):
+    """What a batch that wrote there says of its runs."""
+    return json.loads((folder / "durability_2016" / "run.json").read_text(encoding="utf-8"))["runs"]
 
 
 def is_whole(path):

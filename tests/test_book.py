@@ -24,12 +24,9 @@ from durability_utils.study.parameters import PROJECT
 STUDY_NOTEBOOKS = sorted((PROJECT / "notebooks").glob("[0-9]*.ipynb"))
 LESSONS = sorted((PROJECT / "notebooks" / "lessons").glob("*.ipynb"))
 LESSON_MODULES = sorted(path.stem for path in (PROJECT / "durability_utils" / "lessons").glob("l[0-9]_*.py"))
-PACKAGE = sorted(path.stem for path in (PROJECT / "durability_utils").glob("[!_]*.py") if path.stem != "cli")
 # words of this project that the list in CONTRIBUTING.md leaves out
 MORE_WORDS = {"phq-9", "gad-7", "adsm", "end of treatment", "denominator", "interval", "cut-off", "mixed case",
               "regression to the mean", "disclosure control", "synthetic data", "study file", "column map"}
-
-of_the_book = pytest.mark.slow("makes the book: 20 seconds")
 
 
 class Page(HTMLParser):
@@ -72,35 +69,6 @@ def test_make_book_gives_that_command():
     assert command in (PROJECT / "Makefile").read_text(encoding="utf-8")
 
 
-@of_the_book
-def test_every_notebook_is_a_page_and_what_it_shows_of_a_machine_is_none(book):
-    made = {path.relative_to(book).with_suffix("").as_posix() for path in (book / "notebooks").rglob("*.html")}
-    assert made == {path.relative_to(PROJECT).with_suffix("").as_posix() for path in (*STUDY_NOTEBOOKS, *LESSONS)}
-
-
-@of_the_book
-def test_nothing_is_fetched_from_outside_the_book(book, pages):
-    asked = [(path.name, where) for path, page in pages.items() for where in page.fetched]
-    styles = [(path.name, where) for path in book.rglob("*.css")
-              for where in re.findall(r"""(?:url\(|@import)\s*["']?([^"')]+)""", path.read_text(encoding="utf-8"))]
-    assert len(asked) > len(pages)
-    assert not [(name, where) for name, where in asked + styles
-                if (urlsplit(where).scheme or urlsplit(where).netloc) and not where.startswith("data:")]
-
-
-@of_the_book
-def test_what_is_fetched_is_there(pages):
-    assert not [(path.name, where) for path, page in pages.items() for where in page.fetched
-                if not where.startswith("data:") and not (path.parent / unquote(urlsplit(where).path)).is_file()]
-
-
-@of_the_book
-def test_every_link_within_the_book_leads_somewhere(pages):
-    inside = [(path, link) for path, page in pages.items() for link in page.links if not urlsplit(link).scheme]
-    assert len(inside) > 10 * len(pages)
-    assert not [(path.name, link) for path, link in inside if not leads_somewhere(path, link, pages)]
-
-
 def leads_somewhere(path: Path, link: str, pages: dict[Path, Page]) -> bool:
     where = urlsplit(link)
     target = (path.parent / unquote(where.path)).resolve() if where.path else path
@@ -109,54 +77,62 @@ def leads_somewhere(path: Path, link: str, pages: dict[Path, Page]) -> bool:
     return not where.fragment or unquote(where.fragment) in pages[target].ids
 
 
-@of_the_book
-def test_links_out_of_the_book_are_those_of_sources_and_name_no_file_of_this_machine(pages):
-    assert {urlsplit(link).scheme for page in pages.values() for link in page.links} <= {"", "http", "https"}
+@pytest.mark.slow("makes the book: 20 seconds")
+class TestBook:
+    def test_every_notebook_is_a_page_and_what_it_shows_of_a_machine_is_none(self, book):
+        made = {path.relative_to(book).with_suffix("").as_posix() for path in (book / "notebooks").rglob("*.html")}
+        assert made == {path.relative_to(PROJECT).with_suffix("").as_posix() for path in (*STUDY_NOTEBOOKS, *LESSONS)}
 
+    def test_nothing_is_fetched_from_outside_the_book(self, book, pages):
+        asked = [(path.name, where) for path, page in pages.items() for where in page.fetched]
+        styles = [(path.name, where) for path in book.rglob("*.css")
+                  for where in re.findall(r"""(?:url\(|@import)\s*["']?([^"')]+)""", path.read_text(encoding="utf-8"))]
+        assert len(asked) > len(pages)
+        assert not [(name, where) for name, where in asked + styles
+                    if (urlsplit(where).scheme or urlsplit(where).netloc) and not where.startswith("data:")]
 
-@of_the_book
-def test_the_first_page_of_the_folder_leads_to_the_book(book):
-    assert 'url=docs/index.html"' in (book / "index.html").read_text(encoding="utf-8")
-    assert (book / "docs" / "index.html").is_file()
+    def test_what_is_fetched_is_there(self, pages):
+        assert not [(path.name, where) for path, page in pages.items() for where in page.fetched
+                    if not where.startswith("data:") and not (path.parent / unquote(urlsplit(where).path)).is_file()]
 
+    def test_every_link_within_the_book_leads_somewhere(self, pages):
+        inside = [(path, link) for path, page in pages.items() for link in page.links if not urlsplit(link).scheme]
+        assert len(inside) > 10 * len(pages)
+        assert not [(path.name, link) for path, link in inside if not leads_somewhere(path, link, pages)]
 
-@of_the_book
-def test_the_search_knows_every_page(book, pages):
-    text = (book / "searchindex.js").read_text(encoding="utf-8")
-    index = json.loads(text.removeprefix("Search.setIndex(").removesuffix(")"))
-    made = {path.relative_to(book).with_suffix("").as_posix() for path in pages}
-    assert set(index["docnames"]) == made - {"index", "search", "genindex", "py-modindex"}
-    hits = index["terms"]["denomin"]  # the stem of denominator
-    assert "docs/glossary" in {index["docnames"][hit] for hit in ([hits] if isinstance(hits, int) else hits)}
+    def test_links_out_of_the_book_are_those_of_sources_and_name_no_file_of_this_machine(self, pages):
+        assert {urlsplit(link).scheme for page in pages.values() for link in page.links} <= {"", "http", "https"}
 
+    def test_the_first_page_of_the_folder_leads_to_the_book(self, book):
+        assert 'url=docs/index.html"' in (book / "index.html").read_text(encoding="utf-8")
+        assert (book / "docs" / "index.html").is_file()
 
-@of_the_book
-def test_code_is_folded_in_study_notebooks_and_open_in_lessons(book, pages):
-    def folded(path):
-        made = pages[book / path.relative_to(PROJECT).with_suffix(".html")]
-        return sum(tag == "details" and "hide" in classes for tag, classes in made.classes)
+    def test_the_search_knows_every_page(self, book, pages):
+        text = (book / "searchindex.js").read_text(encoding="utf-8")
+        index = json.loads(text.removeprefix("Search.setIndex(").removesuffix(")"))
+        made = {path.relative_to(book).with_suffix("").as_posix() for path in pages}
+        assert set(index["docnames"]) == made - {"index", "search", "genindex", "py-modindex"}
+        hits = index["terms"]["denomin"]  # the stem of denominator
+        assert "docs/glossary" in {index["docnames"][hit] for hit in ([hits] if isinstance(hits, int) else hits)}
 
-    for path in STUDY_NOTEBOOKS:
-        cells = nbformat.read(path, as_version=4).cells
-        assert folded(path) == sum(cell.cell_type == "code" for cell in cells)
-    assert LESSONS
-    assert not [path.name for path in LESSONS if folded(path)]
+    def test_code_is_folded_in_study_notebooks_and_open_in_lessons(self, book, pages):
+        def folded(path):
+            made = pages[book / path.relative_to(PROJECT).with_suffix(".html")]
+            return sum(tag == "details" and "hide" in classes for tag, classes in made.classes)
 
+        for path in STUDY_NOTEBOOKS:
+            cells = nbformat.read(path, as_version=4).cells
+            assert folded(path) == sum(cell.cell_type == "code" for cell in cells)
+        assert LESSONS
+        assert not [path.name for path in LESSONS if folded(path)]
 
-@of_the_book
-def test_the_glossary_has_every_word_of_the_project(book, pages):
-    words = re.search(r"\*\*Words\*\*: (.*?)\.", (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.S)[1]
-    words = {" ".join(word.split()) for word in words.split(",")}
-    assert {"patient", "reliable recovery", "study"} <= words
-    glossary = pages[book / "docs" / "glossary.html"]
-    assert not {word for word in words | MORE_WORDS if f"term-{word.replace(' ', '-')}" not in
-                {name.lower() for name in glossary.ids}}
-
-
-@of_the_book
-def test_the_package_s_page_has_every_module_but_the_command(book, pages):
-    found = {name.removeprefix("module-durability_utils.") for name in pages[book / "docs" / "api.html"].ids}
-    assert not set(PACKAGE) - found, "name the module in docs/api.md"
+    def test_the_glossary_has_every_word_of_the_project(self, book, pages):
+        words = re.search(r"\*\*Words\*\*: (.*?)\.", (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.S)[1]
+        words = {" ".join(word.split()) for word in words.split(",")}
+        assert {"patient", "reliable recovery", "study"} <= words
+        glossary = pages[book / "docs" / "glossary.html"]
+        assert not {word for word in words | MORE_WORDS if f"term-{word.replace(' ', '-')}" not in
+                    {name.lower() for name in glossary.ids}}
 
 
 @pytest.mark.parametrize("module", LESSON_MODULES)
@@ -199,7 +175,9 @@ def test_the_way_with_an_own_export_is_shown_as_it_is(tmp_path, monkeypatch):
     write_strangers_export(tmp_path / "riverside.csv")
     proposed = CliRunner().invoke(app, ["new", "riverside", "riverside.csv"])
     assert f"$ durability new riverside riverside.csv\n{proposed.output}```" in page
-    checked = CliRunner().invoke(app, ["check", "riverside.yaml"]).output.splitlines()
+    checked = CliRunner().invoke(app, ["check", "riverside.yaml"])
+    assert (proposed.exit_code, checked.exit_code) == (0, 0)
+    checked = checked.output.splitlines()
     shown = page.split("$ durability check riverside.yaml\n")[1].split("```")[0].splitlines()
     assert set(shown) - {"    ..."} <= set(checked)
     assert (checked[0], checked[-1]) == (shown[0], shown[-1])

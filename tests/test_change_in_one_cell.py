@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 
 from durability_utils.cli import app
 from durability_utils.study.parameters import PROJECT
-from durability_utils.study.study_file import read_study
 
 CHANGE = 'rules = rules.changed("PHQ-9", reliable_change=4, caseness=12)'
 NOTE = "PHQ-9 caseness 12, not 10; PHQ-9 reliable change 4, not 6."
 RULES = "rules = the_study.rules\n"
+ALL = "durability_2016/all/all"
 # the notebooks that classify: how their tables begin, and the end of one in which the threshold has to show; 05 and 07
 # have none
 TABLES = {
@@ -78,24 +78,19 @@ def changed(request, folder):
     return notebook, json.loads(last.outputs[0].text), request.param
 
 
-def tables(folder, output):
-    here = folder / output / read_study(folder / "parameters" / "durability_2016.yaml").id / "all" / "all" / "tables"
-    return {path.name: path.read_bytes() for path in here.glob("*.csv")}
-
-
 def test_every_table_is_that_of_the_changed_study_file(changed, folder):
     beginning, end = TABLES[changed[-1]]
-    by_cell, by_file, plain = ({file: content for file, content in tables(folder, output).items()
-                                if file.startswith(beginning)} for output in ("by_cell", "by_file", "plain"))
+    by_cell, by_file, plain = (
+        {path.name: path.read_bytes() for path in folder.glob(f"{output}/{ALL}/tables/{beginning}*.csv")}
+        for output in ("by_cell", "by_file", "plain"))
     assert by_cell == by_file
     assert by_cell[f"{beginning}{end}.csv"] != plain[f"{beginning}{end}.csv"]
 
 
 def test_every_number_and_picture_below_is_too(changed, folder):
     notebook, _, name = changed
-    study = read_study(folder / "parameters" / "durability_2016.yaml")
-    by_file = nbformat.read(folder / "by_file" / study.id / "all" / "all" / f"{name}.ipynb", as_version=4)
-    plain = nbformat.read(folder / "plain" / study.id / "all" / "all" / f"{name}.ipynb", as_version=4)
+    by_file, plain = (nbformat.read(folder / output / ALL / f"{name}.ipynb", as_version=4)
+                      for output in ("by_file", "plain"))
     assert outputs(notebook) == outputs(by_file)
     assert outputs(notebook) != outputs(plain)
 

@@ -76,11 +76,21 @@ def test_a_bad_study_file_is_refused(tmp_path, monkeypatch, command):
     result = durability(command, "bad.yaml")
     assert result.exit_code == 2
     assert "bad.yaml: unknown key 'steps'" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.yaml"]
 
 
 def test_an_output_that_is_a_file_is_refused(study, tmp_path):
     (tmp_path / "results").touch()
     assert durability("run", study({"A": "fine"}), "--output", "results").exit_code == 2
+
+
+@pytest.mark.parametrize(("keys", "message"), [
+    ({}, "expected none or nhs or opensafely, found nothing"), ({"disclosure": "nhs"}, "`durability run`")])
+def test_nothing_is_shared_without_a_rule_or_results(study, tmp_path, keys, message):
+    result = durability("share", study({"A": "fine"}, **keys), "--output", "bundle")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_list_names_what_would_run(study):
@@ -135,23 +145,6 @@ class TestNew:
         write_strangers_export(tmp_path / "north.csv")
         return tmp_path
 
-    def test_a_strangers_export(self, folder):
-        result = durability("new", "mine", "north.csv")
-        assert result.exit_code == 0
-        assert result.stdout.splitlines() == [
-            "service north: north.csv, 900 rows, 21 columns, separator ;, dates day_first, missing NULL",
-            "  20 of 21 columns have a place",
-            "  CHECK gender: plain numbers, read as in nhs_gender: 1 = male, 2 = female, 9 = other",
-            "  no place for: Therapist_team",
-            "written: mine.yaml and mine_columns/north.yaml",
-            "Read them, above all what says CHECK, REQUIRED or NOT FOUND. Then:",
-            "  durability check mine.yaml",
-            "  durability run mine.yaml",
-        ]
-        checked = durability("check", "mine.yaml")
-        assert checked.exit_code == 0
-        assert checked.stdout.startswith("service north: 900 rows read, 900 in the cohort\n  mapped: 20 columns\n")
-
     def test_what_is_there_is_replaced_only_when_told(self, folder):
         (folder / "mine.yaml").write_text("mine", encoding="utf-8")
         result = durability("new", "mine", "north.csv")
@@ -181,7 +174,6 @@ class TestNew:
         assert result.exit_code == 2 and "Traceback" not in result.output
         assert [path.name for path in folder.iterdir()] == ["north.csv"]
 
-
     def test_a_row_that_cleaning_loses_is_said_without_a_traceback(self, study, monkeypatch):
         def loses_a_row(study, service):
             raise AssertionError("137 rows read, but 132 kept and 4 listed as refused")
@@ -190,15 +182,3 @@ class TestNew:
         result = durability("check", study({"A": "fine"}))
         assert result.exit_code == 1
         assert result.stderr.splitlines() == ["service A: 137 rows read, but 132 kept and 4 listed as refused"]
-
-
-def test_an_error_of_the_system_names_the_file_without_its_folder(tmp_path):
-    """A name that is too long for the system: no path of this machine in the message, and no traceback."""
-    study = tmp_path / "study.yaml"
-    study.write_text(f"study: a\ntitle: t\nmeasures: study_2016\nminimum_sessions: 2\ncarry_back: true\n"
-                     f"anxiety_measure: gad7\npublished: {'x' * 300}.yaml\nservices:\n  A: {{file: a.csv}}\n",
-                     encoding="utf-8")
-    result = durability("check", str(study))
-    assert result.exit_code == 2
-    assert "x" * 300 in result.stderr
-    assert str(tmp_path) not in result.stderr

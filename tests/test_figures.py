@@ -36,12 +36,6 @@ def reliable_change(changes):
     return figures.reliable_change(changes, 6, 10, 27, "PHQ-9", "title", "n = 4; none missing.")
 
 
-def test_every_figure_carries_its_title_and_caption():
-    figure = figures.flows(TABLE2, "Who stays well", "Synthetic. n = 88; 18 of 106 are missing.")
-    assert figure.get_suptitle() == "Who stays well"
-    assert figure.get_supxlabel().replace("\n", " ") == "Synthetic. n = 88; 18 of 106 are missing."
-
-
 def test_bars_are_as_long_as_the_shares_and_name_the_patients():
     figure = figures.shares_by_status(by_status_at_end(TABLE2), "t", "c")
     widths = [bar.get_width() for bar in figure.axes[0].patches if isinstance(bar, Rectangle)]
@@ -50,15 +44,14 @@ def test_bars_are_as_long_as_the_shares_and_name_the_patients():
     assert "no patients" in texts(figure)  # nobody had deteriorated at end
 
 
-def test_flows_are_in_proportion_to_the_patients():
-    figure = figures.flows(TABLE2, "t", "c")
+def test_flows_are_in_proportion_to_the_patients_and_carry_title_and_caption():
+    figure = figures.flows(TABLE2, "Who stays well", "Synthetic. n = 88; 18 of 106 are missing.")
+    assert figure.get_suptitle() == "Who stays well"
+    assert figure.get_supxlabel().replace("\n", " ") == "Synthetic. n = 88; 18 of 106 are missing."
     bars = [bar.get_height() for bar in figure.axes[0].patches if isinstance(bar, Rectangle)]
     assert sorted(bars) == [2, 17, 17, 69, 71]  # margins of Table 2, those of nobody not drawn
     ribbons = [ribbon.get_path().vertices[:, 1] for ribbon in figure.axes[0].patches if isinstance(ribbon, PathPatch)]
     assert sorted(round(y[0] - y[-2]) for y in ribbons) == [1, 1, 8, 8, 9, 61]
-
-
-def test_flows_of_nobody_say_so():
     assert "no patients" in texts(figures.flows(TABLE2.assign(n=0), "t", "c"))
 
 
@@ -130,18 +123,14 @@ def test_outcomes_differ_in_grey_too():
     assert min(abs(a - b), abs(a - c), abs(b - c)) > 40
 
 
-def test_a_picture_is_not_blank(changes):
-    picture = BytesIO()
-    reliable_change(changes).savefig(picture, format="png")
-    assert len(np.unique(np.asarray(Image.open(picture).convert("L")))) > 20
-
-
-def test_a_figure_that_is_not_written_is_shown_as_one_that_is(changes, monkeypatch):
+def test_a_figure_that_is_not_written_is_shown_as_one_that_is_and_is_not_blank(changes, monkeypatch):
     displayed = []
     monkeypatch.setattr(figures, "display", displayed.append)
     reliable_change(changes)._ipython_display_()
     [shown] = displayed
-    assert (Image.open(BytesIO(shown.data)).mode, shown.alt) == ("P", "title")
+    picture = Image.open(BytesIO(shown.data))
+    assert (picture.mode, shown.alt) == ("P", "title")
+    assert len(np.unique(np.asarray(picture.convert("L")))) > 20
 
 
 @pytest.mark.parametrize(("service", "step", "words"), [

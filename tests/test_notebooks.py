@@ -25,6 +25,12 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
+def nodes(notebook, kind):
+    """The nodes of this kind in the notebook's code."""
+    code = ast.parse("\n".join(cell.source for cell in code_cells(notebook)))
+    return [node for node in ast.walk(code) if isinstance(node, kind)]
+
+
 def test_the_readme_has_every_notebook_with_its_question():
     tree = (PROJECT / "README.md").read_text(encoding="utf-8").partition("\nnotebooks/")[2].partition("\n  lessons/")[0]
     assert tree.splitlines()[1:] == [f"  {path.stem:<25}{question(path)}" for path in PATHS]
@@ -42,21 +48,14 @@ def test_begins_with_its_question_and_says_what_it_reads_writes_and_does_not_sho
         assert word in first.source
 
 
-def test_exactly_one_parameters_cell_of_flat_annotated_values(notebook):
+def test_exactly_one_parameters_cell_of_flat_annotated_values_each_of_which_is_used(notebook):
     tagged = [cell for cell in code_cells(notebook) if "parameters" in cell.metadata.get("tags", [])]
     assert len(tagged) == 1
+    read = {node.id for node in nodes(notebook, ast.Name) if isinstance(node.ctx, ast.Load)}
     for line in ast.parse(tagged[0].source).body:
         assert isinstance(line, ast.AnnAssign) and isinstance(line.value, ast.Constant), ast.unparse(line)
         assert type(line.value.value).__name__ == line.annotation.id, ast.unparse(line)
-
-
-def test_every_parameter_is_used(notebook):
-    code = ast.parse("\n".join(cell.source for cell in code_cells(notebook)))
-    names = [node for node in ast.walk(code) if isinstance(node, ast.Name)]
-    read = {node.id for node in names if isinstance(node.ctx, ast.Load)}
-    tagged = next(cell for cell in code_cells(notebook) if "parameters" in cell.metadata.get("tags", []))
-    declared = {line.target.id for line in ast.parse(tagged.source).body}
-    assert declared <= read
+        assert line.target.id in read, ast.unparse(line)
 
 
 def test_every_code_cell_was_executed_in_order_without_error(notebook):
@@ -68,13 +67,9 @@ def test_every_code_cell_was_executed_in_order_without_error(notebook):
                 if output.output_type == "stream" and output.name == "stderr"]
 
 
-def test_no_cell_is_longer_than_a_screen(notebook):
+def test_no_cell_is_longer_than_a_screen_and_no_four_are_in_a_row_without_prose(notebook):
     assert max(len(cell.source.splitlines()) for cell in code_cells(notebook)) <= LONGEST_CELL
-
-
-def test_no_four_code_cells_in_a_row_without_prose(notebook):
-    kinds = "".join(cell.cell_type[0] for cell in notebook.cells)
-    assert "cccc" not in kinds
+    assert "cccc" not in "".join(cell.cell_type[0] for cell in notebook.cells)
 
 
 def test_no_machine_path_and_no_trace_of_a_run(notebook):
@@ -89,9 +84,7 @@ def test_the_machine_path_pattern_finds_one():
 
 
 def test_no_threshold_is_retyped(notebook):
-    code = ast.parse("\n".join(cell.source for cell in code_cells(notebook)))
-    comparisons = [node for node in ast.walk(code) if isinstance(node, ast.Compare)]
-    compared = [side for node in comparisons for side in (node.left, *node.comparators)]
+    compared = [side for node in nodes(notebook, ast.Compare) for side in (node.left, *node.comparators)]
     typed = {side.value for side in compared if isinstance(side, ast.Constant) and isinstance(side.value, int | float)}
     measures = read_measures("study_2016").values()
     assert not typed & {limit for measure in measures for limit in (measure.caseness, measure.reliable_change)}

@@ -12,18 +12,10 @@ import numpy as np
 import pandas as pd
 import PIL.Image
 import pytest
-from conftest import study_text
+from conftest import study_text, typed
 
 from durability_utils.cohort.cleaning import Cleaned, write_cleaned
-from durability_utils.results import (
-    cleaning_folder,
-    gaps,
-    png,
-    read_cohort,
-    step_folder,
-    write_figure,
-    write_table,
-)
+from durability_utils.results import cleaning_folder, gaps, png, read_cohort, step_folder, write_figure, write_table
 from durability_utils.study.columns import dictionary
 from durability_utils.study.errors import InputError
 from durability_utils.study.holds import Holds, read_holds
@@ -79,13 +71,16 @@ def test_files_with_ids_are_their_owners_only_whatever_the_usual_rights(tmp_path
 
 class TestTables:
     def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe_and_a_number_does_not(self, tmp_path):
-        write_table(pd.DataFrame({
+        table = pd.DataFrame({
             "text": ["=1+1", "+44", "-5", "@sum", "a=b", None],
             "kind": pd.Categorical(["-", "x", "x", "x", "x", None]),
             "mixed": pd.Series([-5, "-5", 0.5, None, "=x", dt.date(2016, 6, 1)], dtype="object"),
             "number": [-1, 2, -3, 4, 5, 6], "share": [-0.5, 1 / 3, np.nan, 1e-9, 2.0, 3.0],
             "count": pd.array([-1, None, 3, 4, 5, 6], dtype="Int64"),
-        }), tmp_path / "t.csv")
+        })
+        given = table.copy()
+        write_table(table, tmp_path / "t.csv")
+        pd.testing.assert_frame_equal(table, given)
         assert (tmp_path / "t.csv").read_bytes().decode().split("\n") == [
             "text,kind,mixed,number,share,count",
             "'=1+1,'-,-5,-1,-0.5,-1",
@@ -96,16 +91,11 @@ class TestTables:
             ",,2016-06-01,6,3.0,6",
             ""]
 
-    def test_the_table_given_stays_as_it_is(self, tmp_path):
-        table = pd.DataFrame({"text": ["=1+1"]})
-        write_table(table, tmp_path / "t.csv")
-        assert table["text"].tolist() == ["=1+1"]
-
     def test_folders_are_made_and_an_older_table_is_replaced(self, tmp_path):
         path = tmp_path / "new/tables/t.csv"
         write_table(pd.DataFrame({"n": [1, 2, 3]}), path)
-        write_table(pd.DataFrame({"n": [4]}), path)
-        assert path.read_text() == "n\n4\n"
+        write_table(pd.DataFrame(columns=["end", "n"]), path)
+        assert path.read_text() == "end,n\n"  # the header stays, of no rows too
         assert files(tmp_path) == ["new/tables/t.csv"]
 
     def test_what_a_table_holds_stands_beside_it_and_can_be_read_back(self, tmp_path):
@@ -146,10 +136,6 @@ class TestTables:
         (tmp_path / "t.json").write_text(text)
         with pytest.raises(InputError, match=r"^t.json: expected what `write_table` writes beside a table"):
             read_holds(tmp_path / "t.json")
-
-    def test_a_table_without_rows_keeps_its_header(self, tmp_path):
-        write_table(pd.DataFrame(columns=["end", "n"]), tmp_path / "t.csv")
-        assert (tmp_path / "t.csv").read_text() == "end,n\n"
 
     @pytest.mark.parametrize("older", [None, "n\n1\n"])
     def test_when_writing_fails_nothing_half_written_is_left(self, tmp_path, monkeypatch, older):
@@ -208,11 +194,7 @@ def drawn() -> matplotlib.figure.Figure:
 class TestCohort:
     def save(self, study, results, service: str, *ids: str) -> None:
         """A cleaning folder of these patients, each with one refused value."""
-        types = {"text": "str", "code": "str", "measure": "str", "date": "datetime64[us]", "whole_number": "Int64",
-                 "score": "Float64"}
-        cohort = pd.DataFrame({name: pd.Series(None, range(len(ids)), dtype=types[kind])
-                               for name, kind in dictionary()["type"].items()})
-        cohort = cohort.assign(patient_id=pd.Series(ids, dtype="str"), consent_contact="no")
+        cohort = typed(pd.DataFrame({"patient_id": ids, "consent_contact": "no"}))
         rejected = pd.DataFrame({"row": 2, "patient_id": ids, "column": "age", "value": "-1", "reason": "out_of_range",
                                  "refused": "value"})
         log = pd.DataFrame({"rule": ["rows_read"], "rows": [len(ids)]})
@@ -243,12 +225,7 @@ class TestCohort:
         assert list(cohort.index) == [0, 1, 2]
         assert missing == []
 
-    def test_only_the_columns_asked_for(self, study, tmp_path):
-        self.save(study, tmp_path, "A", "1")
-        self.save(study, tmp_path, "B", "2")
-        assert list(read_cohort(tmp_path, study, "all", ["age", "step"])[0].columns) == ["service", "age", "step"]
-
-    def test_what_is_kept_of_each_service_before_they_are_pooled(self, study, tmp_path):
+    def test_only_the_columns_asked_for_and_what_is_kept_of_each_service_before_they_are_pooled(self, study, tmp_path):
         self.save(study, tmp_path, "A", "1", "2")
         self.save(study, tmp_path, "B", "3", "4", "5")
         seen = []
@@ -257,7 +234,8 @@ class TestCohort:
             seen.append(list(cohort["patient_id"]))
             return cohort.tail(1)
 
-        cohort, _ = read_cohort(tmp_path, study, "all", ["patient_id"], last)
+        cohort, _ = read_cohort(tmp_path, study, "all", ["patient_id", "age"], last)
+        assert list(cohort.columns) == ["service", "patient_id", "age"]
         assert seen == [["1", "2"], ["3", "4", "5"]]
         assert list(zip(cohort["service"], cohort["patient_id"], strict=True)) == [("A", "2"), ("B", "5")]
 
@@ -275,17 +253,15 @@ class TestCohort:
         self.save(study, tmp_path, "B", "1")
         cohort, missing = read_cohort(tmp_path, study, "all")
         assert (list(cohort["service"]), missing) == (["B"], ["A"])
+        assert gaps(cohort, missing) == "Missing services: A."
 
-    @pytest.mark.parametrize(("service", "named"), [("A", "A"), ("all", "A or B")])
-    def test_where_none_is_there_the_message_says_how_to_get_it(self, study, tmp_path, service, named):
-        with pytest.raises(InputError, match=rf"^no cleaned cohort of service {named}: run the notebook 01_cleaning "
-                                             r"for it first, or `durability run .*study.yaml --output .+ "
-                                             r"--notebook 01_cleaning`$"):
+    @pytest.mark.parametrize(("service", "message"), [("C", "service: 'C' is not in study.yaml"), *(
+        (service, f"no cleaned cohort of service {named}: run the notebook 01_cleaning for it first, or `durability "
+                  "run .*study.yaml --output .+ --notebook 01_cleaning`$")
+        for service, named in (("A", "A"), ("all", "A or B")))])
+    def test_where_none_is_there_the_message_says_how_to_get_it(self, study, tmp_path, service, message):
+        with pytest.raises(InputError, match=f"^{message}"):
             read_cohort(tmp_path, study, service)
-
-    def test_no_such_service(self, study, tmp_path):
-        with pytest.raises(InputError, match=r"^service: 'C' is not in study.yaml"):
-            read_cohort(tmp_path, study, "C")
 
     def test_the_cohort_is_written_last(self, study, tmp_path, monkeypatch):
         # others wait for it: where it is, the log and the refusals are complete

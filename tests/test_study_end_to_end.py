@@ -7,20 +7,15 @@ numbers of each service that follow from its totals and ranges.
 import json
 import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import table_at_6_months, table_of_paths
-from copied_project import copy_with_real_notebooks, finish
+from copied_project import durability
 
 from durability_utils.analyses.published import compare, our_figures, read_published
 from durability_utils.cohort.cleaning import clean_service
 from durability_utils.outcomes.response import STAGES, response_rates
-from durability_utils.outcomes.rules import in_step
 from durability_utils.study.parameters import PROJECT
 from durability_utils.study.study_file import read_study
 
@@ -48,12 +43,6 @@ def cohort(study):
     """All six exports, cleaned."""
     return pd.concat([clean_service(study, name).cohort.assign(service=name) for name in study.services],
                      ignore_index=True)
-
-
-def durability(*arguments) -> subprocess.CompletedProcess:
-    command = shutil.which("durability", path=Path(sys.executable).parent)
-    return subprocess.run([command, *map(str, arguments)], capture_output=True, text=True, encoding="utf-8",
-                          cwd=PROJECT, check=False)
 
 
 # -- the figures -----------------------------------------------------------------------------------
@@ -86,23 +75,6 @@ def test_each_service_has_its_numbers(cohort):
     assert found == SERVICES
 
 
-@pytest.mark.parametrize(("outcome", "path", "n"), [
-    # the adopted reading of Figures 1 and 2: 29 of 34, then 24, then 23; and 19 of 33, then 14, then 12
-    ("improvement", (29, 24, 23), 34), ("recovery", (19, 14, 12), 33)])
-def test_the_paths_of_those_who_completed_both(study, cohort, outcome, path, n):
-    table = table_of_paths(cohort, outcome, study.rules)
-    well = table["end"].iloc[-1]
-    at_end = table[table["end"] == well]
-    kept = [at_end["n"].sum(), *(at_end.loc[at_end[column] == well, "n"].sum() for column in ("at_6m", "at_12m"))]
-    assert (tuple(kept), table["n"].sum()) == (path, n)
-
-
-def test_the_patient_without_a_step_is_in_all_only(study, cohort):
-    tables = {step: table_at_6_months(in_step(cohort, step), "improvement", study.rules)
-              for step in ("all", "step2", "step3")}
-    assert {step: table["n"].sum() for step, table in tables.items()} == {"all": 88, "step2": 32, "step3": 55}
-
-
 # -- the command -----------------------------------------------------------------------------------
 
 def test_one_service_end_to_end(tmp_path):
@@ -133,8 +105,9 @@ def test_one_service_end_to_end(tmp_path):
 @pytest.mark.slow("runs a second study, which 10_relapse is about: 15 seconds")
 def test_the_monthly_study_gives_back_the_published_relapses(tmp_path):
     # Ali et al. 2017: 439 in remission, 53 % relapsed within a year (233), 79 % of these within six months (184)
-    run = durability("run", MONTHLY_FILE, "--output", tmp_path, "--service", "M", "--step", "all", "--notebook", "10",
-                     "--notebook", "03")
+    command = ("run", MONTHLY_FILE, "--output", tmp_path, "--service", "M", "--step", "all", "--notebook", "10",
+               "--notebook", "03")
+    run = durability(*command)
     assert run.returncode == 0, run.stderr
     folder = tmp_path / "monthly_2017" / "M"
     tables = folder / "all" / "tables"
@@ -146,56 +119,10 @@ def test_the_monthly_study_gives_back_the_published_relapses(tmp_path):
     assert len(pd.read_parquet(folder / "cleaning" / "after_discharge.parquet")) > 9000
     # without the scores after discharge cleaning is run again; it gives the same, so nothing else is
     (folder / "cleaning" / "after_discharge.parquet").unlink()
-    run = durability("run", MONTHLY_FILE, "--output", tmp_path, "--service", "M", "--step", "all", "--notebook", "10",
-                     "--notebook", "03")
+    durability(*command)
     account = json.loads((tmp_path / "monthly_2017" / "run.json").read_text(encoding="utf-8"))["runs"]
     assert {entry["notebook"]: entry["status"] for entry in account} == {
         "01_cleaning": "succeeded", "03_reliable_improvement": "unchanged", "10_relapse": "unchanged"}
-
-
-def test_an_unusable_export_stops_only_its_own_service(tmp_path):
-    shutil.copytree(PROJECT / "parameters", tmp_path / "parameters")
-    shutil.copytree(PROJECT / "data" / "raw", tmp_path / "data" / "raw")
-    export = tmp_path / "data" / "raw" / "service_f.csv"
-    export.write_text(export.read_text(encoding="utf-8").replace("\n", "|one cell too many\n", 5), encoding="utf-8")
-    lines = export.read_text(encoding="utf-8").splitlines()
-    export.write_text("\n".join([lines[0].removesuffix("|one cell too many"), *lines[1:]]), encoding="utf-8")
-    output = tmp_path / "results"
-    run = durability("run", tmp_path / "parameters" / "durability_2016.yaml", "--output", output,
-                     "--service", "F", "--service", "all", "--step", "all", "--notebook", "02")
-    assert run.returncode == 1
-    assert "service F" in run.stderr and "service_f.csv" in run.stderr and "line 2" in run.stderr
-    assert "Traceback" not in run.stderr + run.stdout
-    assert not list((output / "durability_2016" / "F").rglob("*.csv"))
-    rates = pd.read_csv(output / "durability_2016" / "all" / "all" / "tables" / "response_rates.csv")
-    assert list(rates["service"]) == ["A", "B", "C", "D", "E", "all"]
-    page = (output / "durability_2016" / "all" / "all" / "02_response_rates.html").read_text(encoding="utf-8")
-    assert "Missing services: F" in page
-
-
-def test_a_row_that_cleaning_loses_stops_its_service_and_leaves_no_cohort(tmp_path):
-    project = copy_with_real_notebooks(tmp_path)
-    earlier = project / "results/durability_2016/A/cleaning/cohort.parquet"
-    earlier.parent.mkdir(parents=True)
-    earlier.write_text("old", encoding="utf-8")
-    with (project / "durability_utils" / "cohort" / "cleaning.py").open("a", encoding="utf-8") as module:
-        module.write("\nlisted = _row_list\n_row_list = lambda *arguments: listed(*arguments).iloc[1:]\n")
-    code, said = finish(project, "--service", "A", "--notebook", "02")
-    assert code == 1
-    # service A: 137 lines, 132 patients, 5 refused of which one is not listed
-    assert "01_cleaning failed: AssertionError: 137 rows read, but 132 kept and 4 listed as refused" in said
-    left = {path.name for path in (project / "results/durability_2016/A").rglob("*") if path.is_file()}
-    assert left == {"01_cleaning.ipynb", "01_cleaning.html", "01_cleaning.provenance.json"}
-
-
-def test_a_bad_study_file_runs_nothing(tmp_path):
-    bad = tmp_path / "study.yaml"
-    bad.write_text(STUDY_FILE.read_text(encoding="utf-8").replace("carry_back: true", "carry_back: perhaps"),
-                   encoding="utf-8")
-    run = durability("run", bad, "--output", tmp_path / "results")
-    assert run.returncode == 2
-    assert "study.yaml: carry_back: found 'perhaps', expected true or false" in run.stderr
-    assert not (tmp_path / "results").exists()
 
 
 @pytest.mark.slow("runs a third study: 15 seconds")

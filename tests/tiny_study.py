@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import nbformat
+from conftest import study_text
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from durability_utils.outcomes.response import RESPONSE_RATES
@@ -91,25 +92,23 @@ def parameters_of(name: str) -> tuple[str, ...]:
             *(["step"] if EACH_STEP in runs_for else []), *(["as_of"] if name == DESK else []))
 
 
-def make_study(folder: Path, exports: dict[str, str], published: bool = False,
-               own: dict[str, nbformat.NotebookNode] | None = None, **keys: str) -> tuple[Study, Path]:
-    """A study in `folder` with an export for each service, notebooks of its `own` and more keys; the others' folder."""
+def run_key(run) -> tuple[str, str, str]:
+    return run.name[:2], run.service, run.step
+
+
+def make_study(folder: Path, exports: dict[str, str], published: bool = False, **keys) -> tuple[Study, Path]:
+    """A study in `folder` with an export for each service and more keys; the folder of its notebooks."""
     for name in ("parameters", "data", "notebooks"):
         (folder / name).mkdir()
-    lines = ["study: durability_2016", "title: Gains <kept>, synthetic cohort", "measures: study_2016",
-             "minimum_sessions: 2", "carry_back: true", "anxiety_measure: gad7", "services:"]
     for service, content in exports.items():
         (folder / "data" / f"{service}.csv").write_text(content, encoding="utf-8")
-        lines.append(f"  {service}: {{file: ../data/{service}.csv}}")
     if published:
-        lines.append("published: published.yaml")
+        keys["published"] = "published.yaml"
         (folder / "parameters" / "published.yaml").write_text("figures: {}\n", encoding="utf-8")
-    for name, notebook in (own or {}).items():
-        nbformat.write(notebook, folder / "parameters" / name)
-    lines += [f"notebooks: [{', '.join(own)}]"] if own else []
-    lines += [f"{key}: {value}" for key, value in keys.items()]
+    services = {service: {"file": f"../data/{service}.csv"} for service in exports}
     path = folder / "parameters" / "durability_2016.yaml"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    path.write_text(study_text(study="durability_2016", title="Gains <kept>, synthetic cohort", discharged=None,
+                               anxiety_measure="gad7", services=services, **keys), encoding="utf-8")
     for name in HEADS:
         code = CLEAN if name == CLEANING else analysis(name)
         nbformat.write(make_notebook(name, code, *parameters_of(name)), folder / "notebooks" / f"{name}.ipynb")

@@ -17,6 +17,7 @@ from durability_utils.study.study_file import read_study
 
 PATIENTS, ROWS = 1_000_000, 20_000
 TIMES = ("end", "6m", "12m")
+SCORES = ("phq9", "gad7", "adsm")
 RULES = read_study(PROJECT / "parameters" / "durability_2016.yaml").rules
 MEASURES = RULES.measures
 
@@ -52,17 +53,16 @@ def by_package(patients: pd.DataFrame) -> list[np.ndarray]:
 def by_numpy(patients: pd.DataFrame) -> list[np.ndarray]:
     """The same from the same table, with one float array a score and one of ADSM numbers (-1: none)."""
     arrays = {f"{name}_{time_}": patients[f"{name}_{time_}"].to_numpy(float, na_value=np.nan)
-              for name in ("phq9", "gad7", "adsm") for time_ in ("baseline", *TIMES)}
+              for name in SCORES for time_ in ("baseline", *TIMES)}
     arrays["adsm"], names = pd.factorize(patients["adsm"])
     limits = {key: np.array([getattr(MEASURES[name], key) for name in (*names, "GAD-7")], float)
               for key in ("reliable_change", "caseness")}
+    silent = {time_: np.isnan([arrays[f"{name}_{time_}"] for name in SCORES]).all(axis=0) for time_ in TIMES[1:]}
+    carry = silent["6m"] & ~silent["12m"]
+    arrays |= {f"{name}_carried": np.where(carry, arrays[f"{name}_12m"], arrays[f"{name}_6m"]) for name in SCORES}
     codes = []
-    later_there = ~np.isnan([arrays[f"{name}_12m"] for name in ("phq9", "gad7", "adsm")]).all(axis=0)
-    early_there = ~np.isnan([arrays[f"{name}_6m"] for name in ("phq9", "gad7", "adsm")]).all(axis=0)
-    carry = later_there & ~early_there
     for time_ in (*TIMES, "carried"):
-        later = {name: arrays[f"{name}_{time_}"] if time_ != "carried" else
-                 np.where(carry, arrays[f"{name}_12m"], arrays[f"{name}_6m"]) for name in ("phq9", "gad7", "adsm")}
+        later = {name: arrays[f"{name}_{time_}"] for name in SCORES}
         use = (arrays["adsm"] >= 0) & ~np.isnan(arrays["adsm_baseline"]) & ~np.isnan(later["adsm"])
         which = np.where(use, arrays["adsm"], len(names))
         before = np.where(use, arrays["adsm_baseline"], arrays["gad7_baseline"])
@@ -81,8 +81,7 @@ def by_numpy(patients: pd.DataFrame) -> list[np.ndarray]:
 def by_row(row: pd.Series) -> pd.Series:
     """The same for one patient, as one would say it."""
     found = []
-    scores = ("phq9", "gad7", "adsm")
-    answered = {time_: any(pd.notna(row[f"{name}_{time_}"]) for name in scores) for time_ in TIMES[1:]}
+    answered = {time_: any(pd.notna(row[f"{name}_{time_}"]) for name in SCORES) for time_ in TIMES[1:]}
     carried = "12m" if answered["12m"] and not answered["6m"] else "6m"
     for time_ in (*TIMES, carried):
         use = pd.notna(row["adsm"]) and pd.notna(row["adsm_baseline"]) and pd.notna(row[f"adsm_{time_}"])

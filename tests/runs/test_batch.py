@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 
 import nbformat
 import pytest
-from tiny_study import DESK, make_notebook, make_study
+from copied_project import change
+from tiny_study import DESK, analysis, make_notebook, make_study, run_key
 
 from durability_utils.runs import batch, plan
 from durability_utils.study.errors import InputError
@@ -21,8 +22,16 @@ def run_all(runs, jobs=2, **options):
         return {run_key(result.run): result for _, result in batch.run_all(runs, pool, jobs, **options) if result}
 
 
-def run_key(run):
-    return run.name[:2], run.service, run.step
+def statuses(runs, **options):
+    return [result.status for result in run_all(runs, **options).values()]
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def record_of(run):
+    return json.loads(run.record.read_text(encoding="utf-8"))
 
 
 @pytest.fixture
@@ -30,10 +39,16 @@ def study(tmp_path):
     return make_study(tmp_path, {"A": "fine", "B": "fine"}, published=True)
 
 
+@pytest.fixture
+def planned(study, tmp_path):
+    """planned(services, steps, names): their runs in the folder `results`."""
+    return lambda *selection: plan.plan(study[0], tmp_path / "results", *selection, notebooks=study[1])
+
+
 class TestOrder:
     @pytest.fixture
-    def runs(self, study, tmp_path):
-        return plan.plan(study[0], tmp_path / "results", notebooks=study[1])
+    def runs(self, planned):
+        return planned()
 
     def fake(self, monkeypatch, failing=()):
         done = []
@@ -65,8 +80,8 @@ class TestOrder:
 
     def test_nothing_is_pooled_where_no_service_could_be_cleaned(self, runs, monkeypatch):
         self.fake(monkeypatch, failing=[("01", "A", "all"), ("01", "B", "all")])
-        statuses = [result.status for result in run_all(runs).values()]
-        assert (statuses.count("failed"), statuses.count("skipped")) == (2, 55)
+        found = statuses(runs)
+        assert (found.count("failed"), found.count("skipped")) == (2, 55)
 
     def test_no_more_at_a_time_than_asked(self, runs, monkeypatch):
         self.fake(monkeypatch)
@@ -77,17 +92,15 @@ class TestOrder:
 class TestExecution:
     """Real kernels: a second each."""
 
-    def test_what_a_run_leaves(self, study, tmp_path):
-        runs = plan.plan(study[0], tmp_path / "results", ["A"], ["all"], ["03"], notebooks=study[1])
-        results = run_all(runs)
-        assert [result.status for result in results.values()] == ["succeeded"] * 2
-        cleaning, improvement = (result.run.target for result in results.values())
-        notebook = nbformat.read(cleaning, as_version=4)
+    def test_what_a_run_leaves(self, planned, tmp_path):
+        runs = planned(["A"], ["all"], ["03"])
+        assert statuses(runs) == ["succeeded"] * 2
+        notebook = nbformat.read(runs[0].target, as_version=4)
         assert "papermill" not in notebook.metadata
         assert not any({"papermill", "execution"} & set(cell.metadata) for cell in notebook.cells)
         assert notebook.cells[-1].outputs[0].text == "to the end\n"
-        assert (improvement.parent / "tables" / "reliable_improvement_6m.csv").is_file()
-        record = json.loads(improvement.with_suffix(".provenance.json").read_text(encoding="utf-8"))
+        assert (runs[1].folder / "tables" / "reliable_improvement_6m.csv").is_file()
+        record = record_of(runs[1])
         assert record["status"] == "succeeded"
         assert {"durability_2016/A/cleaning/cohort.parquet", "parameters/measures.yaml"} <= set(record["inputs"])
         assert record["parameters"] == runs[1].parameters
@@ -102,150 +115,103 @@ class TestExecution:
         ("dies", "the kernel died (out of memory, or a library crashed)"),
         ("leaves", "SystemExit: 0"),
     ])
-    def test_a_failure_leaves_its_notebook_and_nothing_of_the_service(self, tmp_path, export, message):
-        study, notebooks = make_study(tmp_path, {"A": export})
+    def test_a_failure_leaves_its_notebook_and_nothing_of_the_service(self, planned, tmp_path, export, message):
+        (tmp_path / "data" / "A.csv").write_text(export, encoding="utf-8")
         stale = tmp_path / "results" / "durability_2016" / "A"
         for name in ("cleaning/cohort.parquet", "all/tables/response_rates.csv"):
             (stale / name).parent.mkdir(parents=True)
             (stale / name).write_text("old", encoding="utf-8")
-        runs = plan.plan(study, tmp_path / "results", ["A"], ["all"], ["02"], notebooks=notebooks)
-        results = run_all(runs)
-        assert results["01", "A", "all"].status == "failed"
+        results = run_all(planned(["A"], ["all"], ["02"]))
+        assert [result.status for result in results.values()] == ["failed", "skipped"]
         assert results["01", "A", "all"].message == message
-        assert results["02", "A", "all"].status == "skipped"
         assert {path.name for path in stale.rglob("*") if path.is_file()} == {
             "01_cleaning.ipynb", "01_cleaning.html", "01_cleaning.provenance.json"}
         text = results["01", "A", "all"].run.target.read_text(encoding="utf-8")
         assert '"output_type": "error"' in text
         assert str(tmp_path) not in text
 
-    def test_nothing_outside_the_results_is_removed(self, study, tmp_path):
+    def test_nothing_outside_the_results_is_removed(self, planned, tmp_path):
         (tmp_path / "elsewhere" / "cleaning").mkdir(parents=True)
         (tmp_path / "results" / "durability_2016").mkdir(parents=True)
         try:
             (tmp_path / "results" / "durability_2016" / "A").symlink_to(tmp_path / "elsewhere")
         except OSError:
             pytest.skip("no symbolic links here")
-        cleaning = plan.plan(study[0], tmp_path / "results", ["A"], [], ["01"], notebooks=study[1])[0]
-        assert batch.execute(cleaning).status == "failed"
+        assert batch.execute(planned(["A"], [], ["01"])[0]).status == "failed"
         assert (tmp_path / "elsewhere" / "cleaning").is_dir()
 
 
-WRITES = """
-from pathlib import Path
-folder = Path(results, "durability_2016", service, "all", "tables")
-folder.mkdir(parents=True)
-(folder / "{}").write_text("n\\n1\\n")
-"""
-
-
-class TestOwnNotebook:
-    """A notebook that the study file names."""
-
-    @pytest.fixture
-    def own(self, tmp_path):
-        """own(table): the plan of service A with a notebook of its own that says `functioning*` and writes `table`."""
-        def notebook(table):
-            return make_notebook("functioning kept", WRITES.format(table), "study", "service", "results",
-                                 runs_for="each service", reads="`cohort.parquet`", writes="`functioning*`")
-
-        own = {"12_functioning.ipynb": notebook("functioning.csv")}
-        study, notebooks = make_study(tmp_path, {"A": "fine"}, own=own)
-
-        def make(table):
-            nbformat.write(notebook(table), tmp_path / "parameters" / "12_functioning.ipynb")
-            return plan.plan(study, tmp_path / "results", ["A"], names=["12"], notebooks=notebooks)
-
-        return make
-
-    def test_leaves_table_page_and_provenance_and_is_not_run_again(self, own, tmp_path):
-        runs = own("functioning.csv")
-        assert [result.status for result in run_all(runs).values()] == ["succeeded"] * 2
-        folder = tmp_path / "results/durability_2016/A/all"
-        assert (folder / "tables" / "functioning.csv").is_file()
-        assert "Is this functioning kept?" in (folder / "12_functioning.html").read_text(encoding="utf-8")
-        record = json.loads((folder / "12_functioning.provenance.json").read_text(encoding="utf-8"))
-        assert {"12_functioning.ipynb", "durability_2016/A/cleaning/cohort.parquet"} <= set(record["inputs"])
-        assert {result.status for result in run_all(runs).values()} == {"unchanged"}
-        again = run_all(own("functioning_by_step.csv"))
-        assert [result.status for result in again.values()] == ["unchanged", "succeeded"]
-        assert [path.name for path in (folder / "tables").iterdir()] == ["functioning_by_step.csv"]
-
-    def test_a_file_that_its_head_does_not_name_fails_it_and_is_put_nowhere(self, own, tmp_path):
-        result = run_all(own("response_rates.csv"))["12", "A", "all"]
-        assert result.status == "failed"
-        assert result.message == ("writes: found tables/response_rates.csv, expected functioning* in tables/ or "
-                                  "figures/")
-        assert not (tmp_path / "results/durability_2016/A/all/tables").exists()
+def test_a_file_that_the_head_of_an_own_notebook_does_not_name_fails_it_and_is_put_nowhere(tmp_path):
+    own = make_notebook("functioning kept", analysis("02_response_rates"), "study", "service", "results",
+                        runs_for="each service", reads="`cohort.parquet`", writes="`functioning*`")
+    nbformat.write(own, tmp_path / "12_functioning.ipynb")
+    study, notebooks = make_study(tmp_path, {"A": "fine"}, notebooks=["../12_functioning.ipynb"])
+    runs = plan.plan(study, tmp_path / "results", ["A"], names=["12"], notebooks=notebooks)
+    result = run_all(runs)["12", "A", "all"]
+    assert result.status == "failed"
+    assert result.message == ("writes: found tables/response_rates.csv, tables/response_rates.json, expected "
+                              "functioning* in tables/ or figures/")
+    assert not (runs[-1].folder / "tables").exists()
 
 
 class TestAgain:
-    def test_nothing_is_run_again_that_would_come_out_the_same(self, study, tmp_path):
-        runs = plan.plan(study[0], tmp_path / "results", notebooks=study[1])
-        first = run_all(runs)
-        before = contents(tmp_path / "results")
-        again = run_all(runs)
-        assert {result.status for result in first.values()} == {"succeeded"}
-        assert {result.status for result in again.values()} == {"unchanged"}
-        assert contents(tmp_path / "results") == before
-        assert {result.status for result in run_all(runs, fresh=True).values()} == {"succeeded"}
+    @pytest.fixture
+    def runs(self, planned):
+        """Cleaning and 02 of service A, done."""
+        runs = planned(["A"], ["all"], ["02"])
+        assert statuses(runs) == ["succeeded"] * 2
+        return runs
 
-    def test_a_changed_export_repeats_its_own_service_and_what_is_pooled(self, study, tmp_path):
-        runs = plan.plan(study[0], tmp_path / "results", names=["02"], notebooks=study[1])
+    def test_nothing_is_run_again_that_would_come_out_the_same(self, planned, tmp_path):
+        runs = planned()
+        assert set(statuses(runs)) == {"succeeded"}
+        before = contents(tmp_path / "results")
+        assert set(statuses(runs)) == {"unchanged"}
+        assert contents(tmp_path / "results") == before
+        assert set(statuses(runs, fresh=True)) == {"succeeded"}
+
+    def test_a_changed_export_repeats_its_own_service_and_what_is_pooled(self, planned, tmp_path):
+        runs = planned([], [], ["02"])
         run_all(runs)
         (tmp_path / "data" / "B.csv").write_text("fine, too", encoding="utf-8")
         assert {key: result.status for key, result in run_all(runs).items()} == {
             ("01", "A", "all"): "unchanged", ("02", "A", "all"): "unchanged", ("01", "B", "all"): "succeeded",
             ("02", "B", "all"): "succeeded", ("02", "all", "all"): "succeeded"}
 
-    def test_where_cleaning_gives_the_same_cohort_the_rest_stays(self, study, tmp_path):
-        runs = plan.plan(study[0], tmp_path / "results", ["A"], ["all"], ["02"], study[1])
-        run_all(runs)
-        notebook = nbformat.read(runs[0].notebook, as_version=4)
-        notebook.cells[0].source = notebook.cells[0].source.replace("# Is this", "# Is this still")
-        nbformat.write(notebook, runs[0].notebook)
-        assert [result.status for result in run_all(runs).values()] == ["succeeded", "unchanged"]
+    def test_where_cleaning_gives_the_same_cohort_the_rest_stays(self, runs, tmp_path):
+        change(tmp_path, "01_cleaning", "1 + 1")
+        assert statuses(runs) == ["succeeded", "unchanged"]
 
-    def test_what_failed_is_tried_again(self, tmp_path):
-        study, notebooks = make_study(tmp_path, {"A": "bug"})
-        runs = plan.plan(study, tmp_path / "results", ["A"], ["all"], ["02"], notebooks)
-        assert [result.status for result in run_all(runs).values()] == ["failed", "skipped"]
-        assert [result.status for result in run_all(runs).values()] == ["failed", "skipped"]
+    def test_what_failed_is_tried_again(self, planned, tmp_path):
+        (tmp_path / "data" / "A.csv").write_text("bug", encoding="utf-8")
+        runs = planned(["A"], ["all"], ["02"])
+        assert statuses(runs) == statuses(runs) == ["failed", "skipped"]
 
-    def test_a_missing_table_is_made_again(self, study, tmp_path):
-        runs = plan.plan(study[0], tmp_path / "results", ["A"], ["all"], ["02"], study[1])
-        run_all(runs)
+    def test_a_missing_table_is_made_again(self, runs):
         table = runs[-1].folder / "tables" / "response_rates.csv"
         table.unlink()
-        assert [result.status for result in run_all(runs).values()] == ["unchanged", "succeeded"]
+        assert statuses(runs) == ["unchanged", "succeeded"]
         assert table.is_file()
 
 
-def contents(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
 def test_the_provenance_says_which_rules_are_changed(tmp_path):
-    study, notebooks = make_study(tmp_path, {"A": "fine"}, thresholds="{PHQ-9: {reliable_change: 5}}")
+    study, notebooks = make_study(tmp_path, {"A": "fine"}, thresholds={"PHQ-9": {"reliable_change": 5}})
     run = plan.plan(study, tmp_path / "results", ["A"], [], ["01"], notebooks)[0]
     assert batch.execute(run).status == "succeeded"
-    record = json.loads(run.record.read_text(encoding="utf-8"))
-    assert record["rules_changed"] == "PHQ-9 reliable change 5, not 6."
+    assert record_of(run)["rules_changed"] == "PHQ-9 reliable change 5, not 6."
 
 
 class TestIntoPlace:
     @pytest.fixture
-    def run(self, study, tmp_path):
-        return plan.plan(study[0], tmp_path / "results", ["A"], ["all"], ["03"], notebooks=study[1])[-1]
+    def run(self, planned):
+        return planned(["A"], ["all"], ["03"])[-1]
 
-    def test_a_run_sees_only_the_cohorts_that_it_reads(self, run, study, tmp_path):
+    def test_a_run_sees_only_the_cohorts_that_it_reads(self, run, tmp_path):
         for service in ("A", "B"):
             cohort = run.folder.parents[1] / service / "cleaning" / "cohort.parquet"
             cohort.parent.mkdir(parents=True)
             cohort.write_text(service, encoding="utf-8")
-        notebook = nbformat.read(run.notebook, as_version=4)
-        notebook.cells[2].source = "from pathlib import Path\nprint(sorted(p.name for p in Path(results).rglob('*')))"
-        nbformat.write(notebook, run.notebook)
+        change(tmp_path, run.name, "from pathlib import Path\nprint(sorted(p.name for p in Path(results).rglob('*')))")
         assert batch.execute(run).status == "succeeded"
         shown = nbformat.read(run.target, as_version=4).cells
         assert "['A', 'cleaning', 'cohort.parquet', 'durability_2016']" in str(shown)
@@ -280,14 +246,12 @@ class TestIntoPlace:
         assert batch.execute(run).attempts == 2
 
     @pytest.mark.parametrize("error", ["ENOSPC", "EDQUOT", "EFBIG"])
-    def test_without_space_an_earlier_result_stays(self, run, error):
+    def test_without_space_an_earlier_result_stays(self, run, tmp_path, error):
         assert batch.execute(run).status == "succeeded"
         before = contents(run.results)
-        notebook = nbformat.read(run.notebook, as_version=4)
-        notebook.cells[2].source = f"import errno, os; raise OSError(errno.{error}, os.strerror(errno.{error}))"
-        nbformat.write(notebook, run.notebook)
+        change(tmp_path, run.name, f"import errno, os; raise OSError(errno.{error}, os.strerror(errno.{error}))")
         with pytest.raises(OSError) as raised:
-            run_all([run.__class__(**{**vars(run), "needs": ()})])
+            run_all([replace(run, needs=())])
         assert raised.value.errno == getattr(errno, error)
         assert contents(run.results) == before
 
@@ -298,8 +262,7 @@ class TestIntoPlace:
                 future.set_exception(RuntimeError("the worker\ndied"))
                 return future
 
-        [result] = [result for _, result in batch.run_all([run.__class__(**{**vars(run), "needs": ()})], Lost(), 1)
-                    if result]
+        [result] = [result for _, result in batch.run_all([replace(run, needs=())], Lost(), 1) if result]
         assert (result.status, result.message) == ("failed", "RuntimeError: the worker died")
 
 
@@ -318,12 +281,12 @@ class TestRestricted:
     """The desk: asked for by name, left to its owner, in no report."""
 
     @pytest.fixture
-    def desk(self, study, tmp_path):
+    def desk(self, study, planned):
         """desk(code): its runs for service A, cleaning first, where its notebook does `code` after it showed an id."""
         def runs(code=""):
             notebook = make_notebook(DESK, SHOWS_ID + code, "study", "service", "as_of", "results")
             nbformat.write(notebook, study[1] / f"{DESK}.ipynb")
-            return plan.plan(study[0], tmp_path / "results", ["A"], names=["07"], notebooks=study[1])
+            return planned(["A"], [], ["07"])
         return runs
 
     def holding(self, tmp_path):
@@ -374,8 +337,7 @@ class TestRestricted:
         run_all(desk())
         runs = desk(code)
         results = run_all(runs)
-        assert results["07", "A", "all"].status == "failed"
-        assert results["07", "A", "all"].message == message
+        assert (results["07", "A", "all"].status, results["07", "A", "all"].message) == ("failed", message)
         assert self.holding(tmp_path) == {"durability_2016/A/restricted/07_follow_up_desk.ipynb"}
         assert ID not in batch.account(runs[-1].study, list(results.values()), datetime.now(UTC))
         assert not (runs[-1].folder / "due.csv").exists()
@@ -387,24 +349,22 @@ class TestRestricted:
         assert batch.execute(runs[-1]).message == "KeyError"
 
     def test_without_space_it_says_so(self, desk):
-        with pytest.raises(OSError) as raised:
+        with pytest.raises(OSError, match="No space left"):
             run_all(desk("import errno, os; raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))"))
-        assert raised.value.errno == errno.ENOSPC
 
-    def test_it_is_not_run_again_on_the_same_day(self, desk, study, monkeypatch, tmp_path):
+    def test_it_is_not_run_again_on_the_same_day(self, desk, tmp_path):
         runs = desk()
         run_all(runs)
-        assert {result.status for result in run_all(runs).values()} == {"unchanged"}
-        tomorrow = [replace(run, parameters=run.parameters | {"as_of": "2100-01-01"} if run.restricted
-                            else run.parameters) for run in runs]
-        assert [result.status for result in run_all(tomorrow).values()] == ["unchanged", "succeeded"]
+        assert statuses(runs) == ["unchanged"] * 2
+        tomorrow = [runs[0], replace(runs[1], parameters=runs[1].parameters | {"as_of": "2100-01-01"})]
+        assert statuses(tomorrow) == ["unchanged", "succeeded"]
         (tmp_path / "data" / "A.csv").write_text("fine, too", encoding="utf-8")
-        assert [result.status for result in run_all(runs).values()] == ["succeeded", "succeeded"]
+        assert statuses(runs) == ["succeeded"] * 2
 
-    def test_a_run_of_everything_leaves_it_alone_and_so_does_a_failed_cleaning(self, desk, study, tmp_path):
+    def test_a_run_of_everything_leaves_it_alone_and_so_does_a_failed_cleaning(self, desk, planned, tmp_path):
         run_all(desk())
         left = {name: content for name, content in contents(tmp_path / "results").items() if "restricted" in name}
-        everything = plan.plan(study[0], tmp_path / "results", notebooks=study[1])
+        everything = planned()
         assert not any(run.restricted for run in everything)
         run_all(everything)
         (tmp_path / "data" / "A.csv").write_text("unusable", encoding="utf-8")
@@ -418,17 +378,14 @@ class TestRestricted:
         run_all(desk())
         (tmp_path / "data" / "A.csv").write_text("unusable", encoding="utf-8")
         runs = desk()
-        assert [result.status for result in run_all(runs).values()] == ["failed", "skipped"]
+        assert statuses(runs) == ["failed", "skipped"]
         assert not runs[-1].folder.exists()
 
 
 class TestAccount:
-    def test_each_run_has_its_costs(self, study, tmp_path):
-        runs = plan.plan(study[0], tmp_path / "results", ["A"], ["all"], ["03"], notebooks=study[1])
-        notebook = nbformat.read(runs[-1].notebook, as_version=4)
-        notebook.cells[2].source += "\nimport time; time.sleep(0.5)"
-        nbformat.write(notebook, runs[-1].notebook)
-        results = list(run_all(runs).values())
+    def test_each_run_has_its_costs(self, study, planned, tmp_path):
+        change(tmp_path, "03_reliable_improvement", "import time; time.sleep(0.5)")
+        results = list(run_all(planned(["A"], ["all"], ["03"])).values())
         account = json.loads(batch.account(study[0], results, datetime.now(UTC)))
         assert [set(run) for run in account["runs"]] == [{
             "notebook", "service", "step", "status", "message", "seconds_in_cells", "seconds_outside_cells",
@@ -440,8 +397,8 @@ class TestAccount:
         assert 0 < cost["seconds_outside_cells"] < 10
         assert cost["peak_memory_mb"] is None or cost["peak_memory_mb"] > 20
 
-    def test_what_was_not_run_cost_nothing(self, study, tmp_path):
-        run = plan.plan(study[0], tmp_path / "results", ["A"], ["all"], ["01"], notebooks=study[1])[0]
+    def test_what_was_not_run_cost_nothing(self, study, planned):
+        run = planned(["A"], ["all"], ["01"])[0]
         account = json.loads(batch.account(study[0], [batch.Result(run, "unchanged")], datetime.now(UTC)))
         run = account["runs"][0]
         assert (run["seconds_in_cells"], run["seconds_outside_cells"], run["attempts"]) == (0, 0, 0)

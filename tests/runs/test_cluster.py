@@ -1,6 +1,5 @@
 """The same plan on a Dask cluster of two workers on this machine. Oracle: a run without one."""
 
-import json
 import socket
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from copied_project import (
     copy_with_tiny_notebooks,
     environment,
     finish,
+    runs_in,
     start,
     tables,
     wait_for,
@@ -52,30 +52,18 @@ def cluster(tiny):
     assert_nothing_is_left_of(tiny)
 
 
-def run_on(address, folder, output):
-    process = start(folder, "--scheduler", address, output=output)
-    said = process.communicate(timeout=300)[1]
-    account = json.loads((folder / output / "durability_2016" / "run.json").read_text(encoding="utf-8"))
-    return process.returncode, said, account["runs"]
-
-
 def test_a_cluster_gives_the_same_tables_and_a_notebook_that_raises_fails_alone(tiny, cluster):
     change(tiny, "03_reliable_improvement", "if service == 'B' and step == 'step3':\n    raise ValueError('no')")
-    assert finish_elsewhere(tiny) == 1
-    (tiny / "results").rename(tiny / "local")  # the folder's name stands in the notebooks
-    code, said, runs = run_on(cluster, tiny, "results")
-    assert code == 1
+    for options in ((), ("--scheduler", cluster)):
+        process = start(tiny, *options)
+        said = process.communicate(timeout=300)[1]
+        assert process.returncode == 1
+        if not options:
+            (tiny / "results").rename(tiny / "local")  # the folder's name stands in the notebooks
     assert "service B, step3: 03_reliable_improvement failed: ValueError: no" in said
-    assert {run["worker"] for run in runs} == {"first", "second"}
+    assert {run["worker"] for run in runs_in(tiny / "results")} == {"first", "second"}
     assert tables(tiny / "results") == tables(tiny / "local")
     assert (tiny / "results/durability_2016/B/step3/03_reliable_improvement.ipynb").is_file()
-
-
-def finish_elsewhere(folder):
-    """A run without the cluster, whose processes bear the same mark, so without looking for what is left."""
-    process = start(folder)
-    process.communicate(timeout=300)
-    return process.returncode
 
 
 def test_the_runs_of_a_worker_that_is_killed_are_taken_over(tiny, cluster):
@@ -89,7 +77,7 @@ def test_the_runs_of_a_worker_that_is_killed_are_taken_over(tiny, cluster):
     psutil.Process(int(mark.read_text())).kill()
     process.communicate(timeout=300)
     assert process.returncode == 0
-    runs = json.loads((tiny / "on_cluster/durability_2016/run.json").read_text(encoding="utf-8"))["runs"]
+    runs = runs_in(tiny / "on_cluster")
     slow = next(run for run in runs if (run["notebook"], run["service"]) == ("05_representativeness", "A"))
     assert (slow["status"], slow["attempts"]) == ("succeeded", 2)
     assert {run["status"] for run in runs} == {"succeeded"}

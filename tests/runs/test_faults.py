@@ -5,7 +5,6 @@ run of the same copy.
 """
 
 import ctypes
-import json
 import random
 import resource
 import shutil
@@ -25,6 +24,7 @@ from copied_project import (
     copy_with_tiny_notebooks,
     finish,
     is_whole,
+    runs_in,
     start,
     tables,
     visible,
@@ -111,8 +111,7 @@ def test_stopped_it_ends_within_seconds_and_the_next_start_runs_the_rest(tiny, s
     change(tiny, "05_representativeness", "service == 'A' or 0\nimport time; time.sleep = lambda seconds: None")
     code, said = finish(tiny)
     assert code == 0
-    account = json.loads((tiny / "results/durability_2016/run.json").read_text(encoding="utf-8"))["runs"]
-    statuses = [run["status"] for run in account if not run["notebook"].startswith("05")]
+    statuses = [run["status"] for run in runs_in(tiny / "results") if not run["notebook"].startswith("05")]
     assert statuses.count("unchanged") >= done - 3 and set(statuses) <= {"unchanged", "succeeded"}
 
 
@@ -133,12 +132,11 @@ def test_a_notebook_that_fails_fails_alone(tiny, code, message, options):
         f"service A, step2: 03_reliable_improvement failed: {message} ({path})"]
     partial = nbformat.read(tiny / path, as_version=4)
     assert "error" in {output.output_type for cell in partial.cells for output in cell.get("outputs", [])}
-    root = tiny / "results" / "durability_2016"
-    assert not (root / "A" / "step2" / "tables").exists()
-    statuses = [run["status"] for run in json.loads((root / "run.json").read_text(encoding="utf-8"))["runs"]]
+    assert not (tiny / path).with_name("tables").exists()
+    statuses = [run["status"] for run in runs_in(tiny / "results")]
     assert (statuses.count("succeeded"), statuses.count("failed"), len(statuses)) == (55, 1, 56)
     assert finish(tiny, *options)[0] == 1  # and only that one is tried again
-    statuses = [run["status"] for run in json.loads((root / "run.json").read_text(encoding="utf-8"))["runs"]]
+    statuses = [run["status"] for run in runs_in(tiny / "results")]
     assert (statuses.count("unchanged"), statuses.count("failed")) == (55, 1)
 
 

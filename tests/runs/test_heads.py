@@ -17,11 +17,13 @@ OWN = {"runs_for": "each service, all services", "reads": "the cohort (`cohort.p
 
 @pytest.fixture
 def own(tmp_path):
-    """own(parameters=..., **rows): the head of a notebook of one's own with these rows; None leaves one out."""
+    """own(parameters=..., **rows): the path of a notebook of one's own with these rows; None leaves one out."""
     def make(parameters=("study", "service", "results"), name="12_functioning", **rows):
         rows = {row: text for row, text in (OWN | rows).items() if text is not None}
-        nbformat.write(make_notebook(name, "1", *parameters, **rows), tmp_path / f"{name}.ipynb")
-        return tmp_path / f"{name}.ipynb"
+        path = tmp_path / "my" / f"{name}.ipynb"
+        path.parent.mkdir(exist_ok=True)
+        nbformat.write(make_notebook(name, "1", *parameters, **rows), path)
+        return path
 
     return make
 
@@ -31,18 +33,7 @@ def real_heads():
 
 
 class TestRealNotebooks:
-    """Oracle: which notebooks ran for what before they said it themselves (version 0.5.1)."""
-
-    def test_run_for_what_they_ran_for(self):
-        runs_for = {number: tuple(word in head.runs_for for word in heads.RUNS_FOR)
-                    for number, head in real_heads().items()}
-        assert runs_for == {"01": (True, False, False), "06": (False, True, False), "07": (True, False, False),
-                            **dict.fromkeys(("02", "05", "10"), (True, True, False)),
-                            **dict.fromkeys(("03", "04", "08", "09", "11"), (True, True, True))}
-
-    def test_only_the_desk_is_restricted_and_only_cleaning_makes_cohorts(self):
-        assert [number for number, head in real_heads().items() if head.restricted] == ["07"]
-        assert [number for number, head in real_heads().items() if head.cleans] == ["01"]
+    """What they run for is in `test_plan.py`, whose study has their heads."""
 
     def test_say_which_files_they_read(self):
         read = {number: head.reads for number, head in real_heads().items() if head.reads != ("cohort.parquet",)}
@@ -88,7 +79,7 @@ class TestOneHead:
     def test_without_the_row_runs_for_it_is_none_of_a_batch(self, own):
         assert heads.read_head(own(runs_for=None)) is None
 
-    @pytest.mark.parametrize(("rows", "message"), [
+    @pytest.mark.parametrize(("given", "message"), [
         ({"runs_for": "every service"}, "runs for: found 'every service', expected each service, all services or both, "
                                         "and each step where it runs for steps"),
         ({"runs_for": "each step"}, "runs for: found 'each step', expected each service, all services or both"),
@@ -102,40 +93,30 @@ class TestOneHead:
         ({"restrict": "yes"}, "table of its first cell: found a row `restrict`, expected rows runs for, reads, writes, "
                               "restricted, does not show"),
         ({"restricted": "yes"}, "runs for: found 'all services, each service', expected each service alone"),
-    ])
-    def test_what_cannot_be_understood_is_refused_with_its_row(self, own, rows, message):
-        with pytest.raises(InputError, match=r"^12_functioning\.ipynb: " + message):
-            heads.read_head(own(**rows))
-
-    @pytest.mark.parametrize(("parameters", "runs_for", "message"), [
-        (("study", "results"), "each service", "expected `service: str = ...` in its cell tagged `parameters`; it "
-                                               "declares study, results"),
-        (("study", "service"), "each service", "expected `results: str"),
-        (("study", "service", "results"), "each service; each step", "expected `step: str"),
-        (("study", "service", "results", "step"), "each service",
+        ({"parameters": ("study", "results")},
+         r"expected `service: str = \.\.\.` in its cell tagged `parameters`; it declares study, results"),
+        ({"parameters": ("study", "service")}, "expected `results: str"),
+        ({"runs_for": "each service; each step"}, "expected `step: str"),
+        ({"parameters": ("study", "service", "results", "step")},
          "runs for: found no each step, but `step` among the parameters, expected both or neither"),
+        ({"name": "12 functioning"}, "expected a notebook with a plain name"),
     ])
-    def test_parameters_that_do_not_fit_are_refused(self, own, parameters, runs_for, message):
-        with pytest.raises(InputError, match=r"^12_functioning\.ipynb: " + re.escape(message)):
-            heads.read_head(own(parameters, runs_for=runs_for))
+    def test_what_cannot_be_understood_is_refused_with_its_row(self, own, given, message):
+        with pytest.raises(InputError, match=r"^12.functioning\.ipynb: " + message):
+            heads.read_head(own(**given))
 
-    def test_two_cells_tagged_parameters_are_refused(self, own):
+    @pytest.mark.parametrize(("declared", "message"), [
+        (["study = 1 +"], "expected flat values.*SyntaxError"),
+        (["study = open('x')"], "expected flat values.*ValueError"),
+        (["study: str"], "expected flat values.*(ValueError|TypeError)"),
+        (["study = 'x'"] * 2, "expected one cell tagged `parameters`, found 2"),
+    ])
+    def test_parameters_that_are_no_flat_values_of_one_cell_are_refused(self, own, declared, message):
         path = own()
         notebook = nbformat.read(path, as_version=4)
-        notebook.cells.append(new_code_cell(notebook.cells[1].source, metadata={"tags": ["parameters"]}))
+        notebook.cells[1:2] = [new_code_cell(source, metadata={"tags": ["parameters"]}) for source in declared]
         nbformat.write(notebook, path)
-        with pytest.raises(InputError, match="expected one cell tagged `parameters`, found 2"):
-            heads.read_head(path)
-
-    @pytest.mark.parametrize(("source", "message"), [
-        ("study = 1 +", "SyntaxError"), ("study = open('x')", "ValueError"), ("study: str", "ValueError|TypeError"),
-    ])
-    def test_parameters_that_are_no_flat_values_are_refused(self, own, source, message):
-        path = own()
-        notebook = nbformat.read(path, as_version=4)
-        notebook.cells[1].source = source
-        nbformat.write(notebook, path)
-        with pytest.raises(InputError, match=f"12_functioning.ipynb: expected flat values.*({message})"):
+        with pytest.raises(InputError, match=rf"^12_functioning\.ipynb: {message}"):
             heads.read_head(path)
 
     @pytest.mark.parametrize("content", ["", "[]", "{}", '{"cells": 1}', '{"cells": [{}]}'])
@@ -148,10 +129,6 @@ class TestOneHead:
         with pytest.raises(InputError, match=r"x\.ipynb: no such file in"):
             heads.read_head(tmp_path / "x.ipynb")
 
-    def test_a_name_that_is_not_plain_is_refused(self, own):
-        with pytest.raises(InputError, match=r"^12 functioning\.ipynb: expected a notebook with a plain name"):
-            heads.read_head(own(name="12 functioning"))
-
     def test_an_empty_notebook_is_none_of_a_batch(self, tmp_path):
         (tmp_path / "Untitled.ipynb").write_text(json.dumps({"cells": []}), encoding="utf-8")
         assert heads.read_head(tmp_path / "Untitled.ipynb") is None
@@ -161,15 +138,11 @@ class TestStudysOwn:
     """A notebook that the study file names, beside those of the project."""
 
     @pytest.fixture
-    def planned(self, tmp_path):
-        """planned(name, parameters, **rows): the plan of a study with that notebook of its own, two folders away."""
-        (tmp_path / "my").mkdir()
-
-        def make(name="12_functioning", parameters=("study", "service", "results"), **rows):
-            rows = {row: text for row, text in (OWN | rows).items() if text is not None}
-            notebook = make_notebook("own", "1", *parameters, **rows)
-            nbformat.write(notebook, tmp_path / "my" / f"{name}.ipynb")
-            study, notebooks = make_study(tmp_path, {"A": "fine", "B": "fine"}, notebooks=f"[../my/{name}.ipynb]")
+    def planned(self, own, tmp_path):
+        """planned(**given): the plan of a study with that notebook of its own, two folders away."""
+        def make(**given):
+            name = own(**given).name
+            study, notebooks = make_study(tmp_path, {"A": "fine", "B": "fine"}, notebooks=[f"../my/{name}"])
             return plan.plan(study, tmp_path / "results", notebooks=notebooks)
 
         return make
@@ -206,10 +179,7 @@ class TestStudysOwn:
     ])
     def test_what_is_another_s_or_nothing_is_refused(self, planned, name, rows, message):
         with pytest.raises(InputError, match=rf"^{name}\.ipynb: {message}"):
-            planned(name, **rows)
-
-    def test_one_that_compares_with_published_figures_runs_where_there_are_some(self, planned):
-        assert "12_functioning" not in {run.name for run in planned(reads="`cohort.parquet`, `published`")}
+            planned(name=name, **rows)
 
     def test_a_folder_without_a_cleaning_is_refused(self, tmp_path):
         with pytest.raises(InputError, match=r"expected a notebook that writes `cohort\.parquet`, found none"):

@@ -11,6 +11,7 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+from copied_project import change, processes_of, wait_for
 from nbformat.v4 import new_code_cell, new_notebook
 from tiny_study import make_study
 
@@ -148,37 +149,16 @@ def test_in_a_process_that_may_have_no_children_an_ordinary_kernel_serves(tmp_pa
 
 def test_kernels_end_with_the_process_that_started_them(tmp_path):
     study, notebooks = make_study(tmp_path, {"A": "fine"})
-    notebook = nbformat.read(notebooks / "01_cleaning.ipynb", as_version=4)
-    notebook.cells[2].source = "import time; time.sleep(120)"
-    nbformat.write(notebook, notebooks / "01_cleaning.ipynb")
+    change(tmp_path, "01_cleaning", "import time; time.sleep(120)")
     code = ("from pathlib import Path\nfrom durability_utils.runs import batch, plan\n"
             f"from durability_utils.study.study_file import read_study\nthe_study = read_study({str(study.path)!r})\n"
             f"batch.execute(plan.plan(the_study, Path('results'), [], [], ['01'], Path({str(notebooks)!r}))[0])\n")
-    mark = {"DURABILITY_TEST": tmp_path.name}
-    batch_process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=os.environ | mark)
+    batch_process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path,
+                                     env=os.environ | {"DURABILITY_TEST": str(tmp_path)})
     try:
-        wait_for(lambda: len(marked(mark)) >= 3)  # the batch, the fork server, a kernel
+        wait_for(lambda: len(processes_of(tmp_path)) >= 3)  # the batch, the fork server, a kernel
         time.sleep(1)
     finally:
         batch_process.kill()
         batch_process.wait()
-    wait_for(lambda: not marked(mark))
-
-
-def wait_for(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
-def marked(mark):
-    """The running processes that were started with this environment variable."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if mark.items() <= process.environ().items() and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
+    wait_for(lambda: not processes_of(tmp_path))

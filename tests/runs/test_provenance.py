@@ -9,6 +9,7 @@ import pytest
 from tiny_study import make_study
 
 from durability_utils.runs import plan, provenance
+from durability_utils.runs.provenance import PROJECT
 
 
 def test_names_stand_below_the_first_folder_that_holds_the_file(tmp_path):
@@ -44,30 +45,27 @@ def package(tmp_path, monkeypatch):
     provenance.own_code.cache_clear()
 
 
-def test_the_rooms_are_those_of_the_package():
-    assert {".", "study", "cohort", "outcomes", "analyses", "runs", "sharing", "new_study", "synthetic", "lessons",
-            "templates"} <= set(ROOMS)
-
-
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_change_in_any_room_leaves_no_run_unchanged(package, tmp_path, room):
     study, notebooks = make_study(tmp_path, {"A": "fine"})
     run = plan.plan(study, tmp_path / "results", names=["01"], notebooks=notebooks)[0]
     record = {"status": "succeeded", "parameters": run.shown_parameters, "versions": provenance.versions(),
               "inputs": plan.input_hashes(run)}
-    assert plan.is_current(run, record)
+
+    def is_current():
+        provenance.own_code.cache_clear()
+        return plan.is_current(run, record)
+
+    assert is_current()
     largest = max((path for path in (package / room).iterdir() if path.suffix in (".py", ".html")),
                   key=lambda path: path.stat().st_size)
     original = largest.read_bytes()
     largest.write_bytes(original + b"\n")
-    provenance.own_code.cache_clear()
-    assert not plan.is_current(run, record)
+    assert not is_current()
     largest.write_bytes(original)  # and back, as `git stash` would
-    provenance.own_code.cache_clear()
-    assert plan.is_current(run, record)
+    assert is_current()
     largest.rename(largest.with_stem("renamed"))
-    provenance.own_code.cache_clear()
-    assert not plan.is_current(run, record)
+    assert not is_current()
 
 
 def test_versions_are_those_of_python_and_the_declared_packages():
@@ -77,31 +75,33 @@ def test_versions_are_those_of_python_and_the_declared_packages():
     assert "ruff" not in versions
 
 
-def test_a_commit_is_named_with_whether_files_differ_from_it(tmp_path):
+@pytest.fixture
+def commit(tmp_path):
+    """commit(): what is said of a folder as it now is."""
+    def now():
+        provenance.commit.cache_clear()
+        return provenance.commit(tmp_path)
+    yield now
     provenance.commit.cache_clear()
+
+
+def test_a_commit_is_named_with_whether_files_differ_from_it(commit, tmp_path):
     if not provenance.shutil.which("git"):
         pytest.skip("no git here")
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false"]
-    assert provenance.commit(tmp_path) is None
+    assert commit() is None
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "--no-verify", "-m", "first"], check=True)
-    provenance.commit.cache_clear()
-    found = provenance.commit(tmp_path)
+    found = commit()
     assert len(found["commit"]) == 40
     assert not found["dirty"]
     (tmp_path / "new").touch()
-    provenance.commit.cache_clear()
-    assert provenance.commit(tmp_path)["dirty"]
+    assert commit()["dirty"]
 
 
-def test_without_git_no_commit_is_named(tmp_path, monkeypatch):
-    provenance.commit.cache_clear()
+def test_without_git_no_commit_is_named(commit, monkeypatch):
     monkeypatch.setattr(provenance.shutil, "which", lambda name: None)
-    assert provenance.commit(tmp_path) is None
-    provenance.commit.cache_clear()
-
-
-PROJECT = provenance.PROJECT
+    assert commit() is None
 
 
 @pytest.mark.parametrize("text, expected", [

@@ -24,6 +24,11 @@ def study(tmp_path):
     return make_study(tmp_path, {"A": "fine", "B": "fine"}, published=True)[0]
 
 
+@pytest.fixture
+def runs(study, tmp_path):
+    return plan.every_run(study, tmp_path)
+
+
 def write_tables(folder):
     (folder / "tables").mkdir(parents=True)
     for table, text in TABLES.values():
@@ -42,13 +47,9 @@ def test_key_rates_hold_numerator_denominator_and_interval(tmp_path):
     assert "recovery" not in rates
 
 
-def test_key_rates_without_tables_are_none(tmp_path):
-    assert report.key_rates(tmp_path) == {}
-
-
-def test_published_counts_are_those_of_a_comparison_that_succeeded(study, tmp_path):
+def test_published_counts_are_those_of_a_comparison_that_succeeded(runs, tmp_path):
     write_tables(tmp_path / "durability_2016" / "all" / "all")
-    compared = next(run for run in plan.every_run(study, tmp_path) if run.head.owns(report.COMPARISON))
+    compared = next(run for run in runs if run.head.owns(report.COMPARISON))
     assert report.published_counts([Result(compared, "succeeded")]) == {
         "agrees": 2, "differs": 1, "paper_contradicts_itself": 1}
     # an old table says nothing of a run that failed, or did not compare at all
@@ -58,72 +59,49 @@ def test_published_counts_are_those_of_a_comparison_that_succeeded(study, tmp_pa
 
 class TestIndex:
     @pytest.fixture
-    def page(self, study, tmp_path):
+    def index(self, study, runs, tmp_path):
+        """index(*results, **changed): the page of these results of the study, or of the study so changed."""
+        return lambda *results, **changed: report.index(replace(study, **changed), tmp_path, runs, list(results))
+
+    @pytest.fixture
+    def page(self, index, runs, tmp_path):
         write_tables(tmp_path / "durability_2016" / "A" / "all")
-        every_run = plan.every_run(study, tmp_path)
-        runs = {(run.name, run.service, run.step): run for run in every_run}
-        results = [
-            Result(runs["01_cleaning", "B", "all"], "failed", "B.csv: <b>line 3</b>: no number"),
-            Result(runs["02_response_rates", "B", "all"], "skipped", "cleaning failed for B"),
-        ]
-        return report.index(study, tmp_path, every_run, results)
+        named = {(run.name, run.service): run for run in runs}
+        return index(Result(named["01_cleaning", "B"], "failed", "B.csv: <b>line 3</b>: no number"),
+                     Result(named["02_response_rates", "B"], "skipped", "cleaning failed for B"))
 
-    def test_says_what_the_data_are(self, page):
-        assert "Gains &lt;kept&gt;, synthetic cohort" in page
-        assert "Synthetic data." in page
-        assert "Without a cohort: service B." in page
+    def test_says_what_the_data_are_and_holds_rates_and_statuses(self, page):
+        for said in ("Gains &lt;kept&gt;, synthetic cohort", "Synthetic data.", "Without a cohort: service B.",
+                     '<span class="n">61/71</span> <span class="interval">(86 %, 76 to 92)</span>',
+                     '<span class="failed">failed</span>', '<td class="absent">skipped</td>',
+                     '<td class="absent">not run</td>', 'href="A/all/tables/"', "&lt;b&gt;line 3&lt;/b&gt;"):
+            assert said in page
+        assert "<b>" not in page and "Other rules" not in page
 
-    def test_holds_rates_and_statuses(self, page):
-        assert '<span class="n">61/71</span> <span class="interval">(86 %, 76 to 92)</span>' in page
-        assert '<span class="failed">failed</span>' in page
-        assert '<td class="absent">skipped</td>' in page
-        assert '<td class="absent">not run</td>' in page
-        assert 'href="A/all/tables/"' in page
-
-    def test_calls_notebooks_by_their_numbers_and_says_what_each_of_them_asks(self, study, tmp_path):
-        every_run = plan.every_run(study, tmp_path)
-        run = next(run for run in every_run if run.name == "03_reliable_improvement" and run.service == "A")
+    def test_calls_notebooks_by_their_numbers_and_says_what_each_of_them_asks(self, index, runs):
+        run = next(run for run in runs if run.name == "03_reliable_improvement" and run.service == "A")
         write(run.target.with_suffix(".html"), "<html>")
-        page = report.index(study, tmp_path, every_run, [Result(run, "succeeded")])
+        page = index(Result(run, "succeeded"))
         assert ('<a href="A/all/03_reliable_improvement.html" title="Do patients who reliably improved stay improved?">'
                 '03</a>') in page
         assert '<span class="number">02</span> Who was discharged, who consented, and who answered?' in page
 
-    def test_a_notebook_of_one_s_own_is_linked_like_any_other(self, tmp_path):
-        (tmp_path / "own").mkdir()
-        notebook = make_notebook("<b>", "1", "study", "service", "results", runs_for="each service",
-                                 reads="`cohort.parquet`", writes="`functioning*`")
-        study, notebooks = make_study(tmp_path / "own", {"A": "fine"}, own={"functioning.ipynb": notebook})
-        every_run = plan.every_run(study, tmp_path, notebooks)
-        write(every_run[-1].target.with_suffix(".html"), "<html>")
-        page = report.index(study, tmp_path, every_run, [Result(every_run[-1], "succeeded")])
-        assert '<a href="A/all/functioning.html" title="Is this &lt;b&gt;?">functioning</a>' in page
-
-    def test_says_which_rules_are_changed(self, study, page, tmp_path):
-        assert "Other rules" not in page
-        changed = replace(study, rules=study.rules.changed("PHQ-9", reliable_change=5))
-        page = report.index(changed, tmp_path, plan.every_run(changed, tmp_path), [])
+    def test_says_which_rules_are_changed(self, study, index):
+        page = index(rules=study.rules.changed("PHQ-9", reliable_change=5))
         assert "Other rules than the measures&rsquo; own: PHQ-9 reliable change 5, not 6." in page
 
-    def test_says_nothing_of_restricted_runs(self, study, tmp_path):
-        runs = plan.every_run(study, tmp_path)
+    def test_says_nothing_of_restricted_runs(self, index, runs):
         results = [Result(run, "failed", "who it is") for run in runs if run.restricted]
-        page = report.index(study, tmp_path, runs, results)
         assert results
-        assert not re.findall(r"restricted|desk|telephone|who it is", page)
-
-    def test_escapes_what_comes_from_data(self, page):
-        assert "&lt;b&gt;line 3&lt;/b&gt;" in page
-        assert "<b>" not in page
+        assert not re.findall(r"restricted|desk|telephone|who it is", index(*results))
 
     def test_asks_for_nothing_and_names_no_folder_of_this_machine(self, page, tmp_path):
         assert not REQUESTS.search(page)
         assert "http" not in page.replace("http-equiv", "")
         assert str(tmp_path) not in page
 
-    def test_a_study_of_patients_has_no_notice(self, study, tmp_path):
-        real = replace(study, title="Durability of gains")
-        assert "Synthetic" not in report.index(real, tmp_path, plan.every_run(real, tmp_path), [])
+    def test_a_study_of_patients_has_no_notice(self, index):
+        assert "Synthetic" not in index(title="Durability of gains")
 
 
 class TestRecorded:
@@ -156,19 +134,18 @@ class TestLastCommands:
         assert late["report"] == tmp_path / "late" / "index.html"
         assert (early["study"], early["runs"], early["report"]) == ("early", {"failed": 1}, None)
 
-    def test_reads_what_a_batch_writes(self, study, tmp_path):
-        run = plan.every_run(study, tmp_path)[0]
-        write(tmp_path / study.id / "run.json", account(study, [Result(run, "unchanged")], datetime.now(UTC)))
+    def test_reads_what_a_batch_writes(self, study, runs, tmp_path):
+        write(tmp_path / study.id / "run.json", account(study, [Result(runs[0], "unchanged")], datetime.now(UTC)))
         [command] = report.last_commands(tmp_path)
-        assert (command["services"], command["runs"]) == ([run.service], {"unchanged": 1})
+        assert (command["services"], command["runs"]) == ([runs[0].service], {"unchanged": 1})
 
     def test_without_results_none(self, tmp_path):
         assert report.last_commands(tmp_path / "nowhere") == []
+        assert report.key_rates(tmp_path) == {}
 
 
 class TestPage:
-    def test_shows_outputs_without_code_or_requests(self, study, tmp_path):
-        run = plan.every_run(study, tmp_path)[0]
+    def test_shows_outputs_without_code_or_requests(self, runs):
         notebook = make_notebook("01_cleaning", "secret_code = 1", "study")
         png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
         notebook.cells[2].outputs = [
@@ -176,7 +153,8 @@ class TestPage:
             new_output("display_data", {"image/png": png}),
             new_output("error", ename="ValueError", evalue="no number", traceback=["line 1: secret_code = 1"]),
         ]
-        page = report.page(nbformat.writes(notebook), run)
+        page = report.page(nbformat.writes(notebook), runs[0])
+        assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in page  # whatever an output may ask for
         assert "Is this 01_cleaning?" in page
         assert "ValueError: no number" in page
         assert "secret_code" not in page
@@ -184,16 +162,11 @@ class TestPage:
         assert not REQUESTS.search(page)
         assert "Synthetic data" in page
 
-    def test_words_stand_on_the_left_and_numbers_on_the_right(self, study, tmp_path):
+    def test_words_stand_on_the_left_and_numbers_on_the_right(self, runs):
         notebook = make_notebook("01_cleaning", "1")
         table = pd.DataFrame({"rule": ["copy", "no_id"], "rows": [2, 0], "share": ["1/2 (50 %)", ""]})
         notebook.cells[2].outputs = [new_output("display_data", {"text/html": table.to_html()})]
-        page = report.page(nbformat.writes(notebook), plan.every_run(study, tmp_path)[0])
+        page = report.page(nbformat.writes(notebook), runs[0])
         assert re.findall(r'<t[dh] class="words">(.*?)<', page) == ["rule", "copy", "no_id"]
         for number in ("<th>rows</th>", "<td>2</td>", "<td>1/2 (50 %)</td>"):
             assert number in page
-
-    def test_a_policy_forbids_what_an_output_may_ask_for(self, study, tmp_path):
-        run = plan.every_run(study, tmp_path)[0]
-        page = report.page(nbformat.writes(make_notebook("01_cleaning", "1")), run)
-        assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in page

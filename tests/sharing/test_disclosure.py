@@ -12,59 +12,27 @@ import numpy as np
 import pandas as pd
 import pytest
 from attack import Attack
+from conftest import PAIR_RULES, typed
 
-from durability_utils.outcomes.representativeness import (
-    COMPARED,
-    EFFECT_SIZES,
-    GROUPS,
-    VARIABLES,
-    compared_variables,
-    participation,
-    sample_characteristics,
-    sample_holds,
-)
-from durability_utils.outcomes.response import (
-    ANSWERS_BY_MODE,
-    RESPONSE_RATES,
-    STAGES,
-    answers_by_mode,
-    response_flags,
-    response_rates,
-    who_answered,
-)
+from durability_utils.outcomes import representativeness, response, transitions
+from durability_utils.outcomes.representativeness import EFFECT_SIZES, GROUPS, sample_holds
+from durability_utils.outcomes.response import ANSWERS_BY_MODE
 from durability_utils.outcomes.rules import STEP_GROUPS, carry_back, classify, in_step
-from durability_utils.outcomes.transitions import (
-    BY_STATUS_AT_END,
-    PATHS,
-    SIX_MONTHS,
-    by_status_at_end,
-    path_table,
-    six_month_table,
-)
+from durability_utils.outcomes.transitions import by_status_at_end
 from durability_utils.results import write_table
+from durability_utils.sharing import disclosure
 from durability_utils.sharing.audit import control_safely, hidden_counts, knowledge
 from durability_utils.sharing.bundle import read_tables, withheld_groups
-from durability_utils.sharing.disclosure import (
-    Controlled,
-    Tables,
-    exact_counts,
-    group_of,
-    shown_count,
-    table_of,
-    tells_exactly,
-)
-from durability_utils.study.columns import FOLLOW_UP_DATA, dictionary
+from durability_utils.sharing.disclosure import Controlled, Tables, table_of
+from durability_utils.study.columns import FOLLOW_UP_DATA
 from durability_utils.study.errors import InputError
 from durability_utils.study.holds import Holds
-from durability_utils.study.measures import read_measures
-from durability_utils.study.rules import Rules
 
-TYPES = {"text": "str", "code": "str", "measure": "str", "date": "datetime64[us]", "whole_number": "Int64",
-         "score": "Float64"}
-RULES = Rules(read_measures("study_2016"), "gad7", carry_back=True, minimum_sessions=2)
-HOLDS = {"response_rates": RESPONSE_RATES, "response_by_mode": ANSWERS_BY_MODE, "representativeness": COMPARED["tukey"],
+HOLDS = {"response_rates": response.RESPONSE_RATES, "response_by_mode": ANSWERS_BY_MODE,
+         "representativeness": representativeness.COMPARED["tukey"],
          **{f"reliable_{outcome}_{name}": holds[outcome] for outcome in ("improvement", "recovery")
-            for name, holds in (("6m", SIX_MONTHS), ("rates", BY_STATUS_AT_END), ("path", PATHS))}}
+            for name, holds in (("6m", transitions.SIX_MONTHS), ("rates", transitions.BY_STATUS_AT_END),
+                                ("path", transitions.PATHS))}}
 
 
 def declared(tables: dict[tuple[str, str, str], pd.DataFrame]) -> Tables:
@@ -81,7 +49,7 @@ def random_cohorts(seed: int) -> dict[str, pd.DataFrame]:
         n = int(random.choice([20, 60, 150, 400]))
         consent, answers = random.uniform(0.1, 0.9), random.uniform(0.1, 0.9)
         gain = random.uniform(0, 10)
-        cohort = pd.DataFrame({column: pd.Series(None, range(n), dtype="object") for column in dictionary().index})
+        cohort = typed(pd.DataFrame(index=range(n))).astype("object")
         cohort["patient_id"] = [f"{service}{i}" for i in range(n)]
         cohort["consent_contact"] = random.choice(["yes", "no"], n, p=[consent, 1 - consent])
         cohort["gender"] = random.choice(["female", "male", "other"], n, p=[0.6, 0.37, 0.03])
@@ -102,7 +70,7 @@ def random_cohorts(seed: int) -> dict[str, pd.DataFrame]:
             silent = (random.random(n) > answers) | (cohort["consent_contact"] == "no")
             columns = [column for column in FOLLOW_UP_DATA if f"_{time}" in column]
             cohort.loc[silent, columns] = None
-        cohorts[service] = cohort.astype({name: TYPES[kind] for name, kind in dictionary()["type"].items()})
+        cohorts[service] = typed(cohort)
     return cohorts
 
 
@@ -112,30 +80,30 @@ def tables_of(cohorts: dict[str, pd.DataFrame]) -> Tables:
     pooled = pd.concat([cohort.assign(service=service) for service, cohort in cohorts.items()], ignore_index=True)
     for service in [*cohorts, "all"]:
         cohort = pooled if service == "all" else pooled[pooled["service"] == service]
-        found[service, "all", "response_rates"] = response_rates(cohort)
-        found[service, "all", "response_by_mode"] = answers_by_mode(cohort)
-        found[service, "all", "sample_characteristics"] = sample_characteristics(cohort)
+        found[service, "all", "response_rates"] = response.response_rates(cohort)
+        found[service, "all", "response_by_mode"] = response.answers_by_mode(cohort)
+        found[service, "all", "sample_characteristics"] = representativeness.sample_characteristics(cohort)
         found[service, "all", "representativeness"] = _comparison(cohort)
-        answered = who_answered(cohort)
+        answered = response.who_answered(cohort)
         for step in ("all", *STEP_GROUPS):
             members = in_step(answered, step)
-            end, at_6m, at_12m = (classify(members, time, RULES) for time in ("end", "6m", "12m"))
-            carried = classify(carry_back(members), "6m", RULES)
-            both = response_flags(members)["both_follow_ups"]
+            end, at_6m, at_12m = (classify(members, time, PAIR_RULES) for time in ("end", "6m", "12m"))
+            carried = classify(carry_back(members), "6m", PAIR_RULES)
+            both = response.response_flags(members)["both_follow_ups"]
             for outcome in ("improvement", "recovery"):
-                six = six_month_table(end[outcome], carried[outcome])
+                six = transitions.six_month_table(end[outcome], carried[outcome])
                 found[service, step, f"reliable_{outcome}_6m"] = six
                 found[service, step, f"reliable_{outcome}_rates"] = by_status_at_end(six)
-                found[service, step, f"reliable_{outcome}_path"] = path_table(
+                found[service, step, f"reliable_{outcome}_path"] = transitions.path_table(
                     end[outcome], at_6m[outcome], at_12m[outcome], both)
     return declared(found)
 
 
 def _comparison(cohort: pd.DataFrame) -> pd.DataFrame:
     """Table 1 without its tests, which are slow and hold no count."""
-    values, group = compared_variables(cohort), participation(cohort)
-    rows = [(variable, name, of.count(), of.mean(), of.std(), "a", 0.5)
-            for variable in VARIABLES for name in GROUPS for of in [values.loc[group == name, variable]]]
+    values, group = representativeness.compared_variables(cohort), representativeness.participation(cohort)
+    rows = [(variable, name, of.count(), of.mean(), of.std(), "a", 0.5) for variable in representativeness.VARIABLES
+            for name in GROUPS for of in [values.loc[group == name, variable]]]
     return pd.DataFrame(rows, columns=["variable", "group", "n", "mean", "sd", "letters", "p"])
 
 
@@ -148,7 +116,7 @@ def _comparison(cohort: pd.DataFrame) -> pd.DataFrame:
 ])
 def test_one_count(rule, expected):
     """Oracle: the two rules as the reference states them."""
-    assert {n: shown_count(n, rule) for n in expected} == expected
+    assert {n: disclosure.shown_count(n, rule) for n in expected} == expected
 
 
 def table(**columns):
@@ -161,23 +129,20 @@ def six_months(*n):
     return by_status_at_end(table(end=[end for end, _ in pairs], follow_up=[later for _, later in pairs], n=list(n)))
 
 
-def test_nhs_percentages_are_of_unrounded_counts_and_missing_with_small_parts():
-    """Hand count: 61 of 71 is 86 %, though 60 of 70 stands beside it. 12 of 14 would show the 2 that are hidden, and
-    14 % of 68 to 72 can be 10 alone."""
-    shown = Controlled(declared({("A", "all", "reliable_recovery_rates"): six_months(2, 12, 10, 61)}), "nhs")
+@pytest.mark.parametrize(("rule", "counts", "n", "of", "percent"), [
+    # 61 of 71 is 86 %, though 60 of 70 stands beside it; 12 of 14 would show the 2 that are hidden, and 14 % of 68 to
+    # 72 can be 10 alone
+    ("nhs", (2, 12, 10, 61), ["*", "10", "10", "60"], ["15", "15", "70", "70"], ["*", "*", "*", "86"]),
+    # 8 and 12 are 10 and 10, so 20 together; the redacted 7 adds nothing to its total
+    ("opensafely", (8, 12, 7, 61), ["10", "10", "[REDACTED]", "60"], ["20", "20", "60", "60"],
+     ["50", "50", "[REDACTED]", "100"]),
+])
+def test_percentages_are_of_unrounded_counts_by_nhs_and_totals_are_sums_of_rounded_ones_by_opensafely(
+        rule, counts, n, of, percent):
+    """Hand counts."""
+    shown = Controlled(declared({("A", "all", "reliable_recovery_rates"): six_months(*counts)}), rule)
     rates = shown.tables["A", "all", "reliable_recovery_rates"]
-    assert rates["n"].tolist() == ["*", "10", "10", "60"]
-    assert rates["of"].tolist() == ["15", "15", "70", "70"]
-    assert rates["percent"].tolist() == ["*", "*", "*", "86"]
-
-
-def test_opensafely_totals_are_sums_of_rounded_counts():
-    """Hand count: 8 and 12 are 10 and 10, so 20 together; the redacted 7 adds nothing to its total."""
-    shown = Controlled(declared({("A", "all", "reliable_recovery_rates"): six_months(8, 12, 7, 61)}), "opensafely")
-    rates = shown.tables["A", "all", "reliable_recovery_rates"]
-    assert rates["n"].tolist() == ["10", "10", "[REDACTED]", "60"]
-    assert rates["of"].tolist() == ["20", "20", "60", "60"]
-    assert rates["percent"].tolist() == ["50", "50", "[REDACTED]", "100"]
+    assert [rates[column].tolist() for column in ("n", "of", "percent")] == [n, of, percent]
 
 
 def test_a_rare_level_is_left_out_with_its_name():
@@ -195,14 +160,14 @@ def test_a_rare_level_is_left_out_with_its_name():
 def response_table(answered: int) -> pd.DataFrame:
     counts = {"discharged": 200, "consented": 100, "first_follow_up": answered, "second_follow_up": answered,
               "both_follow_ups": answered, "either_follow_up": answered}
-    rates = {f"{stage}_{end}": [0.5] for stage in STAGES for end in ("share", "low", "high")}
+    rates = {f"{stage}_{end}": [0.5] for stage in response.STAGES for end in ("share", "low", "high")}
     return pd.DataFrame({"service": ["A"], **{key: [n] for key, n in counts.items()}, **rates})
 
 
 def test_a_percentage_may_tell_the_exact_counts():
     """Hand count: of 13 to 17 and 5 to 7, 41 % is 7 of 17 alone; 86 % of 68 to 72 has several."""
-    assert tells_exactly(41, 5, 15)
-    assert not tells_exactly(86, 60, 70)
+    assert disclosure.tells_exactly(41, 5, 15)
+    assert not disclosure.tells_exactly(86, 60, 70)
 
 
 def test_a_table_without_rows_is_left_out(tmp_path):
@@ -221,7 +186,7 @@ def test_tables_of_different_runs_are_not_put_together():
     other = rates[["end", "follow_up"]].assign(n=[2, 12, 10, 60])
     with pytest.raises(InputError, match=r"^A/all/recovery_6m/reliable_recovery/reliable_recovery is 61 in one table "
                                          r"and 60 in reliable_recovery_6m;"):
-        exact_counts(declared({("A", "all", "reliable_recovery_rates"): rates,
+        disclosure.exact_counts(declared({("A", "all", "reliable_recovery_rates"): rates,
                                ("A", "all", "reliable_recovery_6m"): other}))
 
 
@@ -309,4 +274,4 @@ def test_the_true_counts_are_a_solution_of_what_is_taken_for_granted():
         controlled = Controlled(tables, "nhs")
         services = [service for service in "ABC" if (service, "all", "response_rates") in tables]
         one = hidden_counts(controlled)[:1]
-        assert knowledge(controlled, services).pinned(one, group_of)[0] in ([], one)
+        assert knowledge(controlled, services).pinned(one, disclosure.group_of)[0] in ([], one)

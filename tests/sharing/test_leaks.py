@@ -1,5 +1,6 @@
 """The scan of a bundle: each kind of leak planted in each kind of file is found; the value is not repeated."""
 
+import json
 import struct
 import zlib
 
@@ -26,17 +27,15 @@ PLANTED = {
 }
 
 
+TEXTS = {"a.csv": "service,n\nA,{}\n", "a.html": "<p title='x'>{}</p>", "a.svg": "<p title='x'>{}</p>",
+         "attribute.html": '<html><!-- {0} --><p title="{0}">x</p></html>'}
+
+
 def write_text(path, text):
-    path.write_text(f"service,n\nA,{text}\n" if path.suffix == ".csv" else f"<p title='x'>{text}</p>", encoding="utf-8")
-
-
-def write_attribute(path, text):
-    path.write_text(f'<html><!-- {text} --><p title="{text}">x</p></html>', encoding="utf-8")
+    path.write_text(TEXTS[path.name].format(text), encoding="utf-8")
 
 
 def write_json(path, text):
-    import json
-
     path.write_text(json.dumps({"message": text}), encoding="utf-8")
 
 
@@ -45,10 +44,10 @@ def write_notebook_metadata(path, text):
     nbformat.write(notebook, path)
 
 
-def write_png(path, text, kind=b"tEXt"):
-    body = b"Comment\0" + text.encode()
-    if kind == b"zTXt":
-        body = b"Comment\0\0" + zlib.compress(text.encode())
+def write_png(path, text):
+    kind, body = b"tEXt", b"Comment\0" + text.encode()
+    if path.stem == "packed":
+        kind, body = b"zTXt", b"Comment\0\0" + zlib.compress(text.encode())
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)), (kind, body),
               (b"IDAT", zlib.compress(b"\0\0")), (b"IEND", b"")]
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -56,46 +55,31 @@ def write_png(path, text, kind=b"tEXt"):
         for name, data in chunks))
 
 
-def write_packed_png(path, text):
-    write_png(path, text, b"zTXt")
-
-
-def write_cell(path, text):
+def write_workbook(path, text):
     book = openpyxl.Workbook()
-    book.active["B3"] = text
+    if path.stem == "cell":
+        book.active["B3"] = text
+    else:
+        book.properties.description = text
     book.save(path)
 
 
-def write_workbook_property(path, text):
-    book = openpyxl.Workbook()
-    book.properties.description = text
-    book.save(path)
-
-
-def write_paragraph(path, text):
+def write_document(path, text):
     document = docx.Document()
-    half = len(text) // 2  # Word splits a word into runs when somebody edits it
-    paragraph = document.add_paragraph(text[:half])
-    paragraph.add_run(text[half:])
+    if path.stem == "paragraph":  # Word splits a word into runs when somebody edits it
+        half = len(text) // 2
+        document.add_paragraph(text[:half]).add_run(text[half:])
+    elif path.stem == "table":
+        document.add_table(1, 1).rows[0].cells[0].text = text
+    else:
+        document.core_properties.author = text
     document.save(path)
 
 
-def write_word_table(path, text):
-    document = docx.Document()
-    document.add_table(1, 1).rows[0].cells[0].text = text
-    document.save(path)
-
-
-def write_word_property(path, text):
-    document = docx.Document()
-    document.core_properties.author = text
-    document.save(path)
-
-
-WRITERS = {"a.csv": write_text, "a.html": write_text, "b.html": write_attribute, "a.svg": write_text,
-           "a.json": write_json, "a.ipynb": write_notebook_metadata, "a.png": write_png, "b.png": write_packed_png,
-           "a.xlsx": write_cell, "b.xlsx": write_workbook_property, "a.docx": write_paragraph,
-           "b.docx": write_word_table, "c.docx": write_word_property}
+WRITERS = {**dict.fromkeys(TEXTS, write_text), "a.json": write_json, "a.ipynb": write_notebook_metadata,
+           **dict.fromkeys(("a.png", "packed.png"), write_png),
+           **dict.fromkeys(("cell.xlsx", "property.xlsx"), write_workbook),
+           **dict.fromkeys(("paragraph.docx", "table.docx", "property.docx"), write_document)}
 
 
 @pytest.fixture(autouse=True)

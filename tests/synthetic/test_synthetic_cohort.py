@@ -4,7 +4,7 @@ Oracle: parameters/published/durability_2016.yaml, the figures that the durabili
 the study did not print (services, available cases of Table 1) are those of the reading that `synthetic` states.
 """
 
-from decimal import ROUND_HALF_UP, Decimal
+from itertools import product
 
 import nhs_number
 import pandas as pd
@@ -13,7 +13,7 @@ from conftest import RULES, table_at_6_months, table_of_paths
 
 from durability_utils.analyses.published import compare, our_figures, read_published
 from durability_utils.cohort.cleaning import clean_service
-from durability_utils.outcomes.representativeness import compare_groups, sample_characteristics, snake_case
+from durability_utils.outcomes.representativeness import compare_groups
 from durability_utils.outcomes.response import response_rates
 from durability_utils.outcomes.rules import in_step
 from durability_utils.study.columns import TREATMENT_DATA, completed, dictionary
@@ -24,47 +24,18 @@ from durability_utils.synthetic.exports import FILES, dirt_inventory, write_expo
 from durability_utils.synthetic.plan import SERVICES, TABLE1_N
 
 RAW = PROJECT / "data" / "raw"
-SEEDS = (2016, 7)
-COHORTS = {seed: study_cohort(seed) for seed in SEEDS}
+COHORTS = {seed: study_cohort(seed) for seed in (2016, 7)}
+COUNTS = ["discharged", "consented", "first_follow_up", "second_follow_up", "both_follow_ups", "either_follow_up"]
 FIGURES = read_yaml(DURABILITY_2016)
 STUDY = read_study(PROJECT / "parameters" / "durability_2016.yaml")
-TABLES = [("improvement", "table2_all", "all"), ("improvement", "table3_step2", "step2"),
-          ("improvement", "table4_step3", "step3"), ("recovery", "table5_all", "all"),
-          ("recovery", "table6_step2", "step2"), ("recovery", "table7_step3", "step3")]
 
 
-@pytest.fixture(params=SEEDS)
+@pytest.fixture(params=COHORTS)
 def cohort(request):
     return COHORTS[request.param]
 
 
-def printed(value, digits="1"):
-    """A number as the paper prints it: rounded half up, on its decimal figures."""
-    return str(Decimal(repr(round(float(value), 9))).quantize(Decimal(digits), ROUND_HALF_UP))
-
-
-def square(cohort, outcome, step):
-    table = table_at_6_months(in_step(cohort, step), outcome)
-    size = 3 if outcome == "improvement" else 2
-    return table["n"].to_numpy().reshape(size, size).tolist()
-
-
 # -- the published figures -------------------------------------------------------------------------
-
-def test_response_as_published(cohort):
-    rates, response = response_rates(cohort).set_index("service"), FIGURES["response"]
-    everyone = rates.loc["all"]
-    assert everyone["discharged"] == response["discharged"]
-    for ours, theirs in (("consented", "consented"), ("first_follow_up", "first_follow_up"),
-                         ("second_follow_up", "second_follow_up"), ("either_follow_up", "either_follow_up"),
-                         ("both_follow_ups", "both_follow_ups")):
-        assert everyone[ours] == response[theirs]["n"]
-        assert printed(100 * everyone[f"{ours}_share"]) == str(response[theirs]["percent"])
-    for ours, theirs in (("consented", "consent"), ("first_follow_up", "first"), ("second_follow_up", "second")):
-        shares = 100 * rates.drop("all")[f"{ours}_share"]
-        limits = response[f"{theirs}_rate_by_service_percent"]
-        assert (printed(shares.min()), printed(shares.max())) == (str(limits["min"]), str(limits["max"]))
-
 
 def test_every_published_figure(cohort):
     found = compare(read_published(DURABILITY_2016), our_figures(cohort, STUDY, RULES))
@@ -73,56 +44,27 @@ def test_every_published_figure(cohort):
 
 
 def test_services_as_allocated(cohort):
-    columns = ["discharged", "consented", "first_follow_up", "second_follow_up", "both_follow_ups"]
-    rates = response_rates(cohort).set_index("service").drop("all")[columns]
+    rates = response_rates(cohort).set_index("service").drop("all")[COUNTS[:-1]]
     assert {service: tuple(row) for service, row in zip(rates.index, rates.to_numpy(), strict=True)} == SERVICES
 
 
-@pytest.mark.parametrize(("outcome", "name", "step"), TABLES)
-def test_tables_2_to_7_as_published(cohort, outcome, name, step):
-    assert square(cohort, outcome, step) == FIGURES[f"reliable_{outcome}"][name]
-
-
-@pytest.mark.parametrize(("outcome", "figure", "counts"), [
-    ("improvement", "figure1_both_follow_ups", (29, 24, 23)), ("recovery", "figure2_both_follow_ups", (19, 14, 12))])
-def test_figures_1_and_2_as_published(cohort, outcome, figure, counts):
-    good, published = f"reliable_{outcome}", FIGURES[f"reliable_{outcome}"][figure]
-    table = table_of_paths(cohort, outcome)
+@pytest.mark.parametrize(("outcome", "counts"), [("improvement", (29, 24, 23)), ("recovery", (19, 14, 12))])
+def test_the_counts_behind_figures_1_and_2(cohort, outcome, counts):
+    good, table = f"reliable_{outcome}", table_of_paths(cohort, outcome)
     kept = table[table["end"] == good]
     at_6m, at_12m = (kept[kept[time] == good]["n"].sum() for time in ("at_6m", "at_12m"))
     still = kept[(kept["at_6m"] == good) & (kept["at_12m"] == good)]["n"].sum()
-    assert table["n"].sum() == published["n"]
     assert (kept["n"].sum(), at_6m, at_12m, still) == (*counts, counts[2])   # nobody lost the gain and regained it
-    assert printed(100 * at_6m / counts[0]) == str(published["kept_at_6_percent"])
-    # 12 of 19 is 63.2, 23 of 29 is 79.3
-    assert printed(100 * at_12m / counts[0]) == str(published["kept_at_12_percent"])
 
 
-@pytest.mark.parametrize("test", ["tukey", "games_howell"])
-def test_table_1_as_published(cohort, test):
-    table = compare_groups(cohort[cohort["service"] == "A"], test)
+def test_table_1_by_the_other_test_too(cohort):
+    table = compare_groups(cohort[cohort["service"] == "A"], "games_howell")
     for variable, sizes in TABLE1_N.items():
         rows, published = table[table["variable"] == variable], FIGURES["representativeness"][variable]
         assert tuple(rows["n"]) == sizes
-        assert [printed(mean, "0.01") for mean in rows["mean"]] == published["means"]
         assert list(rows["letters"]) == published["letters"]
         relation, limit = published["p"].split()
         assert (rows["p"].iloc[0] < float(limit)) == (relation == "<")
-
-
-def test_sample_characteristics_as_published(cohort):
-    found = sample_characteristics(cohort).set_index(["variable", "level"])
-    sample = FIGURES["sample"]
-    assert printed(100 * found.at[("gender", "female"), "value"]) == str(sample["female_percent"])
-    assert printed(100 * found.at[("ethnicity", "white_british"), "value"]) == str(sample["white_british_percent"])
-    for problem, percent in sample["primary_problem_percent"].items():
-        assert printed(100 * found.at[("primary_problem", snake_case(problem)), "value"]) == str(percent)
-    assert found.at[("primary_problem", "missing"), "n"] == 5
-    for level, digits in (("mean", "1"), ("sd", "0.01"), ("min", "1"), ("max", "1")):
-        assert printed(found.at[("age", level), "value"], digits) == str(sample["age"][level])
-    for step in ("step2", "step3"):
-        assert printed(100 * found.at[("step", step), "value"]) == str(sample["step_percent"][step])
-        assert printed(found.at[("sessions", step), "value"], "0.01") == str(sample["sessions_mean"][step])
 
 
 def test_who_does_not_count(cohort):
@@ -186,10 +128,10 @@ def test_the_same_seed_gives_the_same_cohort_and_another_seed_another():
 def test_twice_the_scale_doubles_every_count():
     once, twice = COHORTS[2016], study_cohort(2016, scale=2)
     assert not twice.duplicated(["service", "patient_id"]).any()
-    counts = ["discharged", "consented", "first_follow_up", "second_follow_up", "both_follow_ups", "either_follow_up"]
-    assert response_rates(twice)[counts].equals(2 * response_rates(once)[counts])
-    for outcome, _, step in TABLES:
-        assert square(twice, outcome, step) == [[2 * n for n in row] for row in square(once, outcome, step)]
+    assert response_rates(twice)[COUNTS].equals(2 * response_rates(once)[COUNTS])
+    for outcome, step in product(("improvement", "recovery"), ("all", "step2", "step3")):
+        tables = [table_at_6_months(in_step(cohort, step), outcome)["n"] for cohort in (once, twice)]
+        assert tables[1].equals(2 * tables[0])
 
 
 # -- the exports -----------------------------------------------------------------------------------
