@@ -94,7 +94,8 @@ def test_killed_at_twenty_moments_and_started_again_it_gives_what_an_undisturbed
 @pytest.mark.parametrize("signalled", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_it_ends_within_seconds_and_the_next_start_runs_the_rest(tiny, signalled):
     change(tiny, "05_representativeness", "import time; time.sleep(60 if service == 'A' else 0)")
-    process = start(tiny, "--jobs", "2")
+    process = start(tiny, "--jobs", "2",  # what a shell starts in the background ignores SIGINT
+                    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     slow = tiny / "results/durability_2016/.unfinished/A-all-05_representativeness.1"
     wait_for(slow.is_dir)
     time.sleep(1)
