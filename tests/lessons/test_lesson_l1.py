@@ -13,8 +13,7 @@ PATIENTS = cohort(
     patient((20, 15), (9, 8)),    # still a case by the GAD-7
     patient((9, 7), (5, 5)),      # never a case
     patient((20, 15), (12, 7)),   # a case, unless the cut-off is 13
-    patient((20, 15), (None, None)),
-)
+    patient((20, 15), (None, None)))
 
 
 def at_end(patients, rules=RULES):

@@ -48,16 +48,14 @@ def test_intervals_against_published_examples():
 
 def test_how_often_an_interval_holds_the_truth_by_hand():
     """Of one patient: the interval of nobody is 0 to 0.5, that of everybody 0.5 to 1."""
-    intervals = [(0, 0.5), (0.5, 1)]
-    assert lesson.coverage(intervals, 0.2) == pytest.approx(0.8)
-    assert lesson.coverage(intervals, 0.5) == pytest.approx(1)
-    assert lesson.coverage(intervals, 0.9) == pytest.approx(0.9)
+    for truth, held in ((0.2, 0.8), (0.5, 1), (0.9, 0.9)):
+        assert lesson.coverage([(0, 0.5), (0.5, 1)], truth) == pytest.approx(held)
 
 
 def test_overlap_by_hand():
-    assert lesson.overlap(proportion(60, 100), proportion(74, 100))      # 0.50 to 0.69, 0.65 to 0.82
-    assert not lesson.overlap(proportion(20, 100), proportion(74, 100))
-    assert not lesson.overlap(proportion(74, 100), proportion(20, 100))
+    low, middle, high = (proportion(n, 100) for n in (20, 60, 74))
+    assert lesson.overlap(middle, high)  # 0.50 to 0.69, 0.65 to 0.82
+    assert not lesson.overlap(low, high) and not lesson.overlap(high, low)
 
 
 def test_tables_of_the_study_are_those_of_the_paper(everybody):
