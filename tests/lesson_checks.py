@@ -11,14 +11,9 @@ from durability_utils.study.parameters import PROJECT
 LESSONS = PROJECT / "notebooks" / "lessons"
 
 
-def solutions(module: str) -> dict:
-    """`SOLUTIONS` and `TYPICAL_MISTAKES` of a lesson, by the name of its module."""
-    return runpy.run_path(str(LESSONS / "solutions" / f"{module}.py"))
-
-
 def assert_judges_rightly(exercises: dict, module: str, data: dict[str, list]) -> None:
     """Every exercise accepts its solution and refuses at least two typical mistakes, with a hint that names them."""
-    found = solutions(module)
+    found = runpy.run_path(str(LESSONS / "solutions" / f"{module}.py"))
     assert set(found["SOLUTIONS"]) == set(found["TYPICAL_MISTAKES"]) == set(exercises) == set(data)
     for name, exercise in exercises.items():
         told = check(exercise, found["SOLUTIONS"][name], *data[name]).data
@@ -27,6 +22,12 @@ def assert_judges_rightly(exercises: dict, module: str, data: dict[str, list]) -
         named = {f"**Not yet.** {hint}" for _, hint in exercise.mistakes}
         assert all(hint.startswith("**Not yet.**") for hint in hints), (name, hints)
         assert len(named & set(hints)) >= 2, (name, hints)
+
+
+def assert_right(exercises: dict, answers: dict, data: dict[str, list]) -> None:
+    """Each of the answers is right on these data."""
+    for name, answer in answers.items():
+        assert check(exercises[name], answer, *data[name]).data.startswith("**Right.**"), name
 
 
 def asked(notebook: str) -> list[str]:

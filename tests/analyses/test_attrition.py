@@ -34,19 +34,14 @@ def two_groups(answers: dict[float, tuple[int, int, int]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["phq9_end", "kept"]).assign(**alike)
 
 
-# -- who is in it ----------------------------------------------------------------------------------
-
 def test_everybody_with_the_outcome_at_end_is_in_it_and_kept_is_missing_where_6_months_are_not_known():
     patients = cohort(
         {"phq9_6m": 9, "gad7_6m": 9},       # 9 and 6 points better than at baseline: kept
         {"phq9_6m": 17, "gad7_6m": 14},     # 1 and 1: not kept
-        {},                                 # did not answer
-        {"phq9_6m": 9},                     # no anxiety score
+        {}, {"phq9_6m": 9},                 # did not answer; no anxiety score
         {"phq9_end": 17, "gad7_end": 14, "phq9_6m": 2, "gad7_6m": 2},   # not improved at end: not in it
-        {"phq9_end": None},                 # not known at end: not in it
-    )
-    found = well_at_end(patients, "improvement")["kept"]
-    assert found.fillna(-1).tolist() == [1, 0, -1, -1]
+        {"phq9_end": None})                 # not known at end: not in it
+    assert well_at_end(patients, "improvement")["kept"].fillna(-1).tolist() == [1, 0, -1, -1]
 
 
 def test_recovery_asks_for_scores_below_the_cut_offs_too():
@@ -68,9 +63,7 @@ def test_anxiety_stands_in_reliable_changes_of_the_patients_own_measure():
     (26, 4, 99, "too few: 26 kept it and 4 did not, fewer than 5 on one side"),
     (4, 26, 99, "too few: 4 kept it and 26 did not, fewer than 5 on one side"),
     (25, 5, 29, "too few: 29 did not answer, fewer than 30 (see the bounds)"),
-    (25, 5, 30, ""),
-    (0, 0, 0, "too few: 0 answered, fewer than 30"),
-])
+    (25, 5, 30, ""), (0, 0, 0, "too few: 0 answered, fewer than 30")])
 def test_too_few_for_a_model_is_said_in_words(kept, not_kept, unanswered, words):
     half = (kept // 2, not_kept // 2, unanswered // 2)
     rest = tuple(n - part for n, part in zip((kept, not_kept, unanswered), half, strict=True))
@@ -90,8 +83,6 @@ def test_more_than_20000_patients_are_a_sample_for_models_the_same_each_time():
     assert attrition.modelled(patients).equals(attrition.modelled(patients))
     assert attrition.modelled(patients[1:]).equals(patients[1:])
 
-
-# -- what models see -------------------------------------------------------------------------------
 
 def many(answers: dict[str, int], each: int = 100) -> pd.DataFrame:
     """`each` patients of every service, of whom so many answered, with scores that differ."""
@@ -133,8 +124,6 @@ def test_a_missing_value_is_the_mean_and_a_column_without_differences_is_left_ou
     assert table.loc[4, "age"] == pytest.approx((known[4] - known.mean()) / known.std())
 
 
-# -- without a model -------------------------------------------------------------------------------
-
 def test_complete_cases_and_bounds_are_16_of_20_and_16_and_96_of_100_with_wilsons_interval():
     assert attrition.complete_cases(KEPT) == pytest.approx((0.8, *proportion_confint(16, 20, method="wilson")))
     found = attrition.bounds(KEPT)
@@ -164,8 +153,6 @@ def test_nobody_and_no_answer_have_no_estimate():
     assert np.isnan(attrition.bounds(nobody)["best_case"]).all()
 
 
-# -- weighting -------------------------------------------------------------------------------------
-
 GROUPS = two_groups({2.0: (36, 4, 60), 9.0: (12, 8, 180)})
 
 
@@ -180,9 +167,10 @@ def test_probabilities_of_answering_are_those_of_statsmodels_logit():
 
 def test_with_two_groups_weighting_is_standardisation_by_hand():
     # of 100 patients 40 answered and 36 kept it, of 200 20 answered and 12 kept it: 1/3 * 0.9 + 2/3 * 0.6
-    share, low, high = attrition.weighted_share(GROUPS, resamples=20)
+    share, low, high = found = attrition.weighted_share(GROUPS, resamples=20)
     assert share == pytest.approx(0.9 / 3 + 0.6 * 2 / 3)
     assert low < share < high
+    assert found == attrition.weighted_share(GROUPS, 20) != attrition.weighted_share(GROUPS, 20, seed=1)
 
 
 def test_the_bootstrap_interval_is_as_wide_as_the_standardised_shares_variance_says():
@@ -196,20 +184,12 @@ def test_the_bootstrap_interval_is_as_wide_as_the_standardised_shares_variance_s
     assert on_the_logit == pytest.approx(2 * 1.96 * np.sqrt(variance) / (share * (1 - share)), rel=0.05)
 
 
-def test_the_same_seed_gives_the_same_interval_and_another_seed_another():
-    assert attrition.weighted_share(GROUPS, 20) == attrition.weighted_share(GROUPS, 20)
-    assert attrition.weighted_share(GROUPS, 20) != attrition.weighted_share(GROUPS, 20, seed=1)
-
-
-def test_weights_have_mean_1_and_those_above_ten_times_that_are_trimmed_and_counted():
+def test_weights_have_mean_1_those_above_ten_times_that_are_trimmed_and_counted_and_their_effective_n_by_hand():
     weights, trimmed = attrition.weights_of(np.array([0.5, 0.25, 0.25]))  # 2, 4, 4: mean 10 / 3
     assert weights == pytest.approx([0.6, 1.2, 1.2]) and trimmed == 0
     # 20 ones and a 1000: mean 1020 / 21, and the last is 20.6 times that
     weights, trimmed = attrition.weights_of(np.array([1.0] * 20 + [0.001]))
     assert (weights.max(), trimmed) == (10, 1)
-
-
-def test_effective_sample_size_by_hand():
     assert attrition.effective_sample_size(np.array([1.0, 1.0, 2.0])) == pytest.approx(16 / 6)
     assert attrition.effective_sample_size(np.ones(7)) == 7
 

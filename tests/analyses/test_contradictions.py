@@ -37,14 +37,10 @@ def test_which_sums_do_not_add_up(printed):
 
 
 @pytest.mark.parametrize(("mean", "n", "possible"), [
-    ("6.36", 33, True),  # 210 / 33
-    ("6.36", 40, False),  # 254 / 40 = 6.35, 255 / 40 = 6.375
-    ("15.04", 57, True),  # 857 / 57
-    ("15.04", 66, False),  # 992 / 66 = 15.03, 993 / 66 = 15.05
-    ("5.19", 28, False),  # Brown & Heathers 2017, their first example
-    ("5.18", 28, True),
-    ("5.18", 0, False),  # nobody
-])
+    ("6.36", 33, True), ("6.36", 40, False),  # 210 / 33; 254 / 40 = 6.35, 255 / 40 = 6.375
+    ("15.04", 57, True), ("15.04", 66, False),  # 857 / 57; 992 / 66 = 15.03, 993 / 66 = 15.05
+    ("5.19", 28, False), ("5.18", 28, True),  # Brown & Heathers 2017, their first example
+    ("5.18", 0, False)])  # nobody
 def test_grim(mean, n, possible):
     assert contradictions.grim(mean, n) == possible
 

@@ -83,23 +83,16 @@ class TestScoring:
 
 
 class TestRiskItem:
-    @pytest.mark.parametrize(("row", "risk"), [
-        (phq9("6m", *[0] * 8, 0), "zero"),
-        (phq9("6m", *[0] * 8, 1), "above_zero"),
-        (phq9("6m", *[0] * 8, 3), "above_zero"),
-        (items("phq9", "6m", *[""] * 8, 1), "above_zero"),  # the only answer there is
-        (phq9("6m", *[0] * 8, "x"), "unreadable"),
-        (phq9("6m", *[0] * 8, 4), "unreadable"),
-        (phq9("6m", *[0] * 8, "1 or 2"), "unreadable"),
-        (items("phq9", "6m", *[""] * 8, "-1"), "unreadable"),
-        (phq9("6m", *[0] * 8, ""), "not_answered"),
-        (phq9("6m", "x"), "not_answered"),
-        ({"phq9_6m": "27"}, "not_in_export"),
-        ({"followup_6m_date": "2016-12-20"}, "not_in_export"),
-    ])
-    def test_each_answer(self, clean, row, risk):
-        assert only(clean([row]), "risk") == [risk]
-        assert risk in desk.RISK
+    def test_each_answer(self, clean):
+        alone = [items("phq9", "6m", *[""] * 8, answer) for answer in (1, "-1")]  # the only answer there is
+        zero, one, three, four, word, words, blank = (
+            phq9("6m", *[0] * 8, answer) for answer in (0, 1, 3, 4, "x", "1 or 2", ""))
+        rows = {"zero": [zero], "above_zero": [one, three, alone[0]], "unreadable": [four, word, words, alone[1]],
+                "not_answered": [blank, phq9("6m", "x")],
+                "not_in_export": [{"phq9_6m": "27"}, {"followup_6m_date": "2016-12-20"}]}
+        for risk, answers in rows.items():
+            assert came_back(clean(answers))["risk"].to_list() == [risk] * len(answers)
+        assert rows.keys() == desk.RISK.keys()
 
     def test_the_item_is_that_of_the_parameters(self, clean):
         cleaned = clean([phq9("6m", 0, 0, 2, *[0] * 6)])
@@ -111,16 +104,14 @@ class TestRiskItem:
         strange = ["=1+1", "-7", "@x", "007", "NA", "None", "1e1", "'=2", 'say "a,b"']
         cleaned = clean([{"patient_id": name, **phq9("6m", *[0] * 8, "x")} for name in strange])
         study = make_study()
+        with pytest.raises(InputError, match=r"^no rejected.csv of service A: run the notebook 01_cleaning"):
+            desk.read_rejected(tmp_path, study, "A")
         write_cleaned(cleaned, cleaning_folder(tmp_path, study, "A"))
         rejected = desk.read_rejected(tmp_path, study, "A")
         cohort = pd.read_parquet(cleaning_folder(tmp_path, study, "A") / "cohort.parquet")
         table = desk.telephone(desk.answers(cohort, rejected, RULES))
         assert sorted(table["patient_id"]) == sorted(strange)
         assert set(table["to_do"]) == {"unreadable: look at the questionnaire"}
-
-    def test_without_the_list_of_what_was_refused_it_says_what_to_run(self, make_study, tmp_path):
-        with pytest.raises(InputError, match=r"^no rejected.csv of service A: run the notebook 01_cleaning"):
-            desk.read_rejected(tmp_path, make_study(), "A")
 
     def test_a_kind_of_refusal_that_it_does_not_know_changes_nothing(self, clean):
         cleaned = clean([phq9("6m", *[0] * 9)])
@@ -162,11 +153,9 @@ class TestUnseen:
             [2, "same", "patient_id", "conflicting_rows"], [3, "same", "patient_id", "conflicting_rows"],
             [6, "p6", "sessions", "too_few_sessions"], [7, "p7", "phq9_6m_item9", "no_contact_consent"]]
         assert set(desk.telephone(came_back(cleaned))["patient_id"]) == {"twice", "p9"}
-
-    def test_a_refused_contact_is_no_answer_to_the_risk_item(self, clean):
-        """A long export holds totals only, and thousands of contacts between baseline and end."""
-        rejected = clean([{"age": "x"}]).rejected.assign(refused="contact", reason="not_attended")
-        assert desk.unseen(rejected, RULES).empty
+        # contacts of a long export hold totals only, and there are thousands of them between baseline and end
+        contacts = cleaned.rejected.assign(refused="contact", reason="not_attended")
+        assert desk.unseen(contacts, RULES).empty
 
 
 class TestDue:
@@ -174,15 +163,12 @@ class TestDue:
         table = desk.due(cleaned.cohort, came_back(cleaned), as_of)
         return {row.patient_id: (row.time, f"{row.due:%Y-%m-%d}", row.answered) for row in table.itertuples()}
 
-    def test_from_the_day_six_and_twelve_months_after_discharge(self, clean):
+    def test_from_the_day_six_and_twelve_months_after_discharge_or_the_last_of_a_shorter_month(self, clean):
         days = ["2016-09-02", "2016-09-01", "2016-03-02", "2016-03-01", "2010-01-01"]
         assert self.due(clean([{"discharge_date": day} for day in days], **NO_WINDOW)) == {
             "p3": ("6m", "2017-03-01", "no"), "p4": ("6m", "2016-09-02", "no"), "p5": ("12m", "2017-03-01", "no"),
             "p6": ("12m", "2011-01-01", "no")}
-
-    def test_where_the_month_is_shorter_its_last_day(self, clean):
-        rows = [{"discharge_date": "2016-08-31"}, {"discharge_date": "2016-02-29"}]
-        cleaned = clean(rows, **NO_WINDOW)
+        cleaned = clean([{"discharge_date": day} for day in ("2016-08-31", "2016-02-29")], **NO_WINDOW)
         assert self.due(cleaned, dt.date(2017, 2, 27)) == {"p3": ("6m", "2016-08-29", "no")}
         assert self.due(cleaned, dt.date(2017, 2, 28)) == {"p2": ("6m", "2017-02-28", "no"),
                                                            "p3": ("12m", "2017-02-28", "no")}
@@ -235,17 +221,11 @@ def test_worklists_are_their_owners_from_the_first_byte(make_study, tmp_path, mo
         ("due.csv", "due.json", "old.csv"), 0o600)
     assert read_holds(folder / "due.json").patients
     assert (folder / "due.csv").read_text() == "patient_id\n'=1\n2\n"
-    (tmp_path / "after").touch()
-    assert (tmp_path / "after").stat().st_mode & 0o077 == 0o666 & ~umask() & 0o077  # others' files are as before
-
-
-def umask():
     usual = os.umask(0)
     os.umask(usual)
-    return usual
+    (tmp_path / "after").touch()
+    assert (tmp_path / "after").stat().st_mode & 0o077 == 0o666 & ~usual & 0o077  # others' files are as before
 
-
-# -- on the study, through the command -------------------------------------------------------------
 
 PATIENT_ID = re.compile(r"TT-\d{5}")  # as service B writes them
 
@@ -262,17 +242,16 @@ def results(tmp_path_factory):
     return folder / "durability_2016"
 
 
-def rows_of(path):
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+def rows_of(path, encoding="utf-8", delimiter=","):
+    with path.open(encoding=encoding, newline="") as file:
+        return list(csv.DictReader(file, delimiter=delimiter))
 
 
 def test_the_lists_of_service_b_are_those_of_its_export(results):
     restricted = results / "B" / "restricted"
     kept = set(pd.read_parquet(results / "B/cleaning/cohort.parquet")["patient_id"])
-    with (PROJECT / "data/raw/service_b.csv").open(encoding="utf-8-sig", newline="") as file:
-        export = {row["LocalID"]: row for row in csv.DictReader(file) if row["LocalID"] in kept}
-    consented = {name: row for name, row in export.items() if row["ContactOK"] == "1"}
+    export = rows_of(PROJECT / "data/raw/service_b.csv", "utf-8-sig")
+    consented = {row["LocalID"]: row for row in export if row["LocalID"] in kept and row["ContactOK"] == "1"}
     above_zero = {(name, time) for name, row in consented.items()
                   for time, column in (("6m", "Dec16_PHQ9_9"), ("12m", "Jun17_PHQ9_9")) if row[column] in tuple("123")}
     told = rows_of(restricted / "telephone.csv")
@@ -304,8 +283,7 @@ def test_neither_does_one_stand_in_the_committed_notebook():
     executed = (PROJECT / "notebooks/07_follow_up_desk.ipynb").read_text(encoding="utf-8")
     assert "synthetic cohort" in executed
     shown = set(re.findall(r"\w+", executed))
-    with (PROJECT / "data/raw/service_a.csv").open(encoding="windows-1252", newline="") as file:
-        ids = {row["Pat_Ref"] for row in csv.DictReader(file, delimiter=";")} - {""}
+    ids = {row["Pat_Ref"] for row in rows_of(PROJECT / "data/raw/service_a.csv", "windows-1252", ";")} - {""}
     # ids of service A are numbers of three digits, and so is its count of patients
     assert len(ids) > 100 and ids & shown <= {"132"}
 
@@ -318,9 +296,9 @@ def test_the_folder_is_its_owners(results):
 
 
 def test_the_notebook_shows_counts_of_the_day_of_the_run(results):
-    text = (results / "B/restricted/07_follow_up_desk.ipynb").read_text(encoding="utf-8")
-    record = json.loads((results / "B/restricted/07_follow_up_desk.provenance.json").read_text(encoding="utf-8"))
+    notebook = results / "B/restricted/07_follow_up_desk.ipynb"
+    text = notebook.read_text(encoding="utf-8")
+    record = json.loads(notebook.with_suffix(".provenance.json").read_text(encoding="utf-8"))
     assert f"as_of = \\\"{record['parameters']['as_of']}\\\"" in text
-    assert {"durability_2016/B/cleaning/rejected.csv", "durability_2016/B/cleaning/cohort.parquet"} <= set(
-        record["inputs"])
+    assert {f"durability_2016/B/cleaning/{name}" for name in ("rejected.csv", "cohort.parquet")} <= {*record["inputs"]}
     assert "synthetic" in text

@@ -68,10 +68,8 @@ def test_dispersion_by_hand():
     # (R's quantile, type 7) lie .3 of the way in: -3.1 and 3.1. phi = (2 * 9.61 + 2) / 4 = 5.305.
     # w = 400 each: tau^2 = (4 * 5.305 - 3) / (1600 - 640000 / 1600) = 18.22 / 1200
     found = dispersion(pd.Series([30, 45, 55, 70]), pd.Series([100] * 4), 0.5)
-    assert found["services"] == 4
-    assert found["phi"] == pytest.approx(5.305)
-    assert found["expected_up_to"] == pytest.approx(1 + 2 * math.sqrt(0.5))
-    assert found["tau"] == pytest.approx(math.sqrt(18.22 / 1200))
+    assert dict(found) == pytest.approx({"services": 4, "phi": 5.305, "expected_up_to": 1 + 2 * math.sqrt(0.5),
+                                         "tau": math.sqrt(18.22 / 1200)})
     # no spread where services are more alike than chance makes them
     found = dispersion(pd.Series([50, 50, 50]), pd.Series([100] * 3), 0.5)
     assert (found["phi"], found["tau"]) == (0, 0)

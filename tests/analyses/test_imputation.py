@@ -87,17 +87,12 @@ def lost(**values) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("phq9, gad7, improved, recovered", [
-    (12, 15, True, False),      # 6 points better on the PHQ-9: just enough
-    (13, 15, False, False),     # 5 points: not enough
-    (12.4, 15, True, False),    # rounded to 12
-    (12.6, 15, False, False),   # rounded to 13
-    (13, 11, True, False),      # 4 points better on the GAD-7
-    (13, 12, False, False),
-    (12, 19, False, False),     # 4 points worse on the other
-    (9, 7, True, True),         # below both cut-offs
-    (10, 7, True, False),       # PHQ-9 at its cut-off
-    (-3, -1, True, True),       # below the range: 0
-])
+    (12, 15, True, False), (13, 15, False, False),      # 6 points better on the PHQ-9, just enough, and 5
+    (12.4, 15, True, False), (12.6, 15, False, False),  # rounded to 12 and to 13
+    (13, 11, True, False), (13, 12, False, False),      # 4 points better on the GAD-7, and 3
+    (12, 19, False, False),                             # 4 points worse on the other
+    (9, 7, True, True), (10, 7, True, False),           # below both cut-offs, and PHQ-9 at its own
+    (-3, -1, True, True)])                              # below the range: 0
 def test_drawn_scores_are_classified_by_the_outcome_rules(phq9, gad7, improved, recovered):
     drawn = np.array([[float(phq9)]]), np.array([[gad7 / 4]])
     for outcome, holds in (("improvement", improved), ("recovery", recovered)):

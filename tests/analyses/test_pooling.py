@@ -54,8 +54,7 @@ def test_the_posterior_by_numerical_integration():
 
 
 def test_where_services_differ_a_lot_and_are_large_they_keep_their_rates():
-    draws = draw_rates([20_000, 80_000], [100_000, 100_000])
-    assert draws.mean(axis=0) == pytest.approx([0.2, 0.8], abs=0.002)
+    assert draw_rates([20_000, 80_000], [100_000, 100_000]).mean(axis=0) == pytest.approx([0.2, 0.8], abs=0.002)
 
 
 def test_small_services_are_drawn_to_the_rest_and_large_ones_hardly():

@@ -21,10 +21,8 @@ def test_verdicts(ours, verdict):
 
 
 @pytest.mark.parametrize(("ours", "verdict"), [
-    (108, "agrees"),  # as printed
-    (106, "paper_contradicts_itself"),  # what the paper's own counts give
-    (53, "differs"),  # neither: no excuse
-])
+    # as printed, what the paper's own counts give, and neither: no excuse
+    (108, "agrees"), (106, "paper_contradicts_itself"), (53, "differs")])
 def test_a_contradicted_figure_is_excused_only_for_the_papers_own_counts(ours, verdict):
     printed = {"sample.printed_n": 108, "contradicted.sample.printed_n.by_counts": 106,
                "contradicted.sample.printed_n.because": "85 + 21"}
@@ -48,8 +46,8 @@ def test_p_classes(p, printed):
 
 
 def test_sections_of_a_table():
-    assert sections_of("recovery", "step3") == ["reliable_recovery.table7_step3",
-                                                "reliable_recovery.text_percent.table7"]
+    assert sections_of("recovery", "step3") == [
+        f"reliable_recovery.{name}" for name in ("table7_step3", "text_percent.table7")]
 
 
 def test_an_empty_comparison_has_its_columns():

@@ -1,8 +1,5 @@
-"""Time to relapse.
-
-Oracles: hand counts under the rule of docs/reference.md, section 4; the remission times of Freireich et al. (1963) as
-printed by Stata, SAS and R, and the ovarian data of R's survival package as its `cox.zph` printed them before 3.0.
-"""
+"""Time to relapse. Oracles: hand counts under the rule of docs/reference.md, section 4; remission times of Freireich et
+al. (1963) as Stata, SAS and R print them; the ovarian data of R's package survival, as `cox.zph` did before 3.0."""
 
 import numpy as np
 import pandas as pd
@@ -32,24 +29,15 @@ def scores(*rows):
     return pd.DataFrame(rows, columns=["patient", "days", "phq9", "gad7"]).astype({"phq9": float, "gad7": float})
 
 
-# -- who is in remission ---------------------------------------------------------------------------
+@pytest.mark.parametrize(("status", "patients"), [
+    ("in_remission", [{}, {"phq9_end": 9, "gad7_end": 7}, {"phq9_baseline": 10, "gad7_baseline": 0},
+                      {"phq9_baseline": 0, "gad7_baseline": 8}]),  # a case on one is a case
+    ("case_at_end", [{"phq9_end": 10}, {"gad7_end": 8}]),
+    ("below_caseness", [{"phq9_baseline": 9, "gad7_baseline": 7, "phq9_end": end} for end in (3, 20)]),
+    ("scores_missing", [{column: None} for column in ("phq9_baseline", "gad7_baseline", "phq9_end", "gad7_end")])])
+def test_remission_is_judged_on_both_measures(status, patients):
+    assert list(relapse.status_at_end(cohort(*patients), RULES)) == [status] * len(patients)
 
-@pytest.mark.parametrize(("patient", "status"), [
-    ({}, "in_remission"),
-    ({"phq9_end": 9, "gad7_end": 7}, "in_remission"),
-    ({"phq9_end": 10}, "case_at_end"),
-    ({"gad7_end": 8}, "case_at_end"),
-    ({"phq9_baseline": 10, "gad7_baseline": 0}, "in_remission"),   # a case on one is a case
-    ({"phq9_baseline": 0, "gad7_baseline": 8}, "in_remission"),
-    ({"phq9_baseline": 9, "gad7_baseline": 7}, "below_caseness"),
-    ({"phq9_baseline": 9, "gad7_baseline": 7, "phq9_end": 20}, "below_caseness"),
-    *(({column: None}, "scores_missing") for column in ("phq9_baseline", "gad7_baseline", "phq9_end", "gad7_end")),
-])
-def test_remission_is_judged_on_both_measures(patient, status):
-    assert list(relapse.status_at_end(cohort(patient), RULES)) == [status]
-
-
-# -- the scores after discharge --------------------------------------------------------------------
 
 def test_each_day_of_a_long_export_is_a_row_and_an_id_is_unique_within_its_service_only():
     patients = cohort({"patient_id": "1"}, {"patient_id": "1", "service": "B"})
@@ -101,8 +89,6 @@ def test_months_are_the_nearest_and_never_before_the_first():
     assert list(relapse.month_of(days)) == [1, 1, 1, 2, 2, 3, 6, 12]
 
 
-# -- to the first relapse --------------------------------------------------------------------------
-
 def followed(patient, *rows):
     return relapse.time_to_relapse(cohort(patient), scores(*((0, *row) for row in rows)), RULES).iloc[0]
 
@@ -147,8 +133,6 @@ def test_groups_at_end_and_who_cannot_be_followed():
         "residual_gad7": ("GAD-7 0 to 4 at end", "GAD-7 5 to 7 at end"), "step3": ("step 2", "step 3")}
 
 
-# -- curves ----------------------------------------------------------------------------------------
-
 def patients(months, relapsed, **variables):
     table = pd.DataFrame({"month": months, "relapsed": np.array(relapsed, bool), **variables})
     return table.assign(**{name: np.nan for name in relapse.GROUPED_BY if name not in table})
@@ -164,10 +148,8 @@ TRIAL = pd.concat([SIX_MP, PLACEBO], ignore_index=True)
 def test_the_product_limit_by_hand():
     # 5 patients: 1 of 5 relapses in month 1; 1 of the 4 is last seen then; 1 of 3 relapses in month 3; 2 are left
     table = relapse.kaplan_meier(patients([1, 1, 3, 4, 4], [1, 0, 1, 0, 0]))
-    assert table["month"].tolist() == [0, 1, 2, 3, 4]
-    assert table["at_risk"].tolist() == [5, 5, 3, 3, 2]
-    assert table["relapses"].tolist() == [0, 1, 0, 1, 0]
-    assert table["censored"].tolist() == [0, 1, 0, 0, 2]
+    assert table[["month", "at_risk", "relapses", "censored"]].to_numpy().tolist() == [
+        [0, 5, 0, 0], [1, 5, 1, 1], [2, 3, 0, 0], [3, 3, 1, 0], [4, 2, 0, 2]]
     assert table["share"].tolist() == pytest.approx([0, 1 / 5, 1 / 5, 1 - 4 / 5 * 2 / 3, 1 - 4 / 5 * 2 / 3])
     assert table[["low", "high"]].isna().all(axis=1).tolist() == [True, False, False, False, False]
 
@@ -221,16 +203,11 @@ def test_tables_by_group():
     assert months.groupby(["variable", "level"])["relapses"].sum().tolist() == [30, 21, 9]
 
 
-# -- comparisons -----------------------------------------------------------------------------------
-
-def test_log_rank_as_r_prints_it():
+def test_log_rank_as_r_prints_it_and_none_with_few_relapses_or_one_group():
     # survdiff(Surv(time, status) ~ treatment): chisq = 16.8 on 1 degree of freedom, p = 4e-05
     found = relapse.log_rank(TRIAL).set_index("variable").loc["residual_phq9"]
     assert (found["n"], found["relapses"]) == (42, 30)
     assert (found["chi2"], found["p"]) == (pytest.approx(16.79, abs=0.005), pytest.approx(4.17e-5, abs=5e-8))
-
-
-def test_no_test_with_few_relapses_or_one_group():
     few = pd.concat([SIX_MP.assign(residual_phq9=np.arange(21) % 2.0), PLACEBO.iloc[:0]])
     assert few["relapsed"].sum() == 9
     assert relapse.log_rank(few).set_index("variable").loc["residual_phq9", ["chi2", "p"]].isna().all()
@@ -241,14 +218,12 @@ def test_no_test_with_few_relapses_or_one_group():
     ([1, 2, 3, 4], [1, 1, 0, 0], [0, 1, 0, 1], True),
     ([1, 2, 3, 4], [1, 1, 0, 0], [0, 0, 1, 1], False),   # nobody of one group relapses
     ([1, 2, 3, 4], [1, 1, 1, 1], [0, 0, 1, 1], False),   # one group has left before the other relapses at all
-    ([1, 2, 2, 4], [1, 1, 1, 1], [0, 0, 1, 1], True),
-    ([1, 2, 3, 4], [1, 1, 1, 1], [0, 0, 0, 0], False),
-])
+    ([1, 2, 2, 4], [1, 1, 1, 1], [0, 0, 1, 1], True), ([1, 2, 3, 4], [1, 1, 1, 1], [0, 0, 0, 0], False)])
 def test_groups_that_can_be_told_apart(months, relapsed, level, expected):
     assert relapse.can_be_compared(patients(months, relapsed, step3=np.array(level, float)), "step3") is expected
 
 
-def test_cox_as_r_prints_it():
+def test_cox_as_r_prints_it_without_patients_in_whom_a_variable_is_not_known():
     # coxph(Surv(time, status) ~ treatment, ties = "efron"): coef -1.5721, se 0.4124, exp(coef) 0.2076
     fit = relapse.fit_cox(TRIAL, ["residual_phq9"])
     assert fit.params[0] == pytest.approx(-1.5721, abs=5e-5) and fit.bse[0] == pytest.approx(0.4124, abs=5e-5)
@@ -257,9 +232,6 @@ def test_cox_as_r_prints_it():
     assert found["hazard_ratio"] == pytest.approx(0.2076, abs=5e-5)
     # lower .95 and upper .95 of summary(fit): 0.09251 and 0.4659
     assert (found["low"], found["high"]) == (pytest.approx(0.09251, abs=5e-6), pytest.approx(0.4659, abs=5e-5))
-
-
-def test_patients_in_whom_a_variable_is_not_known_are_not_in_the_model():
     unknown = pd.concat([TRIAL, TRIAL.iloc[:5].assign(residual_phq9=np.nan)], ignore_index=True)
     assert relapse.hazard_ratios(relapse.fit_cox(unknown, ["residual_phq9"]))["n"].tolist() == [42]
 

@@ -73,9 +73,8 @@ def test_percentage_change_at_below_and_above_the_share():
 
 def test_cut_offs_by_hand():
     # patients 20 (SD 5), general population 5 (SD 2.5)
-    assert rc.cut_off_a(20, 5) == 10
-    assert rc.cut_off_b(5, 2.5) == 10
-    assert rc.cut_off_c(20, 5, 5, 2.5) == 10  # (2.5 * 20 + 5 * 5) / 7.5: two SDs from either
+    # (2.5 * 20 + 5 * 5) / 7.5: two SDs from either
+    assert rc.cut_off_a(20, 5) == rc.cut_off_b(5, 2.5) == rc.cut_off_c(20, 5, 5, 2.5) == 10
 
 
 @pytest.mark.parametrize("scores", [[], [12.0], [12.0, 12.0, 12.0]])
@@ -91,10 +90,9 @@ def test_class_counts_of_every_method():
     table = rc.class_counts(BEFORE, LATER, read_measures("study_2016")["PHQ-9"])
     assert list(table.columns) == ["method", "class", "n", "of"]
     assert table.groupby("method")["n"].sum().tolist() == [6] * 8
-    fixed = table[table["method"] == "fixed_threshold"].set_index("class")["n"]
-    assert fixed.to_dict() == {BAD: 0, NONE: 3, GOOD: 3}  # changes 0 6 6 -1 1 12; the threshold is 6
-    half = table[table["method"] == "half_of_baseline"].set_index("class")["n"]
-    assert half.to_dict() == {BAD: 0, NONE: 4, GOOD: 2}  # 12 to 6 and 19 to 7; 13 to 7 is less than half
+    found = table.pivot(index="method", columns="class", values="n")[[BAD, NONE, GOOD]]
+    assert found.loc["fixed_threshold"].to_list() == [0, 3, 3]  # changes 0 6 6 -1 1 12; the threshold is 6
+    assert found.loc["half_of_baseline"].to_list() == [0, 4, 2]  # 12 to 6 and 19 to 7; 13 to 7 is less than half
 
 
 def test_the_fixed_thresholds_belong_to_the_stated_reliabilities():
@@ -116,13 +114,9 @@ def claus():
 @pytest.mark.parametrize(("method", "arguments", "printed"), [
     # clinicalsignificance 2.1.0, its own snapshots: cs_distribution(claus_2020, id, time, hamd, pre = 1, post = 4,
     # reliability = 0.8, rci_method = "JT") and so on; NK with reliability_post = 0.5
-    ("jacobson_truax", (0.8,), (29, 10, 1)),
-    ("edwards_nunnally", (0.8,), (32, 5, 3)),
-    ("hsu_linn_lindley", (0.8,), (12, 16, 12)),
-    ("gulliksen_lord_novick", (0.8,), (29, 10, 1)),
-    ("nunnally_kotsch", (0.8, 0.5), (28, 11, 1)),
-    ("hageman_arrindell", (0.8,), (32, 7, 1)),
-])
+    ("jacobson_truax", (0.8,), (29, 10, 1)), ("edwards_nunnally", (0.8,), (32, 5, 3)),
+    ("hsu_linn_lindley", (0.8,), (12, 16, 12)), ("gulliksen_lord_novick", (0.8,), (29, 10, 1)),
+    ("nunnally_kotsch", (0.8, 0.5), (28, 11, 1)), ("hageman_arrindell", (0.8,), (32, 7, 1))])
 def test_the_classes_that_r_prints(claus, method, arguments, printed):
     index = rc.METHODS[method](claus["hamd"][1], claus["hamd"][4], *arguments)
     assert counts(rc.classes(index, rc.CRITICAL[method])) == printed

@@ -2,9 +2,8 @@
 
 import pytest
 from conftest import GAD7, PHQ9, RULES, cohort, patient
-from lesson_checks import assert_judges_rightly
+from lesson_checks import assert_judges_rightly, assert_right
 
-from durability_utils.lessons.checking import check
 from durability_utils.lessons.l1_caseness import EXERCISES, case, cut_off_figure, recovered, recovery_rate
 from durability_utils.outcomes.rules import classify
 
@@ -14,8 +13,7 @@ PATIENTS = cohort(
     patient((20, 15), (9, 8)),    # still a case by the GAD-7
     patient((9, 7), (5, 5)),      # never a case
     patient((20, 15), (12, 7)),   # a case, unless the cut-off is 13
-    patient((20, 15), (None, None)),
-)
+    patient((20, 15), (None, None)))
 
 
 def at_end(patients, rules=RULES):
@@ -36,8 +34,7 @@ def test_every_exercise_accepts_its_solution_and_names_typical_mistakes(everybod
 def test_on_another_cohort_other_answers_are_right():
     """By hand, of the patients above: 5 have a status, 4 were cases, 2 recovered, 1 of them by a point."""
     answers = {"below_at_start": 1 / 5, "recovery": 2 / 4, "by_a_hair": 1 / 2, "higher_cut_off": "higher"}
-    for name, answer in answers.items():
-        assert check(EXERCISES[name], answer, *data_of(PATIENTS)[name]).data.startswith("**Right.**"), name
+    assert_right(EXERCISES, answers, data_of(PATIENTS))
 
 
 @pytest.mark.parametrize(("scores", "expected"), [((9, 7), "no"), ((10, 0), "yes"), ((0, 8), "yes"), ((27, 21), "yes")])

@@ -3,12 +3,11 @@
 import pandas as pd
 import pytest
 from conftest import PHQ9
-from lesson_checks import assert_judges_rightly
+from lesson_checks import assert_judges_rightly, assert_right
 from scipy.stats import norm
 
 from durability_utils.analyses.reliable_change import own_criterion, standard_error
 from durability_utils.lessons import l2_reliable_change as lesson
-from durability_utils.lessons.checking import check
 from durability_utils.lessons.l5_regression import simulated_people
 
 
@@ -27,10 +26,8 @@ def test_every_exercise_accepts_its_solution_and_names_typical_mistakes(everybod
 
 def test_other_people_have_another_criterion():
     """By hand: SD 10 and a reliability of 0.75 give an error of 5 and an index of 1.96 x 1.414 x 5 = 13.86."""
-    data = data_of(pd.Series([0.0, 10.0, 20.0]), 0.75, index=13.86)
     answers = {"error": 5, "index": 13.86, "whole_points": 14, "better_questionnaire": "smaller"}
-    for name, answer in answers.items():
-        assert check(lesson.EXERCISES[name], answer, *data[name]).data.startswith("**Right.**"), name
+    assert_right(lesson.EXERCISES, answers, data_of(pd.Series([0.0, 10.0, 20.0]), 0.75, index=13.86))
 
 
 def test_error_alone_by_the_normal_distribution():

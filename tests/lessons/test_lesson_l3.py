@@ -2,11 +2,10 @@
 
 import pytest
 from conftest import GAD7, PHQ9, RULES, cohort, patient
-from lesson_checks import assert_judges_rightly
+from lesson_checks import assert_judges_rightly, assert_right
 from scipy.stats import norm
 
 from durability_utils.lessons import l3_two_measures as lesson
-from durability_utils.lessons.checking import check
 from durability_utils.outcomes.rules import classify
 
 
@@ -25,9 +24,7 @@ def test_on_another_cohort_other_answers_are_right():
     """By hand: of three with a status one is better on the PHQ-9, and one is mixed."""
     ours = cohort(patient((20, 15), (14, 20)), patient((20, 15), (20, 5)), patient((20, 15), (20, 15)),
                   patient((20, 15), (None, None)))
-    data = data_of(ours)
-    assert check(lesson.EXERCISES["phq9_alone"], 1 / 3, *data["phq9_alone"]).data.startswith("**Right.**")
-    assert check(lesson.EXERCISES["mixed"], 1, *data["mixed"]).data.startswith("**Right.**")
+    assert_right(lesson.EXERCISES, {"phq9_alone": 1 / 3, "mixed": 1}, data_of(ours))
 
 
 @pytest.mark.parametrize(("falls", "expected"), [((8, -5), "neither"), ((6, 0), "improved"), ((6, -3), "improved"),

@@ -1,10 +1,9 @@
 """Lesson 4. Oracle: the counts of the study's tables, and hand counts."""
 
 from conftest import RULES, STUDY_2016, cohort, patient, table_at_6_months
-from lesson_checks import assert_judges_rightly
+from lesson_checks import assert_judges_rightly, assert_right
 
 from durability_utils.lessons import l4_denominators as lesson
-from durability_utils.lessons.checking import check
 from durability_utils.outcomes.rules import in_step
 
 
@@ -30,12 +29,10 @@ def test_on_another_cohort_other_answers_are_right():
         patient((20, 15), (4, 3), step="step2", phq9_12m=4, gad7_12m=3),
         patient((20, 15), (4, 3), step="step2", phq9_6m=20, gad7_6m=15),
         patient((20, 15), (20, 15), step="step2", phq9_6m=4, gad7_6m=3),
-        patient((20, 15), (None, None), step="step2"),
-    )
+        patient((20, 15), (None, None), step="step2"))
     answers = {"not_recovered": 1 / 4, "kept": 2 / 3, "nhs": 3 / 5, "direction": "lower", "known_to_keep": 2 / 3,
                "carried": 1}
-    for name, data in data_of(ours, ours).items():
-        assert check(lesson.EXERCISES[name], answers[name], *data).data.startswith("**Right.**"), name
+    assert_right(lesson.EXERCISES, answers, data_of(ours, ours))
 
 
 def test_the_picture_counts_what_it_shows():

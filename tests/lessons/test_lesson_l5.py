@@ -3,10 +3,9 @@
 import numpy as np
 import pandas as pd
 from conftest import PHQ9
-from lesson_checks import assert_judges_rightly
+from lesson_checks import assert_judges_rightly, assert_right
 
 from durability_utils.lessons import l5_regression as lesson
-from durability_utils.lessons.checking import check
 
 GAIN = 4
 SEVEN = pd.DataFrame(  # the first six are selected from 20 points, three of them treated
@@ -36,8 +35,7 @@ def test_on_other_people_other_answers_are_right():
     Improved at end are the first and the third, at follow-up of these the third only."""
     answers = {"nothing_done": "lower", "expected_gain": 0.5 * (24 - 154 / 7), "called_better": 2 / 6,
                "second_baseline": 5, "design": "control group", "lost_at_follow_up": 1 / 2}
-    for name, data in data_of(SEVEN, 0.5, 6).items():
-        assert check(lesson.EXERCISES[name], answers[name], *data).data.startswith("**Right.**"), name
+    assert_right(lesson.EXERCISES, answers, data_of(SEVEN, 0.5, 6))
 
 
 def test_direction_follows_the_scores():

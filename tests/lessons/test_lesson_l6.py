@@ -3,10 +3,9 @@
 import pandas as pd
 import pytest
 from conftest import STUDY_2016, cohort, patient, texts
-from lesson_checks import assert_judges_rightly
+from lesson_checks import assert_judges_rightly, assert_right
 
 from durability_utils.lessons import l6_who_answers as lesson
-from durability_utils.lessons.checking import check
 
 SETTINGS = 0.7, 0.3, 0.6
 
@@ -29,8 +28,7 @@ def small():
         patient((20, 15), (4, 3), followup_6m_date="2017-01-01", **asked),
         patient((20, 15), (4, 3), **asked),
         patient((8, 15), (8, 15), phq9_12m=8, gad7_12m=5, **asked),
-        patient((20, 15), (20, 15), consent_contact="no"),
-    )
+        patient((20, 15), (20, 15), consent_contact="no"))
 
 
 def test_every_exercise_accepts_its_solution_and_names_typical_mistakes(everybody):
@@ -41,8 +39,7 @@ def test_on_another_cohort_other_answers_are_right():
     """By hand, with those who lost their gains answering more often: 0.5 of 0.2, against 0.5 of 0.3."""
     answers = {"answered": 4 / 6, "direction": "too low", "seen": 0.1 / 0.25, "interval": "far fewer", "worst": 1 / 4,
                "best": 3 / 4}
-    for name, data in data_of(small(), (0.5, 0.2, -0.5)).items():
-        assert check(lesson.EXERCISES[name], answers[name], *data).data.startswith("**Right.**"), name
+    assert_right(lesson.EXERCISES, answers, data_of(small(), (0.5, 0.2, -0.5)))
 
 
 def test_the_funnel_and_what_is_known_by_hand():

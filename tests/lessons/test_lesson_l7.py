@@ -3,10 +3,9 @@
 import pandas as pd
 import pytest
 from conftest import STUDY_2016, cohort, patient, texts
-from lesson_checks import assert_judges_rightly
+from lesson_checks import assert_judges_rightly, assert_right
 
 from durability_utils.lessons import l7_small_numbers as lesson
-from durability_utils.lessons.checking import check
 from durability_utils.outcomes.proportions import proportion
 from durability_utils.sharing.disclosure import Controlled
 
@@ -21,8 +20,7 @@ def data_of(patients, n, of, x, y, shown) -> dict[str, list]:
 
 def small():
     """Step 2 of service X: three recovered at end, two of them lost it. Step 3 of service Y: one recovered late."""
-    answer = {"phq9_6m": 4, "gad7_6m": 3}
-    relapse = {"phq9_6m": 20, "gad7_6m": 15}
+    answer, relapse = {"phq9_6m": 4, "gad7_6m": 3}, {"phq9_6m": 20, "gad7_6m": 15}
     return cohort(
         patient((20, 15), (4, 3), step="step2", **answer), patient((20, 15), (4, 3), step="step2", **relapse),
         patient((20, 15), (4, 3), step="step2", **relapse), patient(step="step3", **answer),
@@ -37,8 +35,7 @@ def test_on_another_cohort_other_answers_are_right():
     """By hand; Wilson's interval of 0 of n begins at 0; 5 stands for 5, 6 and 7, since 3 and 4 are hidden."""
     answers = {"lowest": 0, "two_services": "zero inside", "from_margins": 2, "from_steps": 1, "from_a_percentage": 2,
                "rounded": 3}
-    for name, data in data_of(small(), 0, 8, (60, 100), (61, 100), 5).items():
-        assert check(lesson.EXERCISES[name], answers[name], *data).data.startswith("**Right.**"), name
+    assert_right(lesson.EXERCISES, answers, data_of(small(), 0, 8, (60, 100), (61, 100), 5))
 
 
 def test_intervals_against_published_examples():
@@ -51,16 +48,14 @@ def test_intervals_against_published_examples():
 
 def test_how_often_an_interval_holds_the_truth_by_hand():
     """Of one patient: the interval of nobody is 0 to 0.5, that of everybody 0.5 to 1."""
-    intervals = [(0, 0.5), (0.5, 1)]
-    assert lesson.coverage(intervals, 0.2) == pytest.approx(0.8)
-    assert lesson.coverage(intervals, 0.5) == pytest.approx(1)
-    assert lesson.coverage(intervals, 0.9) == pytest.approx(0.9)
+    for truth, held in ((0.2, 0.8), (0.5, 1), (0.9, 0.9)):
+        assert lesson.coverage([(0, 0.5), (0.5, 1)], truth) == pytest.approx(held)
 
 
 def test_overlap_by_hand():
-    assert lesson.overlap(proportion(60, 100), proportion(74, 100))      # 0.50 to 0.69, 0.65 to 0.82
-    assert not lesson.overlap(proportion(20, 100), proportion(74, 100))
-    assert not lesson.overlap(proportion(74, 100), proportion(20, 100))
+    low, middle, high = (proportion(n, 100) for n in (20, 60, 74))
+    assert lesson.overlap(middle, high)  # 0.50 to 0.69, 0.65 to 0.82
+    assert not lesson.overlap(low, high) and not lesson.overlap(high, low)
 
 
 def test_tables_of_the_study_are_those_of_the_paper(everybody):
@@ -71,10 +66,9 @@ def test_tables_of_the_study_are_those_of_the_paper(everybody):
 
 
 def test_counts_of_services_by_hand():
-    recovered = lesson.kept_by_service(small(), STUDY_2016, "recovery")
-    assert recovered.to_numpy().tolist() == [["X", 3, 1, 2], ["Y", 0, 0, 0]]
-    improved = lesson.kept_by_service(small(), STUDY_2016, "improvement")
-    assert improved.to_numpy().tolist() == [["X", 3, 1, 2], ["Y", 0, 0, 0]]
+    for outcome in ("recovery", "improvement"):
+        found = lesson.kept_by_service(small(), STUDY_2016, outcome)
+        assert found.to_numpy().tolist() == [["X", 3, 1, 2], ["Y", 0, 0, 0]]
 
 
 def test_the_service_with_a_star_is_the_largest_with_a_small_number_lost():

@@ -70,11 +70,14 @@ def test_numbered_times_are_counted_from_the_first(names, numbers):
     assert NAMES.learned(names).numbers == numbers
 
 
-def test_numbered_times_and_follow_ups_are_doubted():
+def test_numbered_times_and_follow_ups_are_doubted_and_the_only_follow_up_may_be_the_6_month_one():
     names = NAMES.learned(["PHQ_T0", "PHQ_T1", "PHQ_T2"])
     assert "0 = baseline, 1 = end, 2 = 6m" in names.meanings("PHQ_T1")[0].doubt
     assert "6-month" in ALONE.meanings("PHQ_FU1")[0].doubt
     assert ALONE.meanings("PHQ_6m")[0].doubt == ""
+    only = NAMES.learned(["phq9_pre", "phq9_followup"])
+    assert columns("phq9_followup", only) == ["phq9_6m"] and only.meanings("phq9_followup")[0].doubt
+    assert columns("phq9_followup", NAMES.learned(["phq9_12m", "phq9_followup"])) == []
 
 
 def test_months_of_the_calendar_count_from_discharge():
@@ -82,12 +85,6 @@ def test_months_of_the_calendar_count_from_discharge():
     known = NAMES.learned(names, pd.Period("2016-06"))
     assert [columns(name, known) for name in names] == [["phq9_6m"], ["phq9_12m"], []]
     assert columns("Dec16_PHQ9", NAMES.learned(names)) == []
-
-
-def test_the_only_follow_up_may_be_the_6_month_one():
-    only = NAMES.learned(["phq9_pre", "phq9_followup"])
-    assert columns("phq9_followup", only) == ["phq9_6m"] and only.meanings("phq9_followup")[0].doubt
-    assert columns("phq9_followup", NAMES.learned(["phq9_12m", "phq9_followup"])) == []
 
 
 @pytest.mark.parametrize(("line", "message"), [

@@ -33,26 +33,19 @@ def test_separator_and_encoding(tmp_path, separator, encoding):
     assert file_format(path) == expected
 
 
-def test_commas_within_cells_do_not_separate(tmp_path):
-    (tmp_path / "a.txt").write_text(TEXT, encoding="utf-8")
-    assert file_format(tmp_path / "a.txt") == {"separator": ";"}
-
-
-def test_a_late_letter_tells_the_encoding(tmp_path):
-    path = tmp_path / "a.csv"
+def test_commas_within_cells_do_not_separate_and_a_late_letter_tells_the_encoding(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text(TEXT, encoding="utf-8")
+    assert file_format(path) == {"separator": ";"}
     path.write_bytes(b"id,team\n" + b"1,North\n" * 300_000 + "2,Café\n".encode("windows-1252"))
     assert file_format(path) == {"encoding": "windows-1252"}
 
 
 @pytest.mark.parametrize("content", [codecs.BOM_UTF8, b"", b"\x81\x8d", b'"', b"\0" * 50, b"one column\n1\n"])
-def test_any_bytes_have_a_format(tmp_path, content):
+def test_any_bytes_have_a_format_and_a_file_that_is_not_there_has_none(tmp_path, content):
     (tmp_path / "a.csv").write_bytes(content)
     assert file_format(tmp_path / "a.csv").keys() <= {"separator", "encoding"}
-
-
-@pytest.mark.parametrize("name", ["none.csv", "none.xlsx", "none.sav", "none.pdf"])
-def test_a_file_that_is_not_there_has_none(tmp_path, name):
-    assert file_format(tmp_path / name) == {}
+    assert all(file_format(tmp_path / f"none.{suffix}") == {} for suffix in ("csv", "xlsx", "sav", "pdf"))
 
 
 def test_of_several_sheets_the_widest_first_row(tmp_path):

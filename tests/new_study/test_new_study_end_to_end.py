@@ -1,7 +1,5 @@
-"""From exports that nobody has described to cohorts, by the files of `durability new`.
-
-Oracle: `docs/reference.md`, section 2; for the cohorts what the hand-written column maps give.
-"""
+"""From exports that nobody has described to cohorts, by the files of `durability new`. Oracle: `docs/reference.md`,
+section 2; for the cohorts what the hand-written column maps give."""
 
 import shutil
 import subprocess
@@ -42,9 +40,7 @@ def stranger(tmp_path):
 @pytest.fixture
 def long_export(tmp_path):
     """Baseline, end and follow-ups of service B's patients as contacts, and the patients: two files, and both in one.
-
-    Two weeks before the end each has a score that counts for nothing.
-    """
+    Two weeks before the end each has a score that counts for nothing."""
     cohort = cohort_texts()
     treated = ["discharge_date", "phq9_baseline", "gad7_baseline", "phq9_end", "gad7_end"]
     cohort = cohort[(cohort[treated] != "").all(axis="columns")].head(60)
@@ -73,7 +69,7 @@ def test_service_ids_are_plain_and_differ(tmp_path, stranger):
     assert list(propose(tmp_path, *(tmp_path / name for name in names)).services) == ids
 
 
-def test_the_study_file(tmp_path, stranger):
+def test_the_study_file_and_that_paths_start_from_it(tmp_path, stranger):
     study = propose(tmp_path, stranger)
     assert (study.id, study.title, study.discharged, study.follow_up_windows) == ("mine", "mine", None, None)
     assert list(study.rules.measures) == list(read_measures("nhs_talking_therapies"))
@@ -82,9 +78,6 @@ def test_the_study_file(tmp_path, stranger):
     uncommented = yaml.safe_load(text.replace("# discharged", "discharged"))
     assert uncommented["services"] == {"north": {"file": "north.csv", "columns": "mine_columns/north.yaml"}}
     assert str(uncommented["discharged"]["to"]) == "2016-06-30"
-
-
-def test_paths_start_from_the_study_file(tmp_path, stranger):
     (tmp_path / "here").mkdir()
     study = propose(tmp_path / "here", stranger)
     assert yaml.safe_load(study.path.read_text(encoding="utf-8"))["services"]["north"]["file"] == "../north.csv"

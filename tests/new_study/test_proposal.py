@@ -1,7 +1,5 @@
-"""A column map guessed from an export.
-
-Oracle: the hand-written maps of the six committed exports, and the names from which columns were renamed.
-"""
+"""A column map guessed from an export. Oracle: the hand-written maps of the six committed exports, and the names from
+which columns were renamed."""
 
 from fnmatch import fnmatchcase
 
@@ -126,22 +124,23 @@ def test_a_follow_up_at_another_time_is_doubted(cohort):
     assert doubts == ("answered about 2 months after discharge",)
 
 
-def test_two_columns_for_one_place_are_doubted(cohort):
+def test_two_columns_for_one_place_are_doubted_and_two_of_one_name_are_not_placed(cohort):
     proposal = guess(cohort.assign(PHQ9_assessment=cohort["phq9_baseline"]))
     assert proposal.placed["phq9_baseline"].source == "phq9_baseline"
     assert proposal.placed["phq9_baseline"].doubts == ("or is it PHQ9_assessment?",)
     assert "PHQ9_assessment" in proposal.unplaced
+    twice = pd.concat([cohort[["patient_id", "age"]], cohort[["age"]].rename(columns={"age": "Age"})], axis="columns")
+    proposal = guess(twice)
+    assert list(proposal.placed) == ["patient_id"]
+    assert proposal.unplaced == dict.fromkeys(["age", "Age"], "its name stands there twice")
 
 
-def test_what_its_values_contradict_is_not_placed(cohort):
+def test_what_its_values_contradict_is_not_placed_nor_is_a_column_for_each_adsm(cohort):
     flags = np.where(cohort["phq9_end"] != "", "1", "0")
     proposal = guess(cohort.drop(columns="phq9_end").assign(PHQ9_last=flags, Discharged="yes"))
     assert {"phq9_end"} <= set(proposal.absent)
     assert proposal.unplaced["PHQ9_last"] == "its name suggests phq9_end, but no value is above 3, as in an item"
     assert "discharge_date" in proposal.unplaced["Discharged"]
-
-
-def test_a_column_for_each_adsm_is_not_placed_but_named(cohort):
     proposal = guess(cohort.assign(OCI_first="12", PDSS_last="3"))
     assert [name for name, against in proposal.unplaced.items() if "scores of one measure" in against] == [
         "OCI_first", "PDSS_last"]
@@ -173,7 +172,7 @@ def test_items_with_leading_zeros_stand_one_by_one(cohort):
     assert {name: proposal.placed[name].source for name in items} == items
 
 
-def test_missing_codes_stand_where_they_are_no_value(cohort):
+def test_missing_codes_stand_where_they_are_no_value_and_one_that_may_be_a_patient_nowhere_else(cohort):
     def blank(column, code):
         return cohort[column].where(cohort[column] != "", code)
     proposal = guess(cohort.assign(phq9_6m=blank("phq9_6m", "99"), adsm_6m=blank("adsm_6m", "99"),
@@ -181,20 +180,9 @@ def test_missing_codes_stand_where_they_are_no_value(cohort):
     assert proposal.missing == ("-1",)
     assert proposal.placed["phq9_6m"].reading.missing == {"99"}
     assert proposal.placed["age"].doubts == ("99 stands there too: a value, or missing?",)
-
-
-def test_a_number_that_may_be_a_patient_is_missing_nowhere_else(cohort):
     ids = [str(number) for number in range(101, 101 + len(cohort))]
-    scores = cohort["phq9_6m"].where(cohort["phq9_6m"] != "", "999")
-    proposal = guess(cohort.assign(patient_id=ids, phq9_6m=scores))
+    proposal = guess(cohort.assign(patient_id=ids, phq9_6m=blank("phq9_6m", "999")))
     assert proposal.missing == () and proposal.placed["phq9_6m"].reading.missing == {"999"}
-
-
-def test_a_name_that_stands_there_twice_is_not_placed(cohort):
-    twice = pd.concat([cohort[["patient_id", "age"]], cohort[["age"]].rename(columns={"age": "Age"})], axis="columns")
-    proposal = guess(twice)
-    assert list(proposal.placed) == ["patient_id"]
-    assert proposal.unplaced == dict.fromkeys(["age", "Age"], "its name stands there twice")
 
 
 def test_labels_tell_what_short_names_do_not(cohort):
@@ -208,10 +196,7 @@ def test_labels_tell_what_short_names_do_not(cohort):
 
 @pytest.fixture
 def declared(tmp_path, monkeypatch):
-    """All measures, one of them only declared: copies of measures.yaml and of the data dictionary with CORE-9 in them.
-
-    Its nine items stand where those of the PHQ-9 do.
-    """
+    """All measures, one only declared: measures.yaml and the data dictionary with CORE-9, its items as the PHQ-9's."""
     versions = yaml.safe_load(measures.PATH.read_text(encoding="utf-8"))
     versions["nhs_talking_therapies"]["CORE-9"] = {
         "for": "distress", "role": "functioning", "columns": "core9", "window": "past week", "items": 9,

@@ -31,17 +31,13 @@ def test_each_export_is_a_service(exports):
     assert "consent_contact" in services["north"].placed
 
 
-def test_a_file_of_contacts_goes_with_its_patients(exports):
+def test_a_file_of_contacts_goes_with_its_patients_and_is_a_service_where_they_are_nobodys(exports):
     patients = [{key: row[key] for key in ("patient_id", "discharge_date", "consent_contact")} for row in ROWS]
     strangers = [row | {"patient_id": f"other {row['patient_id']}"} for row in patients]
-    paths = exports(south=strangers, scores=CONTACTS, north=patients)
-    services = new_services(paths)
+    services = new_services(exports(south=strangers, scores=CONTACTS, north=patients))
     assert list(services) == ["south", "north"] and services["south"].contacts is None
     contacts = services["north"].contacts
     assert contacts.export.path.name == "scores.csv" and len(contacts.export.table) == len(CONTACTS)
-
-
-def test_contacts_of_nobody_are_a_service_of_their_own(exports):
     (alone,) = new_services(exports(scores=CONTACTS)).values()
     assert alone.contacts.export is alone.export and "consent_contact" in alone.absent
 
@@ -60,13 +56,10 @@ def test_an_export_that_cannot_be_used_is_named(exports, tmp_path, content, mess
     assert not any(text in str(error.value) for text in ("Ann", "a@b.org", str(tmp_path)))
 
 
-@pytest.mark.parametrize("name", ["none.csv", "none.pdf", "none.xlsx", ""])
-def test_what_is_no_export_is_refused(tmp_path, name):
-    with pytest.raises(InputError):
-        new_services([tmp_path / name])
-
-
-def test_the_same_export_twice_is_refused(exports):
+def test_what_is_no_export_or_named_twice_is_refused(exports, tmp_path):
+    for name in ("none.csv", "none.pdf", "none.xlsx", ""):
+        with pytest.raises(InputError):
+            new_services([tmp_path / name])
     (north,) = exports(north=ROWS)
     with pytest.raises(InputError, match="named twice"):
         new_services([north, north.parent / "." / "north.csv"])

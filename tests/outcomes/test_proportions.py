@@ -14,16 +14,11 @@ from durability_utils.outcomes.proportions import proportion, rounded_percent, s
 
 @pytest.mark.parametrize(("n", "of", "low", "high"), [
     # Newcombe 1998, Two-sided confidence intervals for the single proportion, Table I, method 3
-    (81, 263, 0.2553, 0.3662),
-    (15, 148, 0.0624, 0.1605),
-    (0, 20, 0.0000, 0.1611),
-    (1, 29, 0.0061, 0.1718),
-])
+    (81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0000, 0.1611), (1, 29, 0.0061, 0.1718)])
 def test_wilson_intervals_are_those_of_newcombe(n, of, low, high):
     found = proportion(n, of)
     assert (found.n, found.of, found.share) == (n, of, n / of)
-    assert found.low == pytest.approx(low, abs=5e-5)
-    assert found.high == pytest.approx(high, abs=5e-5)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
 
 
 @given(st.integers(1, 500).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of))))
@@ -34,8 +29,7 @@ def test_wilson_interval_by_its_formula(pair):
     centre = (share + z**2 / (2 * of)) / (1 + z**2 / of)
     half = z * math.sqrt(share * (1 - share) / of + z**2 / (4 * of**2)) / (1 + z**2 / of)
     found = proportion(n, of)
-    assert found.low == pytest.approx(centre - half, abs=1e-9)
-    assert found.high == pytest.approx(centre + half, abs=1e-9)
+    assert (found.low, found.high) == pytest.approx((centre - half, centre + half), abs=1e-9)
     assert 0 <= found.low <= found.share <= found.high <= 1
 
 
@@ -49,11 +43,8 @@ def test_text_for_a_reader_says_in_words_that_nobody_is_in_the_denominator():
 @pytest.mark.parametrize(("n", "of", "percent"), [
     (5, 8, 63),  # 62.5: halves go up, where Python's round() would go to the even number
     (3, 8, 38),  # 37.5
-    (106, 3027, 4),  # 3.502
-    (85, 3027, 3),  # 2.8
-    (0, 7, 0), (7, 7, 100),
-    (0, 0, None),  # nobody
-])
+    (106, 3027, 4), (85, 3027, 3),  # 3.502 and 2.8
+    (0, 7, 0), (7, 7, 100), (0, 0, None)])  # the last: nobody
 def test_whole_per_cent_round_halves_up(n, of, percent):
     assert rounded_percent(n, of) == percent
 

@@ -31,8 +31,7 @@ def test_groups():
 
 def test_means_letters_and_p():
     table = by_age(AGES)
-    assert list(table["mean"]) == [32, 52, 53]
-    assert list(table["n"]) == [5, 5, 5]
+    assert (list(table["mean"]), list(table["n"])) == ([32, 52, 53], [5, 5, 5])
     assert list(table["letters"]) == ["a", "b", "b"]  # 20 years apart with an SD of 1.6; the last two 1 year
     assert table["p"].iloc[0] == pytest.approx(stats.f_oneway(*AGES.values()).pvalue)
     # Games-Howell stands on Welch's analysis; R: oneway.test(age ~ group, var.equal = FALSE)
@@ -63,16 +62,13 @@ def test_groups_share_a_letter_where_their_p_is_not_small(test, p, seed, spreads
 
 
 @pytest.mark.parametrize("ages", [
-    {},  # nobody
-    {"no_consent": [30]},  # one patient
+    {}, {"no_consent": [30]},  # nobody; one patient
     {"no_consent": [30, 31], "consent_no_participation": [40]},  # one group that could be tested
-    {"no_consent": [30, 30], "consent_no_participation": [40, 40]},  # no spread at all
-])
+    {"no_consent": [30, 30], "consent_no_participation": [40, 40]}])  # no spread at all
 def test_groups_too_small_have_neither_letters_nor_p(ages):
     table = table1.compare_groups(cohort(AGES).iloc[:0] if not ages else cohort(ages))
     assert len(table) == len(table1.VARIABLES) * 3
-    assert (table["letters"] == "").all()
-    assert table["p"].isna().all()
+    assert (table["letters"] == "").all() and table["p"].isna().all()
 
 
 def test_a_group_too_small_is_left_out_of_the_letters_alone():
@@ -103,14 +99,12 @@ def test_hedges_g_by_hand():
 
 
 def test_sample_characteristics_by_hand():
-    people = cohort({"consent_and_participation": [20, 40, 60], "no_consent": [90]})
-    people["gender"] = ["female", "female", None, "male"]
-    people["primary_problem"] = ["Mixed anxiety and depression", "PTSD", "PTSD", "PTSD"]
-    people["step"] = ["step2", "step2+3", None, "step2"]
-    people["sessions"] = pd.array([4, 11, 30, 99], "Int64")
+    people = cohort({"consent_and_participation": [20, 40, 60], "no_consent": [90]}).assign(
+        gender=["female", "female", None, "male"], step=["step2", "step2+3", None, "step2"],
+        primary_problem=["Mixed anxiety and depression", *["PTSD"] * 3], sessions=pd.array([4, 11, 30, 99], "Int64"))
     table = table1.sample_characteristics(people).set_index(["variable", "level"])
-    assert table.loc[("gender", "female"), ["n", "of"]].tolist() == [2, 3]  # the one without an answer counts in `of`
-    assert table.loc[("gender", "missing"), ["n", "of"]].tolist() == [1, 3]
+    # the one without an answer counts in `of`
+    assert table.loc["gender"].loc[["female", "missing"], ["n", "of"]].to_numpy().tolist() == [[2, 3], [1, 3]]
     assert table.loc[("primary_problem", "mixed_anxiety_and_depression"), "value"] == 1 / 3
     assert [table.loc[("age", name), "value"] for name in ("mean", "sd", "min", "max")] == [40, 20, 20, 60]
     assert table.loc[("step", "step3"), ["n", "of"]].tolist() == [1, 2]  # of those with a recorded step

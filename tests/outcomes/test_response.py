@@ -23,14 +23,9 @@ def test_each_service_and_all():
     rates = response_rates(COHORT).set_index("service")
     counts = rates[["discharged", "consented", "first_follow_up", "second_follow_up", "both_follow_ups",
                     "either_follow_up"]]
-    assert counts.loc["A"].tolist() == [4, 3, 2, 1, 1, 2]
-    assert counts.loc["B"].tolist() == [1, 1, 0, 1, 0, 1]
-    assert counts.loc["C"].tolist() == [1, 0, 0, 0, 0, 0]
-    assert counts.loc["all"].tolist() == [6, 4, 2, 2, 1, 3]
-
-
-def test_consent_is_of_those_discharged_and_follow_up_of_those_who_consented():
-    rates = response_rates(COHORT).set_index("service")
+    assert counts.T.to_dict("list") == {"A": [4, 3, 2, 1, 1, 2], "B": [1, 1, 0, 1, 0, 1], "C": [1, 0, 0, 0, 0, 0],
+                                        "all": [6, 4, 2, 2, 1, 3]}
+    # consent is of those discharged, and follow-up of those who consented
     assert rates["consented_share"]["A"] == 3 / 4
     assert rates["first_follow_up_share"]["A"] == 2 / 3
     assert pd.isna(rates["first_follow_up_share"]["C"])  # nobody to ask

@@ -25,11 +25,9 @@ PEOPLE = {
 
 @pytest.fixture
 def cohort():
-    rows = []
-    for baseline, end, early, late in PEOPLE.values():
-        row = {"phq9_baseline": baseline, "phq9_end": end, "phq9_6m": early, "phq9_12m": late}
-        rows.append(row | {f"gad7_{time}": None if row[f"phq9_{time}"] is None else 10 for time in TIMES})
-    return conftest.cohort(*rows)
+    people = conftest.cohort(*(dict(zip([f"phq9_{time}" for time in TIMES], scores, strict=True))
+                               for scores in PEOPLE.values()))
+    return people.assign(**{f"gad7_{time}": people[f"phq9_{time}"].clip(10, 10) for time in TIMES})
 
 
 def cells(table):
