@@ -151,11 +151,6 @@ class TestUnusable:
         with pytest.raises(InputError, match=f"^a.csv: '{encoding}' in the column map is no known encoding"):
             read(f"{HEADER}\np1,yes,3", encoding=encoding)
 
-    def test_a_required_column_that_the_map_does_not_name(self, tmp_path):
-        (tmp_path / "a.csv").write_text(f"{HEADER}\np1,yes,3")
-        with pytest.raises(InputError, match=r"^a.csv: the column map does not say where 'consent_contact' stands"):
-            read_export(tmp_path / "a.csv", ColumnMap(columns={"patient_id": "patient_id"}), REQUIRED)
-
     @pytest.mark.parametrize("junk", [
         b"", b"\0" * 500, b"PK\x03\x04 and nothing more", random.Random(2).randbytes(5000), b"patient_id\np1"])
     @pytest.mark.parametrize("name", ["a.xlsx", "a.sav", "a.dta", "a.parquet"])
