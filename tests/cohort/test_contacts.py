@@ -35,6 +35,7 @@ contacts:
     score: score
 """
 MAP = PATIENTS_MAP + CONTACTS_MAP
+ADSM_MAP = PATIENTS_MAP + "  adsm: disorder\n" + CONTACTS_MAP
 ATTENDED_MAP = MAP + "    attended: {column: seen, codes: nhs_attendance}\n"
 P = {"id": "p", "discharged": "2016-06-15", "consent": "yes"}
 # days after 15 June 2016 by hand: 14 September is 91, 15 March 2017 is 273, 16 March 274, 14 September 2017 456
@@ -93,6 +94,7 @@ def test_baseline_end_and_follow_ups(long):
         "2016-09-14", "2017-03-16"]
     log = dict(zip(cleaned.log["rule"], cleaned.log["rows"], strict=True))
     assert (log["contacts_read"], log["contacts_used"], log["contact_between_baseline_and_end"]) == (10, 9, 1)
+    assert [rule for rule in log if rule.startswith("contact_")] == [f"contact_{rule}" for rule in CONTACT_RULES]
 
 
 def test_of_the_scores_after_discharge_only_those_agreed_to_and_readable_are_kept(long, tmp_path):
@@ -115,31 +117,70 @@ def test_of_the_scores_after_discharge_only_those_agreed_to_and_readable_are_kep
     assert not (tmp_path / "after_discharge.parquet").exists()
 
 
-@pytest.mark.parametrize(("contacts", "found", "out"), [
-    ([contact("2016-06-15", "8")], {"phq9_baseline": 8}, []),  # one score is the baseline
-    ([contact("2016-10-15", "8")], {"phq9_6m": 8}, []),        # and after discharge none
+NOW = {"measures": "nhs_talking_therapies"}
+OF_THREE = [contact("2016-04-01", "30", "SPIN"), contact("2016-03-01", "40", "OCI"),
+            contact("2016-05-01", "20", "OCI"), contact("2016-03-01", "20", "HAI")]
+UNREADABLE = [contact("2016-03-01", "28"), contact("2016-03-01", "1e1"), contact("2016-03-01", ""), contact("", "5"),
+              contact("2016-02-30", "5"), contact("2016-03-01", "5", "WSAS"), contact("2016-03-01", "5", ""),
+              contact("2016-03-01", "5", id=""), contact("2016-03-01", "5", id="q"), contact("2016-03-02", "5")]
+
+
+@pytest.mark.parametrize(("contacts", "patient", "keys", "found", "out"), [
+    ([contact("2016-06-15", "8")], {}, {}, [{"phq9_baseline": 8}], []),  # one score is the baseline
+    ([contact("2016-10-15", "8")], {}, {}, [{"phq9_6m": 8}], []),        # and after discharge none
     ([contact("2016-03-01", "2.3", "MI"), contact("2016-05-01", "0.73", "MI")],  # item means keep their decimals
-     {"adsm_baseline": 2.3, "adsm_end": 0.73}, []),
+     {}, NOW, [{"adsm": "MI", "adsm_baseline": 2.3, "adsm_end": 0.73}], []),
     # two scores on one day are out, and a copy counts once
     ([contact("2016-03-01", "20"), contact("2016-03-01", "21"), contact("2016-03-01", "20"),
       contact("2016-04-01", "18"), contact("2016-04-01", "18.0"), contact("2016-05-01", "9")],
-     {"phq9_baseline": 18, "phq9_end": 9},
+     {}, {}, [{"phq9_baseline": 18, "phq9_end": 9}],
      [(2, "score", "20", "conflicting_scores"), (3, "score", "21", "conflicting_scores"),
       (4, "score", "20", "conflicting_scores"), (6, "score", "18.0", "copy_of_contact")]),
+    # of OCI and HAI, on one day, the first in measures.yaml is the relevant ADSM, or that of the patients' file
+    (OF_THREE, {}, {}, [{"adsm": "OCI", "adsm_baseline": 40, "adsm_end": 20}],
+     [(2, "measure", "SPIN", "other_adsm"), (5, "measure", "HAI", "other_adsm")]),
+    (OF_THREE, {"disorder": "spin"}, {"columns": ADSM_MAP}, [{"adsm": "SPIN", "adsm_baseline": 30}],
+     [(line, "measure", name, "other_adsm") for line, name in ((3, "OCI"), (4, "OCI"), (5, "HAI"))]),
+    (OF_THREE, {"disorder": ""}, {"columns": ADSM_MAP}, [{}],
+     [(line, "measure", row["tool"], "other_adsm") for line, row in enumerate(OF_THREE, start=2)]),
+    # without a discharge date only the baseline can be told
+    *(([contact("2016-03-01", "20"), contact("2016-05-01", "9")], {"discharged": date}, {}, [{"phq9_baseline": 20}],
+       [(3, "date", "2016-05-01", "no_discharge_date")]) for date in ("", "soon")),
+    # what cannot be read is listed with its cell
+    (UNREADABLE, {}, {}, [{"phq9_baseline": 5}], [
+        (2, "score", "28", "out_of_range"), (3, "score", "1e1", "not_a_whole_number"), (4, "score", "", "no_score"),
+        (5, "date", "", "no_date"), (6, "date", "2016-02-30", "impossible_date"),
+        (7, "measure", "WSAS", "unknown_code"), (8, "measure", "", "no_measure"),
+        (9, "patient_id", "", "no_patient_id"), (10, "patient_id", "q", "no_such_patient")]),
+    *(([contact("2016-03-01", "20", id=name)], {"id": "", "discharged": ""}, {}, [],
+       [(2, "patient_id", name, reason)])
+      for name, reason in (("", "no_patient_id"), ("p", "no_such_patient"))),
+    ([contact("x", "20"), contact("", "20")], {}, {"columns": ATTENDED_MAP}, [{}],
+     [(2, "date", "x", "impossible_date"), (3, "date", "", "no_date")]),
+    # contacts of a refused patient are listed without a score
+    ([contact("2016-03-01", "20"), contact("2016-03-02", "99")], {"discharged": "2016-07-01"},
+     {"discharged": STUDY["discharged"]}, [],
+     [(2, "patient_id", "p", "patient_refused"), (3, "patient_id", "p", "patient_refused")]),
 ])
-def test_which_contact_gives_which_score(long, contacts, found, out):
-    cleaned = long(contacts, measures="nhs_talking_therapies")
-    assert (scores(cleaned), refused(cleaned)) == (found, out)
+def test_which_contact_gives_which_score(long, contacts, patient, keys, found, out):
+    cleaned = long(contacts, [P | patient], **keys)
+    adsm = [dict(row.dropna()) for _, row in cleaned.cohort[["adsm"]].iterrows()]
+    assert [measure | scores(cleaned, row) for row, measure in enumerate(adsm)] == found
+    assert refused(cleaned) == out
 
 
-def test_each_measure_has_its_own_first_and_last(long):
-    cleaned = long([contact("2016-03-01", "20"), contact("2016-04-01", "15", "GAD-7"), contact("2016-05-01", "10"),
-                    contact("2016-05-02", "4", "GAD-7"), contact("2016-10-02", "3", "GAD-7"),
-                    contact("2016-10-01", "2")])
+def test_each_measure_has_its_own_first_last_and_follow_up_scores(long):
+    cleaned = long([
+        contact("2016-03-01", "20"), contact("2016-04-01", "15", "GAD-7"), contact("2016-03-08", "25", "wsas"),
+        contact("2016-05-01", "10"), contact("2016-05-02", "4", "GAD-7"), contact("2016-06-14", "11", "WSAS"),
+        contact("2016-10-02", "3", "GAD-7"), contact("2016-10-01", "2"), contact("2016-12-20", "8", "W S A S"),
+        contact("2016-12-20", "41", "WSAS")], **NOW)
     assert scores(cleaned) == {"phq9_baseline": 20, "phq9_end": 10, "gad7_baseline": 15, "gad7_end": 4, "phq9_6m": 2,
-                               "gad7_6m": 3}
-    assert str(cleaned.cohort["followup_6m_date"].iloc[0].date()) == "2016-10-01"  # the earliest of the two
-    assert refused(cleaned) == []
+                               "gad7_6m": 3, "wsas_baseline": 25, "wsas_end": 11, "wsas_6m": 8}
+    assert pd.isna(cleaned.cohort["adsm"].iloc[0])
+    assert str(cleaned.cohort["followup_6m_date"].iloc[0].date()) == "2016-10-01"  # the earliest of the three
+    assert refused(cleaned) == [(11, "score", "41", "out_of_range")]
+    assert sorted(cleaned.after_discharge["measure"]) == ["GAD-7", "PHQ-9", "WSAS"]
 
 
 @pytest.mark.parametrize("tool", ["PHQ-9", "phq9", "PHQ 9", "Phq-9", " phq_9 ", "720433000", "720433000.0"])
@@ -155,21 +196,6 @@ def test_every_tool_of_the_national_list(long):
         assert scores(cleaned) == {f"{total}_baseline": 12}
         assert total != "adsm" or list(cleaned.cohort["adsm"]) == [name]
     assert refused(long([contact("2016-03-01", "12", "450326007")])) == [(2, "measure", "450326007", "unknown_code")]
-
-
-def test_what_cannot_be_read_is_listed_with_its_cell(long):
-    cleaned = long([
-        contact("2016-03-01", "28"), contact("2016-03-01", "1e1"), contact("2016-03-01", ""), contact("", "5"),
-        contact("2016-02-30", "5"), contact("2016-03-01", "5", "WSAS"), contact("2016-03-01", "5", ""),
-        contact("2016-03-01", "5", id=""), contact("2016-03-01", "5", id="q"), contact("2016-03-02", "5")])
-    assert refused(cleaned) == [
-        (2, "score", "28", "out_of_range"), (3, "score", "1e1", "not_a_whole_number"), (4, "score", "", "no_score"),
-        (5, "date", "", "no_date"), (6, "date", "2016-02-30", "impossible_date"),
-        (7, "measure", "WSAS", "unknown_code"), (8, "measure", "", "no_measure"),
-        (9, "patient_id", "", "no_patient_id"), (10, "patient_id", "q", "no_such_patient")]
-    assert scores(cleaned) == {"phq9_baseline": 5}
-    assert list(CONTACT_RULES) == [rule.removeprefix("contact_") for rule in cleaned.log["rule"]
-                                   if rule.startswith("contact_")]
 
 
 def test_only_booked_and_not_attended_refuses_a_score(long):
@@ -195,34 +221,6 @@ def test_sessions_are_attended_days_up_to_discharge(long):
     assert list(long(rows, [{**P, "n": "7"}], columns=own).cohort["sessions"]) == [7]
     # without an attendance anywhere the number is not known
     assert long([contact("2016-03-01", "20", seen="")], columns=ATTENDED_MAP).cohort["sessions"].isna().all()
-
-
-def test_the_relevant_adsm_is_that_of_the_earliest_score(long):
-    rows = [contact("2016-04-01", "30", "SPIN"), contact("2016-03-01", "40", "OCI"), contact("2016-05-01", "20", "OCI"),
-            contact("2016-03-01", "20", "HAI")]
-    cleaned = long(rows)
-    assert list(cleaned.cohort["adsm"]) == ["OCI"]  # of OCI and HAI, on one day, the first in measures.yaml
-    assert scores(cleaned) == {"adsm_baseline": 40, "adsm_end": 20}
-    assert refused(cleaned) == [(2, "measure", "SPIN", "other_adsm"), (5, "measure", "HAI", "other_adsm")]
-    told = PATIENTS_MAP + "  adsm: disorder\n" + CONTACTS_MAP
-    cleaned = long(rows, [{**P, "disorder": "spin"}], columns=told)
-    assert (list(cleaned.cohort["adsm"]), scores(cleaned)) == (["SPIN"], {"adsm_baseline": 30})
-    assert scores(long(rows, [{**P, "disorder": ""}], columns=told)) == {}
-
-
-def test_without_a_discharge_date_only_the_baseline_can_be_told(long):
-    rows = [contact("2016-03-01", "20"), contact("2016-05-01", "9")]
-    for date in ("", "soon"):
-        cleaned = long(rows, [{**P, "discharged": date}])
-        assert scores(cleaned) == {"phq9_baseline": 20}
-        assert refused(cleaned) == [(3, "date", "2016-05-01", "no_discharge_date")]
-
-
-def test_contacts_of_a_refused_patient_are_listed_without_a_score(long):
-    cleaned = long([contact("2016-03-01", "20"), contact("2016-03-02", "99")], [{**P, "discharged": "2016-07-01"}],
-                   discharged=STUDY["discharged"])
-    assert len(cleaned.cohort) == 0
-    assert refused(cleaned) == [(2, "patient_id", "p", "patient_refused"), (3, "patient_id", "p", "patient_refused")]
 
 
 def test_nothing_shows_what_a_patient_did_not_agree_to(long):
@@ -261,16 +259,6 @@ def test_one_file_holds_the_patients_columns_in_each_row(long):
     assert (scores(cleaned), list(cleaned.rejected["reason"])) == ({"phq9_baseline": 20}, ["copy"])
 
 
-def test_where_nothing_can_be_used_everything_is_listed(long):
-    nobody = [{**P, "id": "", "discharged": ""}]
-    assert [reason for *_, reason in refused(long([contact("2016-03-01", "20", id="")], nobody))] == ["no_patient_id"]
-    assert [reason for *_, reason in refused(long([contact("2016-03-01", "20")], nobody))] == ["no_such_patient"]
-    cleaned = long([contact("x", "20"), contact("", "20")], columns=ATTENDED_MAP)
-    assert [reason for *_, reason in refused(cleaned)] == ["impossible_date", "no_date"]
-    assert scores(cleaned) == {}
-    assert len(cleaned.cohort) == 1
-
-
 def test_missing_codes_and_date_styles_of_the_contacts_are_their_own(long):
     columns = MAP.replace("contacts:\n", "contacts:\n  missing: [99]\n  dates: day_first\n")
     cleaned = long([contact("01/03/2016", "99"), contact("02/03/2016", "20")], columns="missing: [p]" + columns.replace(
@@ -279,18 +267,6 @@ def test_missing_codes_and_date_styles_of_the_contacts_are_their_own(long):
     cleaned = long([contact("01/03/2016", "99"), contact("02/03/2016", "20")], columns=columns)
     assert scores(cleaned) == {"phq9_baseline": 20}
     assert refused(cleaned) == [(2, "score", "", "no_score")]
-
-
-def test_the_wsas_has_its_own_first_last_and_follow_up_scores(long):
-    cleaned = long([
-        contact("2016-03-01", "18"), contact("2016-03-01", "12", "GAD-7"), contact("2016-03-08", "25", "wsas"),
-        contact("2016-06-14", "9"), contact("2016-06-14", "11", "WSAS"), contact("2016-12-20", "8", "W S A S"),
-        contact("2016-12-20", "41", "WSAS")], measures="nhs_talking_therapies")
-    assert scores(cleaned) == {"phq9_baseline": 18, "phq9_end": 9, "gad7_baseline": 12, "wsas_baseline": 25,
-                               "wsas_end": 11, "wsas_6m": 8}
-    assert pd.isna(cleaned.cohort["adsm"].iloc[0])
-    assert refused(cleaned) == [(8, "score", "41", "out_of_range")]
-    assert list(cleaned.after_discharge["measure"]) == ["WSAS"]
 
 
 def test_a_contact_neither_used_nor_listed_stops_the_service(long, monkeypatch):
@@ -339,8 +315,6 @@ def test_a_changed_contacts_file_is_another_input(long, tmp_path):
     (tmp_path / "contacts.csv").write_text("changed")
     assert {name for name, digest in input_hashes(run).items() if before[name] != digest} == {"contacts.csv"}
 
-
-# -- any contacts at all ---------------------------------------------------------------------------
 
 MEASURES = RULES.measures
 TOTALS = {"PHQ-9": "phq9", "GAD-7": "gad7"} | dict.fromkeys(("OCI", "SPIN", "HAI", "IES-R", "MI"), "adsm")
@@ -435,11 +409,9 @@ def test_of_any_contacts_each_is_used_or_listed_as_the_rules_say(long, rows):
     given_scores, reasons, after = one_by_one(rows, patients, silent)
     assert {line: reason for line, _, _, reason in refused(cleaned)} == reasons
     assert sorted(after) == sorted(after_discharge(cleaned))
-    withheld = {f"{name}/{column}": score for name in silent for column, score in given_scores[name].items()
-                if column.endswith(FOLLOW_UPS)}
-    treatment = {f"{name}/{column}": score for name, found in given_scores.items() for column, score in found.items()
-                 if not column.endswith(FOLLOW_UPS)}
-    given_scores["e"] = {column: score for column, score in given_scores["e"].items()
-                         if not column.endswith(FOLLOW_UPS)}
+    follow_up = {name: [column for column in found if column.endswith(FOLLOW_UPS)]
+                 for name, found in given_scores.items()}
+    treatment = sum(len(found) - len(follow_up[name]) for name, found in given_scores.items())
+    withheld = [given_scores[name].pop(column) for name in silent for column in follow_up[name]]
     assert {name: scores(cleaned, row) for row, name in enumerate(patients)} == given_scores
-    assert len(rows) == len(refused(cleaned)) + len(treatment) + len(after) + len(withheld)
+    assert len(rows) == len(refused(cleaned)) + treatment + len(after) + len(withheld)

@@ -17,6 +17,7 @@ from durability_utils.cohort import exports
 from durability_utils.cohort.cleaning import clean_service
 from durability_utils.cohort.exports import read_export
 from durability_utils.study.column_maps import ColumnMap, canonical_columns
+from durability_utils.study.columns import dictionary
 from durability_utils.study.errors import InputError
 
 REQUIRED = ["patient_id", "consent_contact"]
@@ -25,13 +26,17 @@ VALID_NHS_NUMBER = "9990000085"
 NEWLINES = "p1,yes,3\n" * 9000
 
 
+def read_table(path, **file) -> pd.DataFrame:
+    return read_export(path, ColumnMap(columns=canonical_columns().columns, file=file), REQUIRED)
+
+
 @pytest.fixture
 def read(tmp_path):
     """read(content, name="a.csv", **what a column map says of the file)"""
     def of(content: str | bytes, name: str = "a.csv", **file):
         path = tmp_path / name
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return read_export(path, ColumnMap(columns=canonical_columns().columns, file=file), REQUIRED)
+        return read_table(path, **file)
     return of
 
 
@@ -60,26 +65,11 @@ class TestText:
         assert rows_of(read(end.join([HEADER, "p1,yes,3", "p2,no,4", ""]))) == [
             (2, "p1", "yes", "3"), (3, "p2", "no", "4")]
 
-    @pytest.mark.parametrize("separator", [";", "\t", "|"])
-    def test_other_separators(self, read, separator):
-        table = read(f"{HEADER}\np1,yes,3".replace(",", separator), separator=separator)
-        assert rows_of(table) == [(2, "p1", "yes", "3")]
-
-    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "UTF8", "windows-1252", "utf-16"])
-    def test_other_encodings(self, read, encoding):
-        # to UTF-8 a byte order mark belongs or not; é is one byte in Windows-1252 and two in UTF-8
-        table = read(f"{HEADER}\nRené,yes,3".encode(encoding), encoding=encoding)
-        assert rows_of(table) == [(2, "René", "yes", "3")]
-
     def test_utf_16_without_a_byte_order_mark_needs_its_full_name(self, read):
         content = f"{HEADER}\np1,yes,3".encode("utf-16-le")
         with pytest.raises(InputError, match=r"line 1: cannot be read as utf-16 .*in file: \{encoding: utf-16-le\}$"):
             read(content, encoding="utf-16")
         assert rows_of(read(content, encoding="utf-16-le")) == [(2, "p1", "yes", "3")]
-
-    @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.txt", "A.CSV"])
-    def test_names_of_text_files(self, read, name):
-        assert len(read(f"{HEADER}\np1,yes,3", name)) == 1
 
     @pytest.mark.parametrize("block", [1, 2, 3, 4, 100])
     def test_blocks_of_any_size_give_one_table(self, read, monkeypatch, block):
@@ -145,7 +135,7 @@ class TestUnusable:
                               ("a.pdf", "a.pdf: not a table that can be read; expected one of .csv, .tsv, .txt, .xlsx"),
                               ("none", "none: not a table")):
             with pytest.raises(InputError, match=f"^{re.escape(message)}"):
-                read_export(tmp_path / name, canonical_columns(), REQUIRED)
+                read_table(tmp_path / name)
         columns = ColumnMap(columns=canonical_columns().columns, source="ask the data team")
         with pytest.raises(InputError, match=r"no such file. ask the data team"):  # the map says where it comes from
             read_export(tmp_path / "absent.csv", columns, REQUIRED)
@@ -154,17 +144,12 @@ class TestUnusable:
     def test_a_file_that_may_not_be_read(self, read, tmp_path):
         (tmp_path / "a.csv").touch(mode=0o000)
         with pytest.raises(InputError, match=r"^a.csv: cannot be read: Permission denied"):
-            read_export(tmp_path / "a.csv", canonical_columns(), REQUIRED)
+            read_table(tmp_path / "a.csv")
 
     @pytest.mark.parametrize("encoding", ["utf-9", "rot13", "base64"])
     def test_an_encoding_that_is_none(self, read, encoding):
         with pytest.raises(InputError, match=f"^a.csv: '{encoding}' in the column map is no known encoding"):
             read(f"{HEADER}\np1,yes,3", encoding=encoding)
-
-    def test_a_required_column_that_the_map_does_not_name(self, tmp_path):
-        (tmp_path / "a.csv").write_text(f"{HEADER}\np1,yes,3")
-        with pytest.raises(InputError, match=r"^a.csv: the column map does not say where 'consent_contact' stands"):
-            read_export(tmp_path / "a.csv", ColumnMap(columns={"patient_id": "patient_id"}), REQUIRED)
 
     @pytest.mark.parametrize("junk", [
         b"", b"\0" * 500, b"PK\x03\x04 and nothing more", random.Random(2).randbytes(5000), b"patient_id\np1"])
@@ -184,7 +169,7 @@ class TestExcel:
                 book.active.append(row)
             book.create_sheet("second").append(["other"])
             book.save(tmp_path / "a.xlsx")
-            return read_export(tmp_path / "a.xlsx", ColumnMap(columns=canonical_columns().columns, file=file), REQUIRED)
+            return read_table(tmp_path / "a.xlsx", **file)
         return of
 
     def test_typed_cells_become_the_text_a_csv_would_hold(self, book):
@@ -222,17 +207,16 @@ class TestExcel:
         """Change one XML part of a workbook; what is no longer a workbook is then on disk."""
         with zipfile.ZipFile(path) as old:
             parts = {name: old.read(name) for name in old.namelist()}
-        parts[part] = change(parts[part])
         with zipfile.ZipFile(path, "w") as new:
             for name, content in parts.items():
-                new.writestr(name, content)
+                new.writestr(name, change(content) if name == part else content)
 
     def test_rows_beyond_the_size_that_the_workbook_claims_are_read(self, book, tmp_path):
         # report writers are known to leave <dimension ref="A1"/>; read by that, two rows of three would be lost unseen
         table = book(HEADER.split(","), ["p1", "yes", 1], ["p2", "yes", 1], ["p3", "yes", 1])
         self.rewrite(tmp_path / "a.xlsx", "xl/worksheets/sheet1.xml",
                      lambda xml: xml.replace(b'ref="A1:C4"', b'ref="A1:B2"'))
-        again = read_export(tmp_path / "a.xlsx", canonical_columns(), REQUIRED)
+        again = read_table(tmp_path / "a.xlsx")
         pd.testing.assert_frame_equal(again, table)
 
     @pytest.mark.filterwarnings("ignore:Workbook contains no stylesheet")
@@ -244,7 +228,7 @@ class TestExcel:
         whole = book(HEADER.split(","), ["p1", "yes", 1], ["p2", "no", 1])
         self.rewrite(tmp_path / "a.xlsx", part, change)
         try:
-            read = read_export(tmp_path / "a.xlsx", canonical_columns(), REQUIRED)
+            read = read_table(tmp_path / "a.xlsx")
         except InputError as error:
             assert str(error).startswith("a.xlsx: ")
         else:
@@ -261,8 +245,7 @@ def test_spss_and_parquet_cells_become_the_text_a_csv_would_hold(tmp_path):
         "sessions": [12.0, float("nan")], "discharge_date": [dt.datetime(2016, 6, 1), None],
         "gender": pd.Categorical(["male", "female"]), "adsm_baseline": [Decimal("2.30"), None],
     }).to_parquet(tmp_path / "a.parquet")
-    sav, parquet = (rows_of(read_export(tmp_path / f"a.{ending}", canonical_columns(), REQUIRED))
-                    for ending in ("sav", "parquet"))
+    sav, parquet = (rows_of(read_table(tmp_path / f"a.{ending}")) for ending in ("sav", "parquet"))
     assert sav == [(2, "007", "yes", "12", "2016-06-01", "2.3"), (3, "7", "no", "", "", "4")]
     assert parquet == [(2, "9007199254740993", "yes", "12", "2016-06-01", "male", "2.30"),
                        (3, "7", "", "", "", "female", "")]
@@ -278,43 +261,40 @@ class TestRoundTrip:
         {"gender": "female", "phq9_end": "28"},  # refused: 27 is the largest score
     ])
 
-    def save(self, path, kind: str, separator: str, encoding: str) -> None:
-        if kind == "text":
+    def save(self, path, separator: str, encoding: str) -> None:
+        ending = path.suffix.lower()
+        if ending in (".csv", ".tsv", ".txt"):
             write_csv(path, self.ROWS, separator, encoding)
             return
-        numbers = {"age", "sessions", "adsm_baseline", *(f"{m}_{t}" for m in ("phq9", "gad7")
-                                                         for t in ("baseline", "end", "6m"))}
         frame = pd.DataFrame(self.ROWS).fillna("")
-        for column in frame:
-            if column in numbers:
-                frame[column] = pd.to_numeric(frame[column])
-            if column.endswith("date"):
-                frame[column] = pd.to_datetime(frame[column])
-        if kind == "excel":
+        typed = {"whole_number": pd.to_numeric, "score": pd.to_numeric, "date": pd.to_datetime}
+        for column, kind in dictionary()["type"].loc[frame.columns].items():
+            frame[column] = typed.get(kind, pd.Series)(frame[column])
+        if ending == ".xlsx":
             frame.to_excel(path, index=False)
-        elif kind == "parquet":
+        elif ending == ".parquet":
             frame.convert_dtypes().set_index("patient_id").to_parquet(path)  # with an index: it is a column, too
-        elif kind == "stata":
+        elif ending == ".dta":
             frame.to_stata(path, write_index=False, version=118)
         else:
             dates = [column for column in frame if column.endswith("date")]
             frame[dates] = frame[dates].apply(lambda days: days.dt.date.astype("object").where(days.notna(), None))
             pyreadstat.write_sav(frame, path)
 
-    @pytest.mark.parametrize(("name", "kind", "separator", "encoding"), [
-        ("a.csv", "text", ",", "utf-8"), ("a.csv", "text", ",", "utf-8-sig"), ("a.csv", "text", ";", "windows-1252"),
-        ("a.txt", "text", "|", "utf-8"), ("a.tsv", "text", "\t", "utf-16"), ("a.xlsx", "excel", ",", "utf-8"),
-        ("a.sav", "spss", ",", "utf-8"), ("a.dta", "stata", ",", "utf-8"), ("a.parquet", "parquet", ",", "utf-8")])
-    def test_the_same_cohort_comes_out(self, make_study, tmp_path, name, kind, separator, encoding):
+    # to UTF-8 a byte order mark belongs or not; á is one byte in Windows-1252 and two in UTF-8
+    @pytest.mark.parametrize(("name", "separator", "encoding"), [
+        ("a.csv", ",", "utf-8"), ("a.csv", ",", "utf-8-sig"), ("a.csv", ";", "windows-1252"), ("A.CSV", ",", "utf-8"),
+        ("a.txt", "|", "UTF8"), ("a.tsv", "\t", "utf-16"),
+        *((f"a.{ending}", ",", "utf-8") for ending in ("xlsx", "sav", "dta", "parquet"))])
+    def test_the_same_cohort_comes_out(self, make_study, tmp_path, name, separator, encoding):
         write_csv(tmp_path / "a.csv", self.ROWS)
         expected = clean_service(make_study(), "A")
         assert list(expected.cohort["patient_id"]) == ["007", "7", "p4"]
         assert expected.cohort["primary_problem"][0] == "Pánico with agoraphobia"
-        self.save(tmp_path / name, kind, separator, encoding)
+        self.save(tmp_path / name, separator, encoding)
         names = "\n".join(f"  {column}: {column}" for column in dict.fromkeys(key for row in self.ROWS for key in row))
         study = make_study(f"file: {{separator: {separator!r}, encoding: {encoding}}}\ncolumns:\n{names}".replace(
             r"'\t'", r'"\t"'), file=name)
         found = clean_service(study, "A")
-        pd.testing.assert_frame_equal(found.cohort, expected.cohort)
-        pd.testing.assert_frame_equal(found.rejected, expected.rejected)
-        pd.testing.assert_frame_equal(found.log, expected.log)
+        for table in ("cohort", "rejected", "log"):
+            pd.testing.assert_frame_equal(getattr(found, table), getattr(expected, table))

@@ -25,18 +25,23 @@ def refusal(*cells: str, name: str = "notes") -> str:
     return ""
 
 
-@pytest.mark.parametrize("cell", [
-    VALID, "999 000 0085", "999-000-0085", "999  000  0085", "999\u00a0000\u00a00085", "999\u2013000\u20130085",
-    "9990000085.0",  # as pandas writes a column of numbers with a blank in it
-    "0000000000", "1111111111", "9999999999",  # placeholders; each passes the check
-    "NHS no. 999 000 0085", "(9990000085)", "9990000085, see letter", "id:9990000085", "NHS-9990000085",
-    "NHS9990000085", "999.000.0085", "x_9990000085",
-    "known as 9990000085.", "999 000 0086 or 999 000 0085",
-])
-def test_an_nhs_number_is_refused_however_it_is_written(cell):
-    message = refusal("none", cell, cell)
-    assert message == ("a.csv: line 3: column 'notes' holds an NHS number; "
-                       "use pseudonymous ids and leave identifiers out of the export")
+IDENTIFIERS = {
+    "an NHS number": (
+        VALID, "999 000 0085", "999-000-0085", "999  000  0085", "999\u00a0000\u00a00085", "999\u2013000\u20130085",
+        "9990000085.0",  # as pandas writes a column of numbers with a blank in it
+        "0000000000", "1111111111", "9999999999",  # placeholders; each passes the check
+        "NHS no. 999 000 0085", "(9990000085)", "9990000085, see letter", "id:9990000085", "NHS-9990000085",
+        "NHS9990000085", "999.000.0085", "x_9990000085", "known as 9990000085.", "999 000 0086 or 999 000 0085"),
+    "an e-mail address": ("ann@example.org", "Ann.B@example.nhs.uk", "mail: ann@example.org", "<a@b.co>"),
+    "a UK postcode": ("AB1 2DE", "ab12 3de", "W1A 1HQ", "EC1A\u00a01BB", "lives at M1 1AE now", "GIR 0AA"),
+}
+
+
+@pytest.mark.parametrize(("kind", "cell"), [(kind, cell) for kind, cells in IDENTIFIERS.items() for cell in cells])
+@pytest.mark.parametrize("blank", ["none", ""])
+def test_an_identifier_is_refused_unseen_however_it_is_written(kind, cell, blank):
+    assert refusal(blank, cell, cell) == (f"a.csv: line 3: column 'notes' holds {kind}; "
+                                          "use pseudonymous ids and leave identifiers out of the export")
 
 
 @pytest.mark.parametrize("cell", [
@@ -51,17 +56,6 @@ def test_an_nhs_number_is_refused_however_it_is_written(cell):
 ])
 def test_what_is_no_identifier_stays(cell):
     assert refusal(cell) == ""
-
-
-@pytest.mark.parametrize(("kind", "cell"), [
-    *(("an e-mail address", cell) for cell in (
-        "ann@example.org", "Ann.B@example.nhs.uk", "mail: ann@example.org", "<a@b.co>")),
-    *(("a UK postcode", cell) for cell in (
-        "AB1 2DE", "ab12 3de", "W1A 1HQ", "EC1A\u00a01BB", "lives at M1 1AE now", "GIR 0AA"))])
-def test_an_address_is_refused(kind, cell):
-    message = refusal("", cell)
-    assert message.startswith(f"a.csv: line 3: column 'notes' holds {kind}")
-    assert cell not in message and "@" not in message
 
 
 def test_a_postcode_without_its_gap_counts_where_most_of_the_column_look_so():

@@ -98,24 +98,22 @@ def test_a_star_stands_for_each_number_of_a_family(read):
     assert len(found) == 14 and found["gad7_12m_item3"].source == "g_12_3"
 
 
-@pytest.mark.parametrize(("name", "column", "code", "meaning"), [
-    ("nhs_gender", "gender", "2", "female"), ("nhs_gender", "gender", "X", ""),
-    ("nhs_gender_identity", "gender", "3", "other"), ("nhs_gender_identity", "gender", "Z", ""),
-    ("nhs_ethnic_category", "ethnicity", "A", "white_british"), ("nhs_ethnic_category", "ethnicity", "99", ""),
-    ("nhs_employment_status", "employment_end", "01", "employed"),
-    ("nhs_employment_status", "employment_end", "02", "unemployed"),
-    ("nhs_employment_status", "employment_baseline", "ZZ", "not_stated"),
-    ("nhs_end_code", "end_reason", "46", "completed"), ("nhs_end_code", "end_reason", "47", "dropped_out"),
-    ("nhs_end_code", "end_reason", "48", "ended_early_by_service"),
-    ("nhs_end_code", "end_reason", "50", "not_assessed"),
+@pytest.mark.parametrize(("name", "column", "meanings"), [
+    ("nhs_gender", "gender", {"2": "female", "X": ""}), ("nhs_gender_identity", "gender", {"3": "other", "Z": ""}),
+    ("nhs_ethnic_category", "ethnicity", {"A": "white_british", "99": ""}),
+    ("nhs_employment_status", "employment_end", {"01": "employed", "02": "unemployed"}),
+    ("nhs_employment_status", "employment_baseline", {"ZZ": "not_stated"}),
+    ("nhs_end_code", "end_reason", {"46": "completed", "47": "dropped_out", "48": "ended_early_by_service",
+                                    "50": "not_assessed"}),
 ])
-def test_a_national_code_however_it_is_written(read, name, column, code, meaning):
+def test_a_national_code_however_it_is_written(read, name, column, meanings):
     # oracle: the lists of the NHS data dictionary; '02', '2', ' 2', 2.0 are one code in practice
     codes = dict(read(f"columns:\n  {column}: {{column: c, codes: {name}}}").columns[column].codes)
-    bare = code.removeprefix("0")
-    spellings = [code, f" {code}", f"{code} ", code.lower(), bare]
-    spellings += [f"0{bare}", f"{bare}.0", f" {bare}.00 "] if code.isdigit() else []
-    assert {codes.get(normalise(text)) for text in spellings} == {meaning}
+    for code, meaning in meanings.items():
+        bare = code.removeprefix("0")
+        spellings = [code, f" {code}", f"{code} ", code.lower(), bare]
+        spellings += [f"0{bare}", f"{bare}.0", f" {bare}.00 "] if code.isdigit() else []
+        assert {codes.get(normalise(text)) for text in spellings} == {meaning}, code
 
 
 def test_every_code_list_says_where_it_comes_from():
@@ -185,6 +183,5 @@ def test_every_committed_map_can_be_read(file):
     ("columns: {patient_id: a, patient_id: b}", "not valid YAML: the key 'patient_id' stands there twice"),
 ])
 def test_a_map_that_is_wrong_is_refused_with_file_and_key(read, text, message):
-    with pytest.raises(InputError, match=rf"^map\.yaml(, line 1)?: .*{re.escape(message)}|^map\.yaml(, line 1)?: "
-                                         rf"{re.escape(message)}"):
+    with pytest.raises(InputError, match=rf"^map\.yaml(, line 1)?: .*{re.escape(message)}"):
         read(text)

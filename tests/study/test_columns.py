@@ -74,7 +74,7 @@ def test_a_follow_up_was_completed_when_its_date_or_any_score_is_there(answer, c
 
 
 CLEAN = """
-import json, sys
+import json
 from durability_utils.cohort.cleaning import clean_service
 from durability_utils.outcomes.rules import carry_back
 from durability_utils.study.columns import PROJECT, completed
@@ -82,7 +82,7 @@ from durability_utils.study.study_file import read_study
 
 cleaned = clean_service(read_study(PROJECT / "study.yaml"), "A")
 cohort = cleaned.cohort.set_index("patient_id")
-own = cohort[[name for name in cohort if name.startswith(sys.argv[1])]]
+own = cohort[[name for name in cohort if name.startswith("wellbeing")]]
 print(json.dumps({
     "cohort": json.loads(own.to_json(orient="index")),
     "refused": cleaned.rejected[["patient_id", "column", "value", "reason"]].to_numpy().tolist(),
@@ -90,56 +90,38 @@ print(json.dumps({
     "carried": json.loads(carry_back(cohort)[own.columns].to_json(orient="index")),
 }))
 """
+CONSENT = {"end": "upflow", "6m": "contact", "12m": "contact"}
+MAP = """
+columns: {patient_id: id, discharge_date: discharged, consent_contact: contact, consent_upflow: upflow,
+          phq9_baseline: P0, gad7_baseline: G0, phq9_end: P1, gad7_end: G1,
+          wellbeing_end: end, wellbeing_6m: half, wellbeing_12m: year}
+"""
 
 
-@pytest.fixture
-def project(tmp_path):
-    """A copy of the package and of what it reads."""
+def test_a_column_that_needs_consent_is_withheld_from_whoever_refused_it(tmp_path):
+    """In a copy of the package and of what it reads, with three columns more in the dictionary."""
     copy_package(tmp_path)
     shutil.copytree(PROJECT / "parameters", tmp_path / "parameters")
     (tmp_path / "data").mkdir()
-    shutil.copy(PROJECT / "data" / "dictionary.csv", tmp_path / "data")
-    return tmp_path
-
-
-def cleaned(project, own: str, column_map: str, *rows: str) -> dict:
-    """What cleaning makes of the columns that begin with `own`, after these rows were added to the dictionary."""
-    with (project / "data" / "dictionary.csv").open("a", encoding="utf-8", newline="") as file:
-        file.writelines(f"{row}\n" for row in rows)
-    (project / "a.yaml").write_text(column_map, encoding="utf-8")
+    (tmp_path / "data" / "dictionary.csv").write_text(
+        (PROJECT / "data" / "dictionary.csv").read_text(encoding="utf-8") + "".join(
+            f"wellbeing_{time},whole_number,points,0,10,,blank,no,{time},{consent},how well one feels\n"
+            for time, consent in CONSENT.items()), encoding="utf-8")
+    (tmp_path / "a.yaml").write_text(MAP, encoding="utf-8")
     study = study_text(services={"A": {"file": "a.csv", "columns": "a.yaml"}})
-    (project / "study.yaml").write_text(study, encoding="utf-8")
-    run = subprocess.run([sys.executable, "-c", CLEAN, own], cwd=project, env=environment(project), check=False,
-                         capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-    return json.loads(run.stdout)
-
-
-def test_a_column_that_needs_consent_is_withheld_from_whoever_refused_it(project):
+    (tmp_path / "study.yaml").write_text(study, encoding="utf-8")
     about = {"discharged": "2016-06-15", "contact": "yes", "upflow": "yes",
              "P0": "20", "G0": "15", "P1": "8", "G1": "7"}
     rows = [{"id": "agreed", "end": "4", "half": "6"}, {"id": "no contact", "contact": "no", "end": "5", "half": "7"},
             {"id": "no upflow", "upflow": "no", "end": "9", "half": "8"}, {"id": "too high", "end": "1", "half": "11"},
             {"id": "late", "year": "3"}]
-    write_csv(project / "a.csv", [about | row for row in rows])
-    found = cleaned(project, "wellbeing", """
-columns:
-  patient_id: id
-  discharge_date: discharged
-  consent_contact: contact
-  consent_upflow: upflow
-  phq9_baseline: P0
-  gad7_baseline: G0
-  phq9_end: P1
-  gad7_end: G1
-  wellbeing_end: end
-  wellbeing_6m: half
-  wellbeing_12m: year
-""", *(f"wellbeing_{time},whole_number,points,0,10,,blank,no,{time},{consent},how well one feels"
-       for time, consent in (("end", "upflow"), ("6m", "contact"), ("12m", "contact"))))
+    write_csv(tmp_path / "a.csv", [about | row for row in rows])
+    run = subprocess.run([sys.executable, "-c", CLEAN], cwd=tmp_path, env=environment(tmp_path), check=False,
+                         capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
     told = [(4, 6, None), (5, None, None), (None, 8, None), (1, None, None), (None, None, 3)]
-    times = ("wellbeing_end", "wellbeing_6m", "wellbeing_12m")
-    assert found["cohort"] == {row["id"]: dict(zip(times, scores, strict=True))
+    assert found["cohort"] == {row["id"]: dict(zip([f"wellbeing_{time}" for time in CONSENT], scores, strict=True))
                                for row, scores in zip(rows, told, strict=True)}
     # listed without their values, as everything that was withheld
     refused = {(name, column): (value, reason) for name, column, value, reason in found["refused"]}

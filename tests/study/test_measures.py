@@ -14,21 +14,14 @@ STUDY_2016 = {
 # the same, but the MI as an item mean, two measures more, and one that decides nothing
 NHS_TALKING_THERAPIES = {**STUDY_2016, "MI": (27, 0, 5, 2.3, 0.73), "PDSS": (7, 0, 28, 8, 5),
                          "PCL-5": (20, 0, 80, 32, 10), "WSAS": (5, 0, 40, None, None)}
-
-
 VERSIONS = {"study_2016": STUDY_2016, "nhs_talking_therapies": NHS_TALKING_THERAPIES}
 
 
 @pytest.mark.parametrize(("version", "expected"), VERSIONS.items())
 def test_each_version_holds_these_thresholds(version, expected):
-    found = {name: (m.items, m.minimum, m.maximum, m.caseness, m.reliable_change)
-             for name, m in read_measures(version).items()}
-    assert found == expected
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-def test_what_holds_for_the_measures_of_a_version(version):
     found = read_measures(version)
+    assert {name: (measure.items, measure.minimum, measure.maximum, measure.caseness, measure.reliable_change)
+            for name, measure in found.items()} == expected
     for name, measure in found.items():
         # a sum runs from all items lowest to all items highest, an item mean over the range of one item
         assert measure.scale == ("item_mean" if (version, name) == ("nhs_talking_therapies", "MI") else "sum"), name

@@ -141,15 +141,11 @@ def test_a_long_value_is_cut(read_outer):
 def changed(content, values):
     """The content with every mapping, list and value in it replaced by each of the values, one at a time."""
     for key in content if isinstance(content, dict) else range(len(content)):
-        for value in values:
+        within = changed(content[key], values) if isinstance(content[key], dict | list) else ()
+        for value in (*values, *within):
             other = copy.copy(content)
             other[key] = value
             yield other
-        if isinstance(content[key], dict | list):
-            for inner in changed(content[key], values):
-                other = copy.copy(content)
-                other[key] = inner
-                yield other
 
 
 MAP = {"source": "x", "file": {"separator": ";"}, "missing": ["NULL"], "dates": "iso",

@@ -53,10 +53,8 @@ def test_a_long_export_has_windows_and_perhaps_a_second_file(read, tmp_path):
 
 def test_what_may_be_left_out_and_what_then_holds(read):
     study = read(discharged=None, table1_services=None, published=None)
-    assert study.discharged is None
-    assert study.published is None
+    assert (study.discharged, study.published, study.notebooks) == (None, None, ())
     assert study.table1_services == ("A", "B")  # default: all of them
-    assert study.notebooks == ()
 
 
 @pytest.mark.parametrize("file", [file for file in sorted((PROJECT / "parameters").glob("*.yaml"))
