@@ -23,10 +23,10 @@ cohorts: .venv/installed  ## what the notebooks read
 	@$(BIN)/durability run $(MONTHLY) --notebook 01_cleaning --quiet
 	@$(BIN)/durability run $(STUDY) --notebook 01_cleaning --quiet
 
-test: cohorts  ## what guards a change, the notebooks' stored outputs included: 6 minutes
+test: cohorts  ## what guards a change, the notebooks' stored outputs included: about four minutes
 	$(PYTEST) -m "not slow"
 
-test-all: cohorts  ## the same and all that is slow, each with its reason: 25 minutes
+test-all: cohorts  ## the same and all that is slow, each with its reason
 	$(PYTEST)
 
 bench: .venv/installed  ## how fast it is, side by side with other ways: about half an hour

@@ -6,15 +6,16 @@ Oracles: the files of the project that it is made from, and what the command `du
 import importlib
 import json
 import re
+import shutil
 import subprocess
 import sys
+import textwrap
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
-from strangers_export import write_strangers_export
 from typer.testing import CliRunner
 
 from durability_utils.cli import app
@@ -172,9 +173,10 @@ class TestStartNotebook:
 def test_the_way_with_an_own_export_is_shown_as_it_is(tmp_path, monkeypatch):
     page = (PROJECT / "docs" / "own_export.md").read_text(encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    write_strangers_export(tmp_path / "riverside.csv")
+    shutil.copy(PROJECT / "data" / "example" / "riverside.csv", tmp_path)
     proposed = CliRunner().invoke(app, ["new", "riverside", "riverside.csv"])
     assert f"$ durability new riverside riverside.csv\n{proposed.output}```" in page
+    assert textwrap.indent(proposed.output, "    ") in (PROJECT / "README.md").read_text(encoding="utf-8")
     checked = CliRunner().invoke(app, ["check", "riverside.yaml"])
     assert (proposed.exit_code, checked.exit_code) == (0, 0)
     checked = checked.output.splitlines()
