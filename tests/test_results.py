@@ -179,6 +179,17 @@ class TestFigures:
         assert {colour for _, colour in areas} <= {colour for _, colour in few.convert("RGB").getcolors()}
         assert len(png(drawn())) < 0.4 * len(all_colours.getvalue())
 
+    @pytest.mark.parametrize("dpi", [100, 150])
+    def test_whatever_its_size_no_row_of_dots_is_shifted(self, dpi):  # oracle: matplotlib's own PNG
+        for tenths in range(20, 100):
+            figure = matplotlib.figure.Figure(figsize=(tenths / 10, 1))
+            figure.subplots()
+            plain = BytesIO()
+            figure.savefig(plain, dpi=dpi)
+            pictures = [PIL.Image.open(file).convert("L") for file in (plain, BytesIO(png(figure, dpi)))]
+            assert pictures[0].size == pictures[1].size
+            assert np.abs(np.subtract(*(np.asarray(picture, dtype=int) for picture in pictures))).max() < 16
+
 
 def drawn() -> matplotlib.figure.Figure:
     """A figure of areas, thin lines and letters, of 4.1 by 3.1 inches: no whole number of dots in floating point."""
