@@ -12,7 +12,7 @@ import pandas as pd
 
 from durability_utils.outcomes.rules import STEP_GROUPS, at_caseness, relapsed_on
 from durability_utils.results import cleaning_folder
-from durability_utils.study.columns import FOLLOW_UPS, TIMES
+from durability_utils.study.columns import FOLLOW_UPS, KEYS, TIMES
 from durability_utils.study.holds import Holds
 from durability_utils.study.parameters import PROJECT
 from durability_utils.study.rules import Rules
@@ -52,7 +52,7 @@ HOLDS = {
 
 def columns_read(rules: Rules) -> list[str]:
     """The columns of the cohort that this module reads."""
-    return ["patient_id", "discharge_date", "step",
+    return [*KEYS, "discharge_date", "step",
             *(f"{measure.columns}_{time}" for time in TIMES for measure in rules.pair),
             *(f"followup_{time}_date" for time in FOLLOW_UPS)]
 
@@ -73,35 +73,35 @@ def status_at_end(cohort: pd.DataFrame, rules: Rules) -> pd.Series:
 def read_after_discharge(results: str | Path, study: Study, service: str) -> pd.DataFrame:
     """The scores after discharge of a service's long export, or of those of `all`; no row where there is none.
 
-    Columns: `service, patient_id, date, days` (since discharge)`, measure, score` (points).
+    Columns: `service, patient_id, referral_id, date, days` (since discharge)`, measure, score` (points).
     """
     ids = list(study.services) if service == "all" else [service]
     paths = {name: cleaning_folder(results, study, name) / "after_discharge.parquet" for name in ids}
     tables = [pd.read_parquet(path).assign(service=name) for name, path in paths.items() if path.is_file()]
-    columns = ["service", "patient_id", "date", "days", "measure", "score"]
+    columns = ["service", *KEYS, "date", "days", "measure", "score"]
     return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
 
 
 def scores_after_discharge(cohort: pd.DataFrame, after: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """One row a patient and day after discharge: `patient` (in the cohort's index), `days`, `phq9`, `gad7`, `nominal`.
 
-    Of the services with rows in `after` (see `read_after_discharge`) these; of the others the cohort's 6- and 12-month
-    follow-ups, in their own place (nothing is carried back), NOMINAL_DAYS after discharge where the day is not known
+    Those in `after` (see `read_after_discharge`), and the cohort's 6- and 12-month follow-ups of whose day nothing is
+    there, in their own place (nothing is carried back), NOMINAL_DAYS after discharge where the day is not known
     (`nominal`). A follow-up dated on the day of discharge is no score after it.
     """
-    patients = cohort.reset_index(names="patient").astype({"service": "str", "patient_id": "str"})
+    whose = ["service", *KEYS]
+    patients = cohort.reset_index(names="patient").astype(dict.fromkeys(whose, "str")).fillna({"referral_id": ""})
     names = [measure.columns for measure in rules.pair]
     total = after["measure"].map({measure.name: measure.columns for measure in rules.pair})
-    monthly = after.assign(total=total).dropna(subset="total").astype({"service": "str", "patient_id": "str"})
-    monthly = monthly.pivot(index=["service", "patient_id", "days"], columns="total", values="score").reset_index()
-    monthly = patients[["patient", "service", "patient_id"]].merge(monthly, on=["service", "patient_id"])
-    asked_twice = patients[~patients["service"].isin(after["service"])]
-    tables = [monthly.assign(nominal=False)]
+    monthly = after.assign(total=total).dropna(subset="total").astype(dict.fromkeys(whose, "str"))
+    monthly = monthly.fillna({"referral_id": ""}).pivot(index=[*whose, "days"], columns="total", values="score")
+    monthly = patients[["patient", *whose]].merge(monthly.reset_index(), on=whose)
+    seen, tables = pd.MultiIndex.from_frame(monthly[["patient", "days"]]), [monthly.assign(nominal=False)]
     for time, nominal in NOMINAL_DAYS.items():
-        days = (asked_twice[f"followup_{time}_date"] - asked_twice["discharge_date"]).dt.days
-        tables.append(pd.DataFrame({
-            "patient": asked_twice["patient"], "days": days.fillna(nominal), "nominal": days.isna(),
-            **{name: asked_twice[f"{name}_{time}"] for name in names}}))
+        days = (patients[f"followup_{time}_date"] - patients["discharge_date"]).dt.days
+        follow_ups = pd.DataFrame({"patient": patients["patient"], "days": days.fillna(nominal), "nominal": days.isna(),
+                                   **{name: patients[f"{name}_{time}"] for name in names}})
+        tables.append(follow_ups[~pd.MultiIndex.from_frame(follow_ups[["patient", "days"]]).isin(seen)])
     kinds = {"days": float, **dict.fromkeys(names, float), "nominal": bool}
     scores = pd.concat([table.reindex(columns=["patient", *kinds]).astype(kinds) for table in tables])
     scores = scores[scores[names].notna().any(axis=1) & (scores["days"] > 0)]

@@ -52,7 +52,7 @@ def as_number(cells: pd.Series, minimum, maximum, decimal) -> tuple[pd.Series, p
 def as_date(cells: pd.Series, column: Column) -> tuple[pd.Series, pd.Series]:
     """A day of the calendar in the date style of the map."""
     days = {cell: read_day(cell, column.dates) for cell in cells.unique()}
-    read = pd.to_datetime(cells.map(days))
+    read = pd.to_datetime(cells.map(days)).astype("datetime64[us]")
     return read, _reason(read.isna(), "impossible_date", cells)
 
 

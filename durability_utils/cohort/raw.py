@@ -1,7 +1,8 @@
 """An export as one frame of texts under the canonical names, whichever way the service writes it.
 
-Wide or long, in one file or two: what comes out has the same form, so that cleaning need not know. Nothing is judged
-here but the contacts of a long export, since only they tell which score is whose.
+Wide or long, in one file or several: what comes out has the same form, one row a referral, so that cleaning need not
+know. Nothing is judged here but the contacts of a long export, since only they tell which score is whose, and what a
+row's shape alone shows to be nobody's.
 """
 
 import re
@@ -10,27 +11,49 @@ from typing import NamedTuple
 import pandas as pd
 
 from durability_utils.cohort.cells import as_code, as_date, as_number, limits_of
-from durability_utils.cohort.contacts import SCORES, measure_names, place, sessions
-from durability_utils.cohort.exports import check_header, read_export
-from durability_utils.study.column_maps import CONTACT_COLUMNS, Column, ColumnMap, normalise, read_column_map
-from durability_utils.study.columns import FOLLOW_UPS, dictionary, from_contacts
+from durability_utils.cohort.contacts import SCORES, measure_names, place, sessions, summed
+from durability_utils.cohort.exports import check_header
+from durability_utils.cohort.referrals import next_referral, referral_of
+from durability_utils.cohort.shapes import Source, lost, no_rows, one_row_a_patient, read_files
+from durability_utils.study.column_maps import (
+    APPOINTMENTS,
+    CONTACT_COLUMNS,
+    Column,
+    ColumnMap,
+    normalise,
+    read_column_map,
+)
+from durability_utils.study.columns import FOLLOW_UPS, KEYS, TIMES, columns_with, dictionary
 from durability_utils.study.errors import InputError
 from durability_utils.study.measures import Measure
 from durability_utils.study.study_file import Study
+
+# what stands where an id does in a row of totals, or in a note below a table
+_TOTALS = re.compile(r"(?:grand |sub-?)?(?:totals?|sums?|means?|averages?|medians?|counts?|std\.? ?dev\.?|s\.?d\.?|n|"
+                     r"min(?:imum)?|max(?:imum)?)(?: of .*| \(.*\))?\s*[:=]?\s*[0-9.,%]*", re.I)
 
 
 class Raw(NamedTuple):
     """One service's export, before cleaning.
 
-    text: one row a row of the export (index: its line), the canonical columns as the service wrote them, missing as an
-    empty text. columns: how they are read. contact_text: of a long export the same for its contacts (the names of
-    CONTACT_COLUMNS); without a row of a wide one. contacts: one row a contact, typed, with `gives` (the canonical
-    column whose score it is), `days` since discharge where used, `reason` and `column` where refused, and
-    `after_discharge`. unused, absent, unmatched: as in `Cleaned`.
+    text: one row a row of the export (index: its place), the canonical columns as the service wrote them, missing as an
+    empty text. referral: for each of them the number of its referral. columns: how they are read. places: for columns
+    that stand in a file of their own the place of each row there. not_patients: rows of totals, and notes. lost: rows
+    of the export that give none, as `place, column, value, reason, refused`. read: how many rows of each kind the files
+    have. files: their names by number. contact_text: of a long export the same as `text` for its contacts (the names of
+    CONTACT_COLUMNS). contacts: one row a contact, typed, with `referral` (its number, or -1), `gives` (the canonical
+    column whose score it is), `days` since discharge where used, `reason` and `column` where refused, `part` (an answer
+    of a score) and `after_discharge`; without a row of a wide export. unused, absent, unmatched: as in `Cleaned`.
     """
 
     text: pd.DataFrame
+    referral: pd.Series
     columns: ColumnMap
+    places: dict[str, pd.Series]
+    not_patients: pd.Index
+    lost: pd.DataFrame
+    read: dict[str, int]
+    files: tuple[str, ...]
     contact_text: pd.DataFrame
     contacts: pd.DataFrame
     unused: list[str]
@@ -42,50 +65,97 @@ def read_raw(study: Study, service: str) -> Raw:
     """Read the export of one service of a study. Raises InputError where it cannot be used."""
     entry = study.services[service]
     columns = read_column_map(entry.columns)
-    required = dictionary()["required"]
-    wanted = ["yes", "window"] if study.discharged or columns.contacts else ["yes"]
-    required = list(required.index[required.isin(wanted)])
-    if columns.contacts is None:
-        if entry.contacts:
-            raise InputError(f"{entry.columns.name}: the key 'contacts' is missing; expected how "
-                             f"{entry.contacts.name}, which {study.path.name} names, is read")
-        return _raw(read_export(entry.file, columns, required), None, columns, study)
-    if study.follow_up_windows is None:
-        raise InputError(f"{study.path.name}: the key 'follow_up_windows' is missing; expected "
-                         "{6m: [91, 273], 12m: [274, 456]} (days after discharge) for a long export")
-    export = read_export(entry.file, columns, [name for name in required if name not in from_contacts()])
-    required = [name for name, (_, required) in CONTACT_COLUMNS.items() if required]
+    _check_files(study, service, columns)
+    needed = dictionary()["required"].isin(["yes", "window"] if study.discharged or columns.contacts else ["yes"])
+    told = {name for part in columns.joined.values() for name in part.columns}
+    needed = [name for name in dictionary().index[needed] if name not in told and not (
+        columns.contacts and name in columns_with(unit="points"))]
+    of_contacts = [name for name, (_, required) in CONTACT_COLUMNS.items() if required]
+    source = read_files(entry.file, columns, needed, 0)
+    contacts, sources = None, [source]
     if entry.contacts:
-        return _raw(export, read_export(entry.contacts, columns.contacts, required), columns, study)
-    if columns.contacts.file != columns.file:
-        raise InputError(f"{entry.columns.name}: contacts: file: expected only where {study.path.name} names a second "
-                         f"file behind `contacts:` of service {service}")
-    check_header(entry.file, list(export.columns), columns.contacts, required)
+        contacts = read_files(entry.contacts, columns.contacts, of_contacts, len(entry.file))
+        sources.append(contacts)
+    elif columns.contacts:
+        check_header(entry.file[0], list(source.table.columns), columns.contacts, of_contacts)
+        contacts, source = source, source._replace(table=_what_is_said(source.table, columns))
+    joined = {}
+    for name, paths in entry.joined.items():
+        required = [key for key in KEYS if key in columns.joined[name].columns]
+        joined[name] = read_files(paths, columns.joined[name], required, sum(len(other.files) for other in sources))
+        sources.append(joined[name])
+    return _raw(source, contacts, joined, columns, study, tuple(name for each in sources for name in each.files))
+
+
+def _check_files(study: Study, service: str, columns: ColumnMap) -> None:
+    """Study file and column map speak of the same files."""
+    entry, path = study.services[service], study.path.name
+    if columns.contacts is None and entry.contacts:
+        raise InputError(f"{entry.columns.name}: the key 'contacts' is missing; expected how {entry.contacts[0].name}, "
+                         f"which {path} names, is read")
+    if columns.contacts and study.follow_up_windows is None:
+        raise InputError(f"{path}: the key 'follow_up_windows' is missing; expected {{6m: [91, 273], 12m: [274, 456]}} "
+                         "(days after discharge) for a long export")
+    if columns.contacts and not entry.contacts and columns.contacts.file != columns.file:
+        raise InputError(f"{entry.columns.name}: contacts: file: expected only where {path} names a second file behind "
+                         f"`contacts:` of service {service}")
+    if lacking := entry.joined.keys() ^ columns.joined.keys():
+        name = min(lacking)
+        where, other = (path, entry.columns.name) if name in columns.joined else (entry.columns.name, path)
+        raise InputError(f"{where}: joined: {name} is missing, which {other} names; expected it in both")
+
+
+def _what_is_said(export: pd.DataFrame, columns: ColumnMap) -> pd.DataFrame:
+    """What is said of a patient stands in each contact's row: one row for each different thing said."""
     found = _positions(export)
     positions = [found[column.source.casefold()] for column in columns.columns.values()
                  if column.source and column.source.casefold() in found]
-    # what is said of a patient stands in each contact's row: one row for each different thing said
-    return _raw(export[~export.iloc[:, positions].duplicated()], export, columns, study)
+    return export[~export.iloc[:, positions].duplicated()]
 
 
-def _raw(export: pd.DataFrame, contacts: pd.DataFrame | None, columns: ColumnMap, study: Study) -> Raw:
-    found = _positions(export)
-    text = _canonical_text(export, columns, dictionary().index)
-    contact_text = placed = pd.DataFrame()
-    maps, there = [columns], list(export.columns)
+def _raw(source: Source, contacts: Source | None, joined: dict[str, Source], columns: ColumnMap, study: Study,
+         files: tuple[str, ...]) -> Raw:
+    sections = {"row": (source, columns), **{name: (each, columns.joined[name]) for name, each in joined.items()}}
     if contacts is not None:
-        told = {name for name in ("adsm", "sessions") if _is_there(columns, name, found)}
-        contact_text = _canonical_text(contacts, columns.contacts, CONTACT_COLUMNS)
-        placed = _join_contacts(text, contact_text, columns, told, study)
-        maps, there = [columns, columns.contacts], list(dict.fromkeys([*there, *contacts.columns]))
-    absent = [name for name in dictionary().index
-              if not _is_there(columns, name, found) and (contacts is None or (text[name] == "").all())]
-    named = [column.source for each in maps for column in each.columns.values() if column.source]
-    unused = [name for name in there if name.casefold() not in {source.casefold() for source in named}]
+        sections["contacts"] = contacts, columns.contacts
+    named = [column.source for _, section in sections.values() for column in section.columns.values() if column.source]
+    there = list(dict.fromkeys(name for each, _ in sections.values() for name in each.table))
+    events = [section.events.column for _, section in sections.values() if getattr(section, "events", None)]
+    for name, (each, section) in sections.items():
+        if name != "contacts" and section.events:
+            sections[name] = one_row_a_patient(each, section), section
+    source = sections["row"][0]
+    text = _canonical_text(source.table, columns, dictionary().index)
+    not_patients = _not_patients(source.table, text["patient_id"])
+    read, gone, places = {}, [source.lost.assign(refused="row")], {}
+    if columns.events:
+        read["events"] = source.read
+    told = {name for name in dictionary().index if _is_there(columns, name, _positions(source.table))}
+    for name in joined:
+        each, section = sections[name]
+        joined_text = _canonical_text(each.table, section, dictionary().index)
+        own = [column for column in section.columns if column not in KEYS]
+        rows, refused = _joined_rows(joined_text, text, [*own], KEYS[1] if KEYS[1] in section.columns else KEYS[0])
+        text[own] = joined_text[own].reindex(rows).fillna("").to_numpy()
+        places |= dict.fromkeys(own, pd.Series(rows, text.index))
+        gone += [each.lost.assign(refused="joined"), refused.assign(refused="joined")]
+        read[f"joined_{name}"] = each.read
+        told |= {column for column in own if _is_there(section, column, _positions(each.table))}
+    referral = text[text["patient_id"] != ""].groupby(KEYS, sort=False).ngroup().reindex(text.index, fill_value=-1)
+    contact_text = placed = pd.DataFrame()
+    if contacts is not None:
+        contact_text = _canonical_text(contacts.table, columns.contacts, CONTACT_COLUMNS)
+        placed = _join_contacts(text, referral, contact_text, columns, told, study)
+        read["contacts"] = contacts.read
+        gone.append(contacts.lost.assign(refused="contact"))
+    _tell_re_referrals(text, columns)
+    absent = [name for name in dictionary().index if name not in told and (text[name] == "").all()]
+    unused = [name for name in there if name.casefold() not in {each.casefold() for each in (*named, *events)}]
     # canonical columns may be absent; a name that somebody wrote into a map and that is not there may be misspelt
     in_file = {name.casefold() for name in there}
     unmatched = [] if columns == read_column_map(None) else [name for name in named if name.casefold() not in in_file]
-    return Raw(text, columns, contact_text, placed, unused, absent, unmatched)
+    return Raw(text, referral, columns, places, not_patients, pd.concat(gone, ignore_index=True), read, files,
+               contact_text, placed, unused, absent, unmatched)
 
 
 def _positions(table: pd.DataFrame) -> dict[str, int]:
@@ -94,7 +164,7 @@ def _positions(table: pd.DataFrame) -> dict[str, int]:
 
 def _is_there(columns: ColumnMap, name: str, found: dict[str, int]) -> bool:
     column = columns.columns.get(name)
-    return column is not None and (column.source is None or column.source.casefold() in found)
+    return column is not None and (column.where is None or column.where.casefold() in found)
 
 
 def _canonical_text(export: pd.DataFrame, columns: ColumnMap, names) -> pd.DataFrame:
@@ -105,70 +175,167 @@ def _canonical_text(export: pd.DataFrame, columns: ColumnMap, names) -> pd.DataF
         if not _is_there(columns, name, found) or column.source is None:
             texts[name] = pd.Series(column.constant if column.source is None else "", export.index, dtype="str")
             continue
-        cells = export.iloc[:, found[column.source.casefold()]]
+        cells = export.iloc[:, found[column.where.casefold()]]
         declared = {*dictionary()["missing_codes"].get(name, "").split("|")}  # as 9 for *not applicable*
         no_code = column.missing | {code for code, meaning in column.codes if meaning == ""} | declared - {"blank", ""}
         no_value = {cell for cell in cells.unique() if normalise(cell) in no_code} if no_code else set()
-        if name == "patient_id":  # ids are text: with 99 for missing, 0099 is still somebody
+        if name in KEYS:  # ids are text: with 99 for missing, 0099 is still somebody
             no_value = {cell for cell in no_value if not re.match("0[0-9]", cell)}
         texts[name] = cells.mask(cells.isin(no_value), "")
     return pd.DataFrame(texts, index=export.index)
 
 
-def _join_contacts(text: pd.DataFrame, contact_text: pd.DataFrame, columns: ColumnMap, told: set[str],
-                   study: Study) -> pd.DataFrame:
+def _not_patients(export: pd.DataFrame, ids: pd.Series) -> pd.Index:
+    """Rows of totals or means, and notes: told by the word in the place of an id, or since one cell stands alone."""
+    label = ids.mask(ids == "", export.iloc[:, 0])
+    totals = {text for text in label.unique() if _TOTALS.fullmatch(text)}
+    sentence = label.str.contains(r"\S\s+\S") & ((export != "").sum(axis=1) == 1) & (export.shape[1] > 3)
+    return export.index[label.isin(totals) | sentence]
+
+
+def _joined_rows(joined: pd.DataFrame, text: pd.DataFrame, own: list[str], key: str) -> tuple[list, pd.DataFrame]:
+    """For each row of `text` the place of the joined row with its key (else missing), and the rows not used."""
+    ids = joined[key]
+    copies = joined.duplicated([key, *own]) & (ids != "")
+    differ = ~copies & ids.isin(ids[~copies][ids[~copies].duplicated(keep=False)])
+    rules = {"no_patient_id": ids == "", "no_such_patient": ~ids.isin(text[key]), "conflicting_rows": differ,
+             "copy": copies}
+    refused, left = [no_rows()], pd.Series(True, joined.index)
+    for reason, holds in rules.items():
+        refused.append(lost(joined, holds & left, key, reason))
+        left &= ~holds
+    used = pd.Series(joined.index[left], ids[left], dtype="Int64")
+    return used.reindex(text[key]).to_list(), pd.concat(refused)
+
+
+def _tell_re_referrals(text: pd.DataFrame, columns: ColumnMap) -> None:
+    """Where the export does not tell the day of the next referral, another row of the patient may; in place."""
+    if not text["referral_date"].any():
+        return
+    days = {name: as_date(text[name], columns.everywhere.get(name, Column()))[0]
+            for name in ("referral_date", "discharge_date")}
+    found = next_referral(text[["patient_id"]].assign(**days)[text["patient_id"] != ""])
+    told = found.dt.strftime("%Y-%m-%d").reindex(text.index).fillna("")
+    text["re_referred_date"] = text["re_referred_date"].mask(text["re_referred_date"] == "", told)
+
+
+def _join_contacts(text: pd.DataFrame, referral: pd.Series, contact_text: pd.DataFrame, columns: ColumnMap,
+                   told: set[str], study: Study) -> pd.DataFrame:
     """Where each contact's score belongs; scores and what else contacts tell are written into `text`, in place.
 
-    `told`: what the patients' own columns say of `adsm` and `sessions`, so that no contact is asked.
+    `told`: the columns that the patients' own files hold, for which no contact is asked.
     """
-    about = text[text["patient_id"] != ""].drop_duplicates("patient_id")
-    date, reason = as_date(about["discharge_date"], columns.columns["discharge_date"])
-    known = {"discharge_date": date.mask(reason.notna())}
+    _tell_re_referrals(text, columns)
+    about = text[text["patient_id"] != ""].drop_duplicates(KEYS)
+    days = {}
+    for name in ("discharge_date", "referral_date", "re_referred_date"):
+        day, reason = as_date(about[name], columns.everywhere.get(name, Column()))
+        days[name] = day.mask(reason.notna())
+    referrals = about[KEYS].assign(**days)
     if "adsm" in told:
-        known["adsm"] = as_code(about["adsm"], columns.columns["adsm"], study.rules.adsms)[0]
-    patients = pd.DataFrame(known).set_axis(pd.Index(about["patient_id"]), axis="index")
-    contacts = _read_contacts(contact_text, columns.contacts, patients, study.rules.measures)
-    placed = place(contacts, patients, study.rules.measures, study.follow_up_windows)
+        codes = columns.everywhere["adsm"]
+        allowed = [*study.rules.adsms, *(meaning for _, meaning in codes.codes if "|" in meaning)]
+        referrals["adsm"] = as_code(about["adsm"], codes, allowed)[0]
+    contacts = _read_contacts(contact_text, columns.contacts, referrals, study.rules.measures)
+    later = _begun_later(contacts, contact_text, referrals)
+    referrals["re_referred_date"] = referrals["re_referred_date"].fillna(later)
+
+    def of_contact(values: pd.Series) -> pd.Series:
+        return values.reset_index(drop=True).reindex(contacts["referral"]).set_axis(contacts.index)
+
+    if not study.follow_ups_after_re_referral:
+        after = (contacts["date"] >= of_contact(referrals["re_referred_date"])) & contacts["reason"].isna()
+        contacts = contacts.assign(reason=contacts["reason"].mask(after, "after_re_referral"),
+                                   column=contacts["column"].mask(after, "date"))
+    contacts, head = summed(contacts, study.rules.measures)
+    part = pd.Series(head.index != head, head.index).reindex(contacts.index, fill_value=False)
+    appointment = contacts["measure"].isna() & contacts["reason"].isna()
+    placed = place(contacts[~part & ~appointment], referrals, study.rules.measures, study.follow_up_windows)
+    # an answer to one question goes where the score goes
+    to = pd.Series(contacts.index, contacts.index).where(~part, head.reindex(contacts.index))
+    gives, days, reason = (found.reindex(to).set_axis(contacts.index) for found in placed[:3])
+    told_times = {time for time in TIMES if told & {*columns_with(time=time, unit="points"), f"followup_{time}_date"}}
+    elsewhere = gives.str.extract(f"_({'|'.join(TIMES)})$")[0].isin(told_times)
+    reason = reason.mask(elsewhere & days.isna(), "told_by_patient").fillna(contacts["reason"])
+    gives = gives.mask(elsewhere)
     derived = {}
+    of_row = contacts["referral"]
     for name in SCORES:
-        lines = placed.score.index[placed.score == name]
-        derived[name] = contact_text.loc[lines].set_index("patient_id")["score"]
+        lines = gives.index[(gives == name) & ~part]
+        total = contacts.loc[lines, "score"].map("{:g}".format)
+        derived[name] = contact_text.loc[lines, "score"].where(~lines.isin(head), total).set_axis(of_row[lines])
     for time in FOLLOW_UPS:
-        answers = contacts[placed.score.isin([name for name in SCORES if name.endswith(f"_{time}")])]
-        derived[f"followup_{time}_date"] = answers.groupby("patient_id")["date"].min().dt.strftime("%Y-%m-%d")
-    if "adsm" not in told:
-        derived["adsm"] = placed.adsm.dropna()
-    if "sessions" not in told and (contact_text["attended"] != "").any():
-        derived["sessions"] = sessions(contacts, patients).dropna().astype("str")
+        answers = gives.isin([name for name in SCORES if name.endswith(f"_{time}")])
+        first = contacts[answers].groupby(of_row[answers])["date"].min()
+        derived[f"followup_{time}_date"] = first.dt.strftime("%Y-%m-%d")
+    derived["adsm"] = placed.adsm.reset_index(drop=True).dropna()
+    derived["re_referred_date"] = referrals["re_referred_date"].dt.strftime("%Y-%m-%d").reset_index(drop=True).dropna()
+    if "sessions" not in told and (contact_text[["attended", "appointment"]] != "").any(axis=None):
+        derived["sessions"] = sessions(contacts, referrals, columns.contacts.sessions).reset_index(
+            drop=True).dropna().astype("str")
     for name, texts in derived.items():
-        text[name] = text["patient_id"].map(texts).astype("str").fillna("")
-    days = (contacts["date"] - patients["discharge_date"].reindex(contacts["patient_id"]).to_numpy()).dt.days
-    return contacts.assign(gives=placed.score, days=placed.days, reason=placed.reason,
-                           after_discharge=(days > 0).astype("boolean").mask(days.isna()))
+        if name not in told or name == "re_referred_date":
+            text[name] = texts.reindex(referral).fillna("").to_numpy()
+    if "adsm" in told:  # of several measures that a presenting complaint allows, the one that was chosen
+        chosen = derived["adsm"].reindex(referral).set_axis(text.index)
+        several = referrals["adsm"].str.contains("|", regex=False, na=False).reset_index(drop=True).reindex(
+            referral, fill_value=False).set_axis(text.index)
+        text["adsm"] = text["adsm"].mask(several, chosen.fillna(""))
+    since = (contacts["date"] - of_contact(referrals["discharge_date"])).dt.days
+    return contacts.assign(gives=gives, days=days, reason=reason, part=part,
+                           after_discharge=(since > 0).astype("boolean").mask(since.isna()))
 
 
-def _read_contacts(text, columns: ColumnMap, patients: pd.DataFrame, measures: dict[str, Measure]) -> pd.DataFrame:
+def _begun_later(contacts: pd.DataFrame, contact_text: pd.DataFrame, referrals: pd.DataFrame) -> pd.Series:
+    """The day on which another referral of the patient, which no row tells of, began: that of its first contact."""
+    other = contacts[contacts["reason"].isin(["other_referral", "no_such_referral"]) & contacts["date"].notna()]
+    ids = contact_text.loc[other.index, KEYS]
+    began = ids.assign(referral_date=other["date"]).groupby(KEYS, as_index=False)["referral_date"].min()
+    both = pd.concat([referrals[["patient_id", "discharge_date"]], began[["patient_id", "referral_date"]]])
+    return next_referral(both.reset_index(drop=True)).iloc[:len(referrals)].set_axis(referrals.index)
+
+
+def _read_contacts(text, columns: ColumnMap, referrals: pd.DataFrame, measures: dict[str, Measure]) -> pd.DataFrame:
     """Typed contacts, with `reason` and `column` of the first thing for which reading refuses one."""
-    attended, bad_attendance = as_code(text["attended"], columns.columns.get("attended", Column()), ["yes", "no"])
-    measure = measure_names(text["measure"], columns.columns["measure"], measures)
+    codes = {"attended": ["yes", "no"], "planned": ["yes", "no"], "appointment": [*APPOINTMENTS]}
+    coded = {name: as_code(text[name], columns.columns.get(name, Column()), allowed) for name, allowed in codes.items()}
+    unknown = {name: reason.notna() & (text[name] != "") for name, (_, reason) in coded.items()}
+    coded = {name: values for name, (values, _) in coded.items()}
+    named = measure_names(text["measure"], columns.columns["measure"], measures)
+    number = text["item"].mask(text["item"] == "", named["item"])
+    item, bad_item = as_number(number, 1, 99, False)
     date, bad_date = as_date(text["date"], columns.columns["date"])
-    score, bad_score = as_number(text["score"], *limits_of(measure, measures))
+    whole = number == ""
+    least, most, decimal = limits_of(named["measure"], measures)
+    for_items = {name: measure.item_range for name, measure in measures.items()}
+    least, most = (limit.where(whole, named["measure"].map({name: at[end] for name, at in for_items.items()}))
+                   for end, limit in ((0, least), (1, most)))
+    score, bad_score = as_number(text["score"], least, most, decimal & whole)
+    known = referrals["patient_id"]
+    told = pd.DataFrame({key: text[key] for key in KEYS}).assign(date=date)
+    referral = referral_of(told, referrals)
+    booked = (text[["attended", "appointment"]] != "").any(axis=1)
+    appointment = (text["measure"] == "") & (text["score"] == "") & booked
     rules = (
         ("patient_id", "no_patient_id", text["patient_id"] == ""),
-        ("patient_id", "no_such_patient", ~text["patient_id"].isin(patients.index)),
-        ("attended", "unknown_code", bad_attendance.notna() & (text["attended"] != "")),
-        ("attended", "not_attended", attended == "no"),
-        ("measure", "no_measure", text["measure"] == ""),
-        ("measure", "unknown_code", measure.isna()),
-        ("score", "no_score", text["score"] == ""),
+        ("patient_id", "no_such_patient", ~text["patient_id"].isin(known)),
+        ("referral_id", "no_such_referral" if referrals["referral_id"].any() else "other_referral", referral < 0),
+        *((name, "unknown_code", holds) for name, holds in unknown.items()),
+        ("attended", "not_attended", (coded["attended"] == "no") & ~appointment),
+        ("measure", "no_measure", (text["measure"] == "") & ~appointment),
+        ("measure", "measure_not_used", named["measure"].isna() & named["known"] & ~appointment),
+        ("measure", "unknown_code", named["measure"].isna() & ~appointment),
+        ("score", "no_score", (text["score"] == "") & ~appointment),
         ("date", "no_date", text["date"] == ""),
         ("date", "impossible_date", bad_date.notna()),
-        ("score", "not_a_whole_number", bad_score == "not_a_whole_number"),
+        ("item", "not_a_whole_number", bad_item.notna() & ~whole),
+        ("score", "not_a_whole_number", (bad_score == "not_a_whole_number") & ~appointment),
         ("score", "out_of_range", bad_score == "out_of_range"),
     )
     reason, column = (pd.Series(None, text.index, dtype="str") for _ in range(2))
     for name, rule, holds in rules:
         first = holds.fillna(False).astype(bool) & reason.isna()
         reason, column = reason.mask(first, rule), column.mask(first, name)
-    return pd.DataFrame({"patient_id": text["patient_id"], "date": date, "measure": measure, "score": score,
-                         "attended": attended, "reason": reason, "column": column})
+    return pd.DataFrame({"patient_id": text["patient_id"], "referral": referral, "contact_id": text["contact_id"],
+                         "date": date, "measure": named["measure"].mask(appointment), "item": item.mask(whole),
+                         "score": score, **coded, "reason": reason, "column": column})

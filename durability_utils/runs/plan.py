@@ -161,7 +161,7 @@ def _files(name: str, head: Head, cleaning: Head, root: Path, services: tuple[st
         return [study.published]
     if name == EXPORT:
         exports = [study.services[service] for service in services]
-        return [file for export in exports for file in (export.file, export.columns, export.contacts) if file]
+        return [file for export in exports for file in (*export.files, export.columns) if file]
     if name in cleaning.writes:
         return [root / service / "cleaning" / name for service in services]
     for file in (study.path.parent / name, PROJECT / name):

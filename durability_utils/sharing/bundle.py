@@ -60,7 +60,8 @@ def share(study: Study, results: Path, output: Path, rule: str) -> list[str]:
     aside = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}")
     try:
         write_bundle(study, controlled, aside, lacking)
-        private = [PROJECT, results, study.path.parent, *(entry.file.parent for entry in study.services.values())]
+        private = [PROJECT, results, study.path.parent,
+                   *(file.parent for entry in study.services.values() for file in entry.files)]
         if found := leaks(aside, patient_ids(study, results), private):
             more = f" and {len(found) - 5} more" if len(found) > 5 else ""
             raise InputError(f"nothing was shared: {'; '.join(found[:5])}{more}")
@@ -157,7 +158,7 @@ def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: li
     record = {"study": study.id, "title": study.title, "disclosure": controlled.rule, "lacking": lacking,
               "made": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions(), "git": commit(),
               "study_file": _hash(study.path),
-              "exports": {service: _hash(entry.file) for service, entry in study.services.items()},
+              "exports": {service: [*map(_hash, entry.files)] for service, entry in study.services.items()},
               "withheld": withheld_groups(controlled)}
     write(folder / PROVENANCE, json.dumps(record, indent=1, ensure_ascii=False))
 

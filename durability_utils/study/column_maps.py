@@ -7,15 +7,21 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, create_model
 
-from durability_utils.study.columns import dictionary, from_contacts
+from durability_utils.study.columns import KEYS, TIMES, dictionary
 from durability_utils.study.errors import InputError
 from durability_utils.study.parameters import PROJECT, FileModel, Text, holds, read_checked
 
 CODES_PATH = PROJECT / "parameters" / "codes.yaml"
+# what kind of contact it was; the NHS counts as treatment those with `treatment` in their name
+APPOINTMENTS = ("assessment", "treatment", "assessment_and_treatment", "review", "review_and_treatment", "follow_up",
+                "other")
 DATE_STYLES = ("iso", "day_first", "excel_serial")
 # the columns of a contact in a long export, each with its codes and whether it must be there
-CONTACT_COLUMNS = {"patient_id": ("", True), "date": ("", True), "measure": ("", True), "score": ("", True),
-                   "attended": ("yes|no", False)}
+CONTACT_COLUMNS = {
+    "patient_id": ("", True), "referral_id": ("", False), "contact_id": ("", False), "date": ("", True),
+    "measure": ("", True), "item": ("", False), "score": ("", True), "attended": ("yes|no", False),
+    "planned": ("yes|no", False), "appointment": ("|".join(APPOINTMENTS), False)}
+SESSIONS = ("attended_days", "treatment_contacts")
 
 
 def normalise(text: str) -> str:
@@ -70,6 +76,16 @@ class Column(FileModel):
     missing: _MissingCodes = frozenset()
     dates: _Dates = "iso"
 
+    where = property(lambda self: self.source, doc="The column in a table of one row a patient; None of a constant.")
+
+
+class TimedColumn(Column):
+    """The same where a patient has a row an event: the value stands in the row of `time`."""
+
+    time: Literal[TIMES]
+
+    where = property(lambda self: f"{self.source} at {self.time}", doc="The column in a table of one row a patient.")
+
 
 _Line = Annotated[
     Column, BeforeValidator(lambda line: {"column": line} if isinstance(line, str) and line else line),
@@ -86,6 +102,15 @@ class FileFormat(FileModel):
     sheet: Text = None
 
 
+class Events(FileModel):
+    """Of an export with one row a patient and event: the column that names the event, and at what time each is."""
+
+    column: Text
+    times: Annotated[dict[str, Literal[*TIMES]], AfterValidator(lambda times: {
+        normalise(event): time for event, time in times.items()})] = Field(
+            min_length=1, description=f"`event: time` lines with the times {', '.join(TIMES)}")
+
+
 class _Section(FileModel):
     file: FileFormat = FileFormat()
     missing: _MissingCodes = frozenset()
@@ -93,19 +118,32 @@ class _Section(FileModel):
 
 
 class _Contacts(_Section):
+    sessions: Literal[*SESSIONS] = SESSIONS[0]
     columns: create_model("_ContactColumns", __base__=FileModel, **{
         name: (_Line, ... if required else None) for name, (_, required) in CONTACT_COLUMNS.items()})
 
 
-class ColumnMap(_Section):
+class _Patients(_Section):
+    events: Events = None
+    columns: dict[str, _Line]
+
+
+class ColumnMap(_Patients):
     """How one service's export is read: its file's format and its columns, by canonical name.
 
-    `contacts`: how a long export's contacts are read, a ColumnMap by the names of CONTACT_COLUMNS; None: no long one.
+    `events`: how the rows of a patient are told apart; None: there is one. `contacts`: the same of a long export's
+    contacts, by the names of CONTACT_COLUMNS; None: no long one; `sessions` there: how they are counted, one of
+    SESSIONS. `joined`: by name the same of each file beside the patients'.
     """
 
     source: Text = ""
-    columns: dict[str, _Line]
     contacts: _Contacts = None
+    joined: dict[str, _Patients] = Field({})
+
+    @property
+    def everywhere(self) -> dict[str, Column]:
+        """The columns of the patients' file and of those joined to it, by canonical name."""
+        return {name: column for part in (*self.joined.values(), self) for name, column in part.columns.items()}
 
 
 def canonical_columns() -> ColumnMap:
@@ -119,47 +157,66 @@ def read_column_map(path: Path | None) -> ColumnMap:
         return canonical_columns()
     found = read_checked(ColumnMap, path, text_only=True)
     try:
-        columns = {canonical: _column(f"columns: {canonical}", line, numbers, found,
-                                      dictionary().at[canonical, "allowed"])
-                   for name, line in found.columns.items() for canonical, numbers in _family(name)}
-        _check_sources("columns", columns)
-        contacts = _contacts(found, columns) if found.contacts else None
+        patients = _with_columns(found, found, "")
+        joined = {name: _with_columns(part, found, f"joined: {name}: ") for name, part in found.joined.items()}
+        _check_joined({"": patients, **{f"joined: {name}: ": part for name, part in joined.items()}})
+        contacts = found.contacts and _with_columns(found.contacts, found, "contacts: ")
     except InputError as error:
         raise InputError(f"{path.name}: {error}") from None
-    return found.model_copy(update={"columns": columns, "contacts": contacts})
+    return patients.model_copy(update={"contacts": contacts, "joined": joined})
 
 
-def _contacts(found: ColumnMap, patients: dict[str, Column]) -> ColumnMap:
-    """The section `contacts` of a column map; what it leaves open is as in the rest of the map."""
-    for name in patients:
-        if name in from_contacts():
-            raise InputError(f"columns: {name}: the contacts give it; expected it in one place only")
-    section = found.model_copy(update={key: getattr(found.contacts, key) for key in found.contacts.model_fields_set})
-    columns = {name: _column(f"contacts: columns: {name}", line, (), section, CONTACT_COLUMNS[name][0])
-               for name, line in section.columns if line}
-    _check_sources("contacts: columns", columns)
-    return section.model_copy(update={"columns": columns, "contacts": None})
+def _with_columns(section: _Section, above: ColumnMap, key: str) -> _Section:
+    """A section with its lines by canonical name; what it leaves open is as in the rest of the map."""
+    open_ones = _Section.model_fields.keys() - section.model_fields_set
+    section = section.model_copy(update={name: getattr(above, name) for name in open_ones})
+    if isinstance(section, _Contacts):
+        lines = [(name, line, (), "", CONTACT_COLUMNS[name][0]) for name, line in section.columns if line]
+    else:
+        lines = [(canonical, line, numbers, time, dictionary().at[canonical, "allowed"])
+                 for name, line in section.columns.items()
+                 for canonical, numbers, time in _family(f"{key}columns", name, section.events)]
+    columns = {name: _column(f"{key}columns: {name}", line, *meaning, section) for name, line, *meaning in lines}
+    _check_sources(f"{key}columns", columns)
+    return section.model_copy(update={"columns": columns})
+
+
+def _check_joined(sections: dict[str, _Patients]) -> None:
+    """Each joined file says whose its rows are, and no column is told twice."""
+    told = {}
+    for key, section in sections.items():
+        if key and not section.columns.keys() & {*KEYS}:
+            raise InputError(f"{key}columns: found neither {' nor '.join(KEYS)}, expected one: whose is a row?")
+        for name in section.columns.keys() - {*KEYS}:
+            if told.setdefault(name, key) != key:
+                raise InputError(f"{key}columns: {name}: found in {told[name]}columns too, expected in one place only")
 
 
 def _check_sources(key: str, columns: dict[str, Column]) -> None:
     readers = {}
     for canonical, column in columns.items():
-        other = column.source and readers.setdefault(column.source.casefold(), canonical)
+        other = column.where and readers.setdefault(column.where.casefold(), canonical)
         if other and other != canonical:
-            raise InputError(f"{key}: {other} and {canonical} both read '{column.source}'; "
+            raise InputError(f"{key}: {other} and {canonical} both read '{column.where}'; "
                              "expected a column of its own for each")
 
 
-def _family(name: str) -> list[tuple[str, tuple[str, ...]]]:
-    """The canonical columns that one line of a map stands for, each with what every `*` means in it."""
-    pattern = re.compile(re.escape(name).replace(r"\*", r"(\d+)"))
-    found = [(match.group(), match.groups()) for match in map(pattern.fullmatch, dictionary().index) if match]
+def _family(key: str, name: str, events: Events | None) -> list[tuple[str, tuple[str, ...], str]]:
+    """The canonical columns that one line of a map stands for, each with what every `*` and the `<time>` mean in it."""
+    if "<time>" in name and not events:
+        raise InputError(f"{key}: {name}: found <time>, expected a time, or `events:`, which says which rows are at it")
+    found = []
+    for time in dict.fromkeys(events.times.values()) if "<time>" in name else [""]:
+        pattern = re.compile(re.escape(name).replace("<time>", time).replace(r"\*", r"(\d+)"))
+        matches = filter(None, map(pattern.fullmatch, dictionary().index))
+        found += [(match.group(), match.groups(), time) for match in matches]
     if not found:
-        raise InputError(f"columns: found '{name}', expected a canonical column, as data/dictionary.csv lists them")
+        raise InputError(f"{key}: found '{name}', expected a canonical column, as data/dictionary.csv lists them")
     return found
 
 
-def _column(key: str, line: Column, numbers: tuple[str, ...], section: _Section, allowed: str) -> Column:
+def _column(key: str, line: Column, numbers: tuple[str, ...], time: str, allowed: str,
+            section: _Section) -> Column:
     source = line.source
     if source and source.count("*") < len(numbers):
         raise InputError(f"{key}: found '{source}', expected a `*` in it for each of the line's own")
@@ -168,5 +225,6 @@ def _column(key: str, line: Column, numbers: tuple[str, ...], section: _Section,
     for code, meaning in line.codes:
         if allowed and meaning and meaning not in allowed.split("|"):
             raise InputError(f"{key}: codes: {code}: found '{meaning}', expected one of {allowed}")
-    return line.model_copy(update={"source": source, "missing": section.missing | line.missing,
+    line = line.model_copy(update={"source": source, "missing": section.missing | line.missing,
                                    "dates": line.dates if "dates" in line.model_fields_set else section.dates})
+    return TimedColumn.model_construct(**dict(line), time=time) if time else line

@@ -14,6 +14,7 @@ from durability_utils.study.parameters import PROJECT
 DICTIONARY_PATH = PROJECT / "data" / "dictionary.csv"
 TIMES = ("baseline", "end", "6m", "12m")
 LATER_TIMES, FOLLOW_UPS = TIMES[1:], TIMES[2:]
+KEYS = ["patient_id", "referral_id"]  # whose a row is
 
 
 @cache

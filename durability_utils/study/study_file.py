@@ -15,6 +15,7 @@ from durability_utils.study.parameters import FileModel, Number, Text, holds, re
 from durability_utils.study.rules import ANXIETY_RULES, Rules
 
 DISCLOSURE_RULES = ("none", "nhs", "opensafely")
+REFERRALS = ("first", "last", "all")
 STEPS = ("all", "step2", "step3")
 SAFE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -22,21 +23,45 @@ _ServiceId = Annotated[str, holds(lambda name: SAFE_NAME.fullmatch(name) and nam
                                   "a plain name (letters, digits, - and _; not `all`)")]
 _Path = Annotated[Path, BeforeValidator(  # from the study file's folder; what is no text is refused as no Path
     lambda text, info: info.context / text if isinstance(text, str) and text else text)]
+
+
+def _files(value, info):
+    """The paths of one text, of a list of them, or of a pattern as `a_*.csv`: the files in the order of their names."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) and text for text in texts):
+        return texts
+    paths = [info.context / text for text in texts]
+    # a pattern that fits nothing is a file that is not there
+    return tuple(file for path in paths for file in sorted(path.parent.glob(path.name)) or [path])
+
+
+_Files = Annotated[tuple[Path, ...], BeforeValidator(_files), Field(
+    min_length=1, description="a path, a list of paths, or a pattern as north_*.csv")]
 # os.path, since Path.is_file raises OSError where a name is too long
 _PathOfFile = Annotated[_Path, holds(os.path.isfile)]
 
 
 class Service(FileModel):
-    """A service: its export, column map (None: canonical names), a long export's file of contacts (None: `file`)."""
+    """A service: the files of its export, of a long one's contacts (none: in `file`), and of what is joined to it.
 
-    file: _Path
+    `columns`: its column map; None: canonical names. Several files of one kind are read as one.
+    """
+
+    file: _Files
     columns: _Path = None
-    contacts: _Path = None
+    contacts: _Files = ()
+    joined: dict[str, _Files] = Field({})
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file of it that is read, those in a folder of tables too, the column map aside."""
+        named = (*self.file, *self.contacts, *(file for files in self.joined.values() for file in files))
+        return tuple(file for path in named for file in (sorted(path.iterdir()) if path.is_dir() else [path]))
 
 
 _ServiceLine = Annotated[Service, holds(
-    lambda service: service.columns or not service.contacts,
-    "a column map after columns:, since it says how the contacts are read"), Field(
+    lambda service: service.columns or not (service.contacts or service.joined),
+    "a column map after columns:, since it says how contacts and joined files are read"), Field(
     description="{file: ..., columns: ...}")]
 _Window = Annotated[list[int], Field(min_length=2, max_length=2), AfterValidator(tuple)]
 
@@ -61,6 +86,8 @@ class _StudyFile(FileModel):
     )] = Field(None, description=(
         "{6m: [91, 273], 12m: [274, 456]}: first and last day after discharge, 1 or more, the 12-month window after "
         "the 6-month one"))
+    referrals: Literal[*REFERRALS] = REFERRALS[0]
+    follow_ups_after_re_referral: bool = False
     published: _PathOfFile = Field(None, description="the path of a YAML file that is there")
     notebooks: list[_PathOfFile] = Field([], description="a list of paths of notebooks that are there")
     disclosure: Literal[*DISCLOSURE_RULES] = None
@@ -76,7 +103,9 @@ class Study:
 
     `disclosure`: the rule by which `durability share` shows small numbers; None where the file has none.
     `follow_up_windows`: for `6m` and `12m` the first and last day after discharge, both included; or None.
-    `notebooks`: those of one's own, which run after cleaning like the project's.
+    `notebooks`: those of one's own, which run after cleaning like the project's. `referrals`: which of a patient's
+    several referrals in the study count, one of REFERRALS; `follow_ups_after_re_referral`: whether scores after a later
+    one began can be follow-ups of an earlier.
     """
 
     path: Path
@@ -90,6 +119,8 @@ class Study:
     disclosure: str | None = None
     follow_up_windows: dict[str, tuple[int, int]] | None = None
     notebooks: tuple[Path, ...] = ()
+    referrals: str = REFERRALS[0]
+    follow_ups_after_re_referral: bool = False
 
 
 def read_study(path: str | Path) -> Study:
@@ -110,5 +141,6 @@ def read_study(path: str | Path) -> Study:
         path=path, id=found.study, title=found.title, rules=rules,
         discharged=found.discharged and (found.discharged["from"], found.discharged["to"]),
         table1_services=tuple(table1), published=found.published, services=found.services, disclosure=found.disclosure,
-        follow_up_windows=found.follow_up_windows, notebooks=tuple(found.notebooks),
+        follow_up_windows=found.follow_up_windows, notebooks=tuple(found.notebooks), referrals=found.referrals,
+        follow_ups_after_re_referral=found.follow_ups_after_re_referral,
     )

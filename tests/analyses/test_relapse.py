@@ -10,7 +10,7 @@ from durability_utils.analyses import relapse
 from durability_utils.study.study_file import read_study
 
 DAY = pd.Timestamp(2017, 1, 1)
-NOBODY = pd.DataFrame(columns=["service", "patient_id", "date", "days", "measure", "score"])
+NOBODY = pd.DataFrame(columns=["service", "patient_id", "referral_id", "date", "days", "measure", "score"])
 PATIENT = {"service": "A", "discharge_date": DAY, "step": "step2", "phq9_baseline": 15, "gad7_baseline": 12,
            "phq9_end": 3, "gad7_end": 3}
 
@@ -43,7 +43,8 @@ def test_each_day_of_a_long_export_is_a_row_and_an_id_is_unique_within_its_servi
     patients = cohort({"patient_id": "1"}, {"patient_id": "1", "service": "B"})
     after = pd.DataFrame([("A", "1", 30, "GAD-7", 4.0), ("A", "1", 30, "PHQ-9", 5.0), ("A", "1", 61, "PHQ-9", 6.0),
                           ("A", "1", 61, "OCI", 30.0), ("B", "1", 31, "GAD-7", 7.0), ("A", "9", 30, "GAD-7", 1.0)],
-                         columns=["service", "patient_id", "days", "measure", "score"]).assign(date=DAY)
+                         columns=["service", "patient_id", "days", "measure", "score"])
+    after = after.assign(date=DAY, referral_id=None)
     found = relapse.scores_after_discharge(patients, after, RULES)
     expected = scores((0, 30, 5, 4), (0, 61, 6, None), (1, 31, None, 7)).assign(nominal=False)
     pd.testing.assert_frame_equal(found, expected, check_dtype=False, check_names=False)
@@ -61,12 +62,13 @@ def test_without_a_long_export_the_two_follow_ups_count_in_their_own_place():
     pd.testing.assert_frame_equal(found, expected.assign(nominal=[False, True, False, True]), check_dtype=False)
 
 
-def test_a_service_with_a_long_export_is_judged_on_it_alone_the_other_on_its_follow_ups():
+def test_every_score_of_a_long_export_counts_and_each_follow_up_of_whose_day_it_has_none():
     patients = cohort({"phq9_6m": 5}, {"service": "B", "phq9_6m": 6})
     after = NOBODY.copy()
-    after.loc[0] = ["B", "p1", DAY, 31, "PHQ-9", 7.0]
+    after.loc[0] = ["B", "p1", None, DAY, 31, "PHQ-9", 7.0]
     found = relapse.scores_after_discharge(patients, after, RULES)
-    assert list(zip(found["patient"], found["days"], found["phq9"], strict=True)) == [(0, 183, 5), (1, 31, 7)]
+    assert list(zip(found["patient"], found["days"], found["phq9"], strict=True)) == [
+        (0, 183, 5), (1, 31, 7), (1, 183, 6)]
 
 
 def test_scores_are_read_where_they_are(tmp_path):
@@ -75,7 +77,8 @@ def test_scores_are_read_where_they_are(tmp_path):
                     "anxiety_measure: gad7\nservices: {A: {file: a.csv}, B: {file: b.csv}}\n", encoding="utf-8")
     study = read_study(path)
     assert relapse.read_after_discharge(tmp_path, study, "all").empty
-    table = pd.DataFrame({"patient_id": ["1"], "date": [DAY], "days": [3], "measure": ["PHQ-9"], "score": [5.0]})
+    table = pd.DataFrame({"patient_id": ["1"], "referral_id": [None], "date": [DAY], "days": [3],
+                          "measure": ["PHQ-9"], "score": [5.0]})
     (tmp_path / "s/B/cleaning").mkdir(parents=True)
     table.to_parquet(tmp_path / "s/B/cleaning/after_discharge.parquet")
     assert list(relapse.read_after_discharge(tmp_path, study, "all")["service"]) == ["B"]

@@ -414,7 +414,7 @@ def test_the_type_of_each_column_of_the_cohort(clean):
 class TestByRule:
     def test_every_rule_in_its_order_with_zeros(self, clean):
         rejected = clean([{}]).rejected
-        assert list(rejected.columns) == ["row", "patient_id", "column", "value", "reason", "refused"]
+        assert list(rejected.columns) == ["row", "patient_id", "column", "value", "reason", "refused", "file"]
         table = by_rule(rejected)
         assert list(table.columns) == ["refuses", "rule", "because", "rows", "values"]
         assert list(table["rule"]) == [*ROW_RULES, *VALUE_RULES]

@@ -297,4 +297,5 @@ class TestRoundTrip:
             r"'\t'", r'"\t"'), file=name)
         found = clean_service(study, "A")
         for table in ("cohort", "rejected", "log"):
-            pd.testing.assert_frame_equal(getattr(found, table), getattr(expected, table))
+            of_file = ["file"] if table == "rejected" else []
+            pd.testing.assert_frame_equal(*(getattr(each, table).drop(columns=of_file) for each in (found, expected)))

@@ -23,7 +23,8 @@ def read(tmp_path):
 
 
 def test_the_dictionary_lists_the_columns_of_the_design_and_no_other():
-    expected = {"patient_id", "discharge_date", "consent_contact", "consent_upflow", "gender", "age", "ethnicity",
+    expected = {"patient_id", "discharge_date", "referral_id", "referral_date", "re_referred_date",
+                "consent_contact", "consent_upflow", "gender", "age", "ethnicity",
                 "primary_problem", "employment_baseline", "employment_end", "step", "sessions", "adsm", "end_reason"}
     for time in ("baseline", "end", "6m", "12m"):
         expected |= {f"{name}_{time}" for name in ("phq9", "gad7", "adsm", "wsas")}
@@ -119,7 +120,8 @@ def test_a_national_code_however_it_is_written(read, name, column, meanings):
 def test_every_code_list_says_where_it_comes_from():
     lists = read_yaml(CODES_PATH, text_only=True)
     assert set(lists) == {"nhs_gender", "nhs_gender_identity", "nhs_ethnic_category", "nhs_employment_status",
-                          "nhs_end_code", "nhs_attendance", "nhs_assessment_tool"}
+                          "nhs_end_code", "nhs_attendance", "nhs_planned", "nhs_appointment_type",
+                          "nhs_adsm_of_complaint", "nhs_assessment_tool"}
     for name, entry in lists.items():
         assert set(entry) == {"source", "version", "codes"}, name
         assert entry["source"] and entry["version"]
@@ -127,7 +129,9 @@ def test_every_code_list_says_where_it_comes_from():
     # the codes of the IAPT Data Set's tables, as the project's issue lists them
     assert lists["nhs_assessment_tool"]["codes"] == {
         "720433000": "PHQ-9", "445455005": "GAD-7", "445552006": "SPIN", "450324005": "OCI", "446793008": "HAI",
-        "450326007": "PDSS", "491581000000104": "PCL-5"}
+        "450326007": "PDSS", "491581000000104": "PCL-5", "473355002": "MI", "473354003": "MI accompanied",
+        "446517006": "PSWQ", "1065441000000103": "PHQ-15", "1077511000000101": "CFQ-11", "1083671000000108": "IBS-SSS",
+        "1128221000000100": "BIQ"}
     attended = {code for code, meaning in lists["nhs_attendance"]["codes"].items() if meaning == "yes"}
     assert attended == {"5", "6"}
 
@@ -143,7 +147,7 @@ def test_every_committed_map_can_be_read(file):
     ("", "expected `key: value` lines"),
     ("source: x", "the key 'columns' is missing; expected `key: value` lines"),
     ("columns: [a]", "columns: found [a], expected `key: value` lines"),
-    ("seperator: ';'\ncolumns: {patient_id: id}", "unknown key 'seperator'; known keys: file, missing, dates, source"),
+    ("seperator: ';'\ncolumns: {patient_id: id}", "unknown key 'seperator'; known keys: file, missing, dates, events"),
     ("file: {delimiter: ';'}\ncolumns: {patient_id: id}", "file: unknown key 'delimiter'; known keys: separator"),
     ("file: a.csv\ncolumns: {patient_id: id}", "file: found 'a.csv', expected `key: value` lines"),
     *((f"file: {{separator: {odd}}}\ncolumns: {{patient_id: id}}", "file: separator: found ")

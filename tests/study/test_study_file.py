@@ -37,7 +37,7 @@ def test_what_a_study_file_says(read, tmp_path):
     assert study.published == tmp_path / "figures.yaml"
     assert study.notebooks == (tmp_path / "my/12_functioning.ipynb",)
     assert (study.services["A"].file, study.services["A"].columns) == (
-        tmp_path / "raw/a.csv", tmp_path / "maps/a.yaml")
+        (tmp_path / "raw/a.csv",), tmp_path / "maps/a.yaml")
     assert study.services["B"].columns is None
 
 
@@ -46,8 +46,8 @@ def test_a_long_export_has_windows_and_perhaps_a_second_file(read, tmp_path):
                  services={"A": {"file": "a.csv", "columns": "a.yaml", "contacts": "raw/scores.csv"},
                            "B": SERVICES["B"]})
     assert study.follow_up_windows == {"6m": (91, 273), "12m": (274, 456)}
-    assert study.services["A"].contacts == tmp_path / "raw/scores.csv"
-    assert study.services["B"].contacts is None
+    assert study.services["A"].contacts == (tmp_path / "raw/scores.csv",)
+    assert study.services["B"].contacts == ()
     assert read().follow_up_windows is None
 
 
@@ -147,7 +147,7 @@ def test_a_message_begins_with_the_key(read, keys, message):
     ("a b", {"file": "a.csv"}), ("a/b", {"file": "a.csv"}), ("..", {"file": "a.csv"}), ("", {"file": "a.csv"}),
     ("é", {"file": "a.csv"}),
     ("A", "a.csv"), ("A", ["a.csv"]), ("A", None),
-    ("A", {"file": 3}), ("A", {"file": ""}), ("A", {"file": None}), ("A", {"file": ["a.csv"]}),
+    ("A", {"file": 3}), ("A", {"file": ""}), ("A", {"file": None}), ("A", {"file": []}), ("A", {"file": ["a.csv", 3]}),
     ("A", {"file": "a.csv", "columns": None}), ("A", {"file": "a.csv", "columns": {}}),
     ("A", {"file": "a.csv", "contacts": "c.csv"}),  # without a map nothing says how they are read
     ("A", {"file": "a.csv", "columns": "a.yaml", "contacts": None}),
