@@ -95,24 +95,27 @@ def read_tables(folder: Path) -> Tables:
 
     The newest version of a record is told by LATEST where those columns are there, then by the first of SUBMISSIONS
     that every row has, else by the names of the files: a later one wins. Rows with the same key in the same submission
-    are no versions: all stay, for cleaning to judge. Scores of IDS606 have their own date, those of IDS607 that of the
-    contact (IDS202 tells which, IDS201 when), of which they also have id, attendance and type. An internet-therapy log
-    (IDS205) counts as a contact attended (5) for treatment (02).
+    are no versions: all stay, for cleaning to judge; so does a record that later submissions leave out.
+
+    Scores of IDS606 have their own date, those of IDS607 that of the contact (IDS202 tells which, IDS201 when), and its
+    id, attendance and type. An internet-therapy log (IDS205) counts as a contact attended (5) for treatment (02). The
+    patient of a contact is that of its referral, and empty where no referral or several tell one.
 
     Raises InputError, naming file and column, where the folder has no referrals (IDS101) or its scores of IDS607 no
     contacts, a file of a table cannot be read, has a column twice or lacks one, fits two tables, or still holds an
     identifier where none should be.
     """
     files, others = _recognised(folder)
-    names = sorted(name for found in files.values() for name in found)
-    tables = _with_ids({table: _same_names(_read(folder, name, table, names.index(name)) for name in sorted(found))
+    names = sorted((name for found in files.values() for name in found), key=_in_order)
+    tables = _with_ids({table: _same_names(_read(folder, name, table, number) for number, name in enumerate(names)
+                                           if name in found)
                         for table, found in files.items()})
     read = {table: len(rows) for table, rows in tables.items()}
     older = {table: _older(rows, TABLES[table].key) for table, rows in tables.items()}
     newest = {table: rows[~older[table]] for table, rows in tables.items()}
     patients = _patients(newest)
     contacts, undated, with_scores = _contacts(newest, patients)
-    referrals = patients.drop_duplicates("ServiceRequestId").set_index("ServiceRequestId")["LocalPatientId"]
+    referrals = _only(patients[["ServiceRequestId", "LocalPatientId"]])["LocalPatientId"]
     contacts.insert(1, "LocalPatientId", _found(contacts["ServiceRequestId"], referrals))
     gone = [_refused(tables[table][older[table]], referrals, TABLES[table].key[-1 if table == "IDS607" else 0],
                      "older_version", "row" if table == "IDS101" else "contact")
@@ -181,6 +184,11 @@ def _text(folder: Path, name: str, most: int | None = None) -> pd.DataFrame:
         return read_as_text(path, ColumnMap(columns={}, file=file_format(path)), most)
     except InputError as error:
         raise InputError(f"{name}{str(error).removeprefix(path.name)}") from None
+
+
+def _in_order(name: str) -> list[str | int]:
+    """For sorting: 2016-9 comes before 2016-10."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", name)]
 
 
 def _lacking(table: str, plain: set[str]) -> str | None:
@@ -280,8 +288,9 @@ def _patients(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     derived = [referrals[name] for name in DERIVED_AGES if name in referrals]
     born = pd.Series("", referrals.index)
     if "IDS001" in tables:
-        about = tables["IDS001"].fillna("")
-        about = _agreed(about.drop(columns=referrals.columns.drop("LocalPatientId"), errors="ignore"))
+        told = tables["IDS001"].fillna("")
+        told = told[told["LocalPatientId"] != ""]
+        about = _agreed(told.drop(columns=referrals.columns.drop("LocalPatientId"), errors="ignore"))
         about = about.reindex(referrals["LocalPatientId"]).fillna("").set_axis(referrals.index)
         born = about.pop("PersonBirthDate") if "PersonBirthDate" in about else born
         referrals = referrals.join(about)
@@ -318,7 +327,7 @@ def _contacts(tables: dict[str, pd.DataFrame], patients: pd.DataFrame) -> tuple[
         scores, contact = tables["IDS607"], _only(tables["IDS202"][["CareActId", "CareContactId"]])["CareContactId"]
         about = _only(held)
         of_contact = _found(scores["CareActId"], contact)
-        known = (about.index.get_indexer(of_contact) >= 0) & (of_contact != "")  # `isin` would take most of the time
+        known = about.index.get_indexer(of_contact) >= 0  # `isin` would take most of the time
         undated, scores, of_contact = scores[~known], scores[known], of_contact[known]
         parts.append(about.loc[of_contact].reset_index().set_axis(scores.index).join(
             scores[["CodedAssToolType", "PersScore"]]))
@@ -338,7 +347,7 @@ def _contacts(tables: dict[str, pd.DataFrame], patients: pd.DataFrame) -> tuple[
 
 def _only(rows: pd.DataFrame) -> pd.DataFrame:
     """What is told of each id in the first column, where it is told in one way only; index: the id."""
-    distinct = rows.drop_duplicates()
+    distinct = rows[rows.iloc[:, 0] != ""].drop_duplicates()
     distinct = distinct[~distinct.iloc[:, 0].duplicated(keep=False)]
     return distinct.set_index(distinct.columns[0])
 

@@ -122,6 +122,16 @@ class TestVersions:
                        "a/IDS101.csv": [referral(UniqueSubmissionID="2")]})
         assert read.patients.index.tolist() == [2]
 
+    def test_the_ninth_month_comes_before_the_tenth(self, tables):
+        read = tables({"2016-10/IDS101.csv": [referral()], "2016-9/IDS101.csv": [referral(discharged="")]})
+        assert (read.files, read.patients["ServDischDate"].tolist()) == (
+            ["2016-9/IDS101.csv", "2016-10/IDS101.csv"], ["2016-06-15"])
+
+    def test_none_is_marked_as_the_latest(self, tables):
+        read = tables({"IDS101.csv": [referral(UsePathway_Flag="")], "IDS606.csv": [score("1")]})
+        assert read.patients.empty and len(read.refused) == 1
+        assert [row[1:3] for row in contacts(read)] == [("r1", "")]
+
     def test_rows_of_one_submission_are_no_versions(self, tables):
         read = tables({"IDS101.csv": [referral(), referral(discharged="2016-06-16")],
                        "IDS606.csv": [score("12"), score("13")]})
@@ -180,6 +190,13 @@ class TestWhichFileIsWhich:
         assert [row[1:3] for row in contacts(read)] == [("X1", "P")]
         assert read.patients[["ServiceRequestId", "LocalPatientId", "PHQ9_FirstScore", "Recovery_Flag",
                               "AgeAtReferral"]].to_numpy().tolist() == [["X1", "P", "14", "True", "41"]]
+
+    def test_a_contact_is_of_nobody_where_its_referral_is_unknown_or_of_two(self, tables):
+        referrals = [referral("", "p1"), referral("r2", "p2"), referral("r2", "p3"), referral("r4", "")]
+        read = tables({"IDS101.csv": referrals, "IDS001.csv": [person(""), person("p1", Gender="1")],
+                       "IDS606.csv": [score("1", ""), score("1", "r2"), score("1", "r3"), score("1", "r4")]})
+        assert [row[2] for row in contacts(read)] == ["", "", "", ""]
+        assert read.patients["Gender"].tolist() == ["1", "", "", ""]
 
     def test_logs_of_internet_therapy_are_contacts_attended_for_treatment(self, tables):
         log = {"ServiceRequestId": "r1", "StartDateIntEnabledTherLog": "2016-03-01"}
@@ -290,7 +307,7 @@ def record_by_record(months: list[dict]) -> tuple[set, set, set, int]:
     for table, month, line, row in kept:
         if table == "IDS607":
             contact = contact_of.get(row["CareActId"], {""})
-            contact = min(contact) if len(contact) == 1 else ""
+            contact = min(contact) if len(contact) == 1 and row["CareActId"] != "" else ""
             if contact == "" or len(about.get(contact, ())) != 1:
                 undated.add((table, month, line))
             else:
