@@ -84,7 +84,8 @@ IDS = {"LocalPatientId": ("Person_ID",), "ServiceRequestId": ("Unique_ServiceReq
 ATTRIBUTES = ("NHSNumber", "PersonBirthDate", "Postcode", "Gender", "GenderIdentity", "EthnicCategory",
               "EthnicCategory2021")                        # IDS001 has at least two of these
 LATEST = ("IsLatest_SubmissionID", "UsePathway_Flag")      # true in the newest version
-SUBMISSIONS = ("UniqueSubmissionID", "SubmissionID", "Unique_MonthID", "ReportingPeriodEndDate")  # highest: the newest
+# the newest version has the highest of these, the first deciding: a month's data are sent again after the next month's
+SUBMISSIONS = ("Unique_MonthID", "ReportingPeriodEndDate", "UniqueSubmissionID", "SubmissionID")
 DERIVED_AGES = ("Age_ReferralRequest_ReceivedDate", "AgeAtReferral")
 _IDENTIFIES = re.compile("nhsno|nhsnumber|birth|dob$|postcode|lsoa|email|phone|mobile|address|^names?$|"
                          "(sur|fore|first|last|middle|given|family|full|maiden|patient|person|preferred)names?$")
@@ -93,9 +94,9 @@ _IDENTIFIES = re.compile("nhsno|nhsnumber|birth|dob$|postcode|lsoa|email|phone|m
 def read_tables(folder: Path) -> Tables:
     """The tables in a folder and the folders in it. Identifiers are left out, unread but for the age at referral.
 
-    The newest version of a record is told by LATEST where those columns are there, then by the first of SUBMISSIONS
-    that every row has, else by the names of the files: a later one wins. Rows with the same key in the same submission
-    are no versions: all stay, for cleaning to judge; so does a record that later submissions leave out.
+    The newest version of a record is told by LATEST where those columns are there, then by those of SUBMISSIONS that
+    every row has, else by the names of the files: a later one wins. Rows with the same key in the same submission are
+    no versions: all stay, for cleaning to judge; so does a record that later submissions leave out.
 
     Scores of IDS606 have their own date, those of IDS607 that of the contact (IDS202 tells which, IDS201 when), and its
     id, attendance and type. An internet-therapy log (IDS205) counts as a contact attended (5) for treatment (02). The
@@ -114,7 +115,7 @@ def read_tables(folder: Path) -> Tables:
     older = {table: _older(rows, TABLES[table].key) for table, rows in tables.items()}
     newest = {table: rows[~older[table]] for table, rows in tables.items()}
     patients = _patients(newest)
-    contacts, undated, with_scores = _contacts(newest, patients)
+    contacts, undated, with_scores = _contacts(newest)
     referrals = _only(patients[["ServiceRequestId", "LocalPatientId"]])["LocalPatientId"]
     contacts.insert(1, "LocalPatientId", _found(contacts["ServiceRequestId"], referrals))
     gone = [_refused(tables[table][older[table]], referrals, TABLES[table].key[-1 if table == "IDS607" else 0],
@@ -265,15 +266,17 @@ def _older(rows: pd.DataFrame, key: tuple[str, ...]) -> pd.Series:
 
 def _submission(rows: pd.DataFrame) -> pd.Series:
     """Of each row a number that is higher in a later submission."""
-    for name in SUBMISSIONS:
-        if name in rows and rows[name].fillna("").ne("").all():
-            distinct = rows[name].drop_duplicates()
-            order = pd.to_numeric(distinct, errors="coerce")
-            if order.isna().any():
-                days = pd.to_datetime(distinct.map(_day))
-                order = days if days.notna().all() else distinct
-            return rows[name].map(pd.Series(order.rank(method="dense").to_numpy(), distinct))
-    return pd.Series(rows.index // FILE_ROWS, rows.index)
+    told = [name for name in SUBMISSIONS if name in rows and rows[name].fillna("").ne("").all()]
+    submission = pd.Series(0 if told else rows.index // FILE_ROWS, rows.index)
+    for name in told:
+        distinct = rows[name].drop_duplicates()
+        order = pd.to_numeric(distinct, errors="coerce")
+        if order.isna().any():
+            days = pd.to_datetime(distinct.map(_day))
+            order = days if days.notna().all() else distinct
+        ranks = pd.Series(order.rank(method="dense").to_numpy(), distinct)
+        submission = submission * (len(distinct) + 1) + rows[name].map(ranks)
+    return submission
 
 
 def _day(text: str) -> pd.Timestamp:
@@ -317,7 +320,7 @@ def _years(born: pd.Series, on: pd.Series) -> pd.Series:
     return years.where(years.between(0, 120)).astype("Int64").astype("str").fillna("")
 
 
-def _contacts(tables: dict[str, pd.DataFrame], patients: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+def _contacts(tables: dict[str, pd.DataFrame]) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """CONTACT_COLUMNS without the patient; the scores without a care contact; how many contacts only scores stand for.
     """
     parts, undated, with_scores = [], tables["IDS101"][:0], 0

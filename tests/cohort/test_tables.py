@@ -105,6 +105,8 @@ class TestVersions:
         ({"UniqueSubmissionID": "9"}, {"UniqueSubmissionID": "10"}),                       # a number, not a text
         ({"Unique_MonthID": "1395"}, {"unique_monthid": "1396"}),
         ({"ReportingPeriodEndDate": "30/11/2016"}, {"ReportingPeriodEndDate": "01/12/2016"}),
+        ({"Unique_MonthID": "1395", "UniqueSubmissionID": "9"}, {"Unique_MonthID": "1396", "UniqueSubmissionID": "8"}),
+        ({"Unique_MonthID": "1395", "UniqueSubmissionID": "8"}, {"Unique_MonthID": "1395", "UniqueSubmissionID": "9"}),
         ({"IsLatest_SubmissionID": "0"}, {"IsLatest_SubmissionID": "1"}),
         ({"UsePathway_Flag": ""}, {"UsePathway_Flag": "True"}),
         ({}, {}),                                                                          # by the name of the file
