@@ -129,6 +129,12 @@ class TestVersions:
         assert (read.files, read.patients["ServDischDate"].tolist()) == (
             ["2016-9/IDS101.csv", "2016-10/IDS101.csv"], ["2016-06-15"])
 
+    def test_a_file_without_marks_is_judged_by_its_name(self, tables):
+        read = tables({"1.csv": [referral(UsePathway_Flag="True"), referral("r2", UsePathway_Flag="")],
+                       "2.csv": [referral("r3"), referral("r1", discharged="")]})
+        assert read.patients.index.tolist() == [FILE_ROWS + 2, FILE_ROWS + 3]
+        assert read.refused["place"].tolist() == [2, 3]
+
     def test_none_is_marked_as_the_latest(self, tables):
         read = tables({"IDS101.csv": [referral(UsePathway_Flag="")], "IDS606.csv": [score("1")]})
         assert read.patients.empty and len(read.refused) == 1
@@ -212,7 +218,8 @@ class TestIdentifiers:
     def test_they_are_nowhere_in_what_is_read(self, tables):
         about = {"Surname": "Nightingale", "PersonFullName": "Florence Nightingale", "Email": "f.n@example.org",
                  "Postcode_District": "ZZ99", "TelephoneNumber": "01632960001"}
-        read = tables({"IDS101.csv": [referral()], "IDS001.csv": [person(**about)]})
+        read = tables({"IDS101.csv": [referral(PersonBirthDate="1980-01-11", NHSNo=VALID_NHS_NUMBER)],
+                       "IDS001.csv": [person(**about)]})
         told = read.patients.to_csv() + read.contacts.to_csv() + read.refused.to_csv()
         identifying = (VALID_NHS_NUMBER, "ZZ99", "Nightingale", "example", "01632", "1980")
         assert not [text for text in identifying if text in told]
