@@ -33,6 +33,19 @@ def read_export(path: Path, columns: ColumnMap, required: list[str]) -> pd.DataF
     header, a quote never closed, a column of `required` (canonical names) absent or any mapped column there twice, an
     identifier such as an NHS number.
     """
+    table = read_as_text(path, columns)
+    refuse_identifiers(table, path.name)  # first: the other messages name columns
+    check_header(path, list(table.columns), columns, required)
+    if table.empty:
+        raise InputError(f"{path.name}: no data row below the header")
+    return table
+
+
+def read_as_text(path: Path, columns: ColumnMap, most: int | None = None) -> pd.DataFrame:
+    """The table as `read_export` gives it, of at most so many rows, whatever its columns and what they hold.
+
+    Nothing is checked: an identifier may be in it. Raises InputError where it is no table that can be read.
+    """
     readers = {**dict.fromkeys(DELIMITED, _read_delimited), ".xlsx": _read_excel, ".sav": _read_statistical,
                ".dta": _read_statistical, ".parquet": _read_parquet}
     reader = readers.get(path.suffix.lower())
@@ -43,16 +56,11 @@ def read_export(path: Path, columns: ColumnMap, required: list[str]) -> pd.DataF
             raise InputError(f"{path.name}: no such file{'. ' + columns.source if columns.source else ''}")
         rows = reader(path, columns)
         header = [name.strip() for name in next(rows)[1]]
-        table = _table(path, header, rows)
+        return _table(path, header, islice(rows, most))
     except StopIteration:
         raise InputError(f"{path.name}: the file is empty; expected a header and one row a patient") from None
     except OSError as error:
         raise InputError(f"{path.name}: cannot be read: {error.strerror or type(error).__name__}") from None
-    refuse_identifiers(table, path.name)  # first: the other messages name columns
-    check_header(path, header, columns, required)
-    if table.empty:
-        raise InputError(f"{path.name}: no data row below the header")
-    return table
 
 
 def _table(path: Path, header: list[str], rows: Iterator[tuple[int, list[str]]]) -> pd.DataFrame:
@@ -138,6 +146,40 @@ def likely_encoding(content: bytes) -> str:
             content.decode(encoding)
             return encoding
     return "latin-1"
+
+
+def file_format(path: Path) -> dict[str, str]:
+    """The `separator`, `encoding`, `sheet` of an export's file where not the usual; none where it cannot be opened."""
+    found = {}
+    with suppress(OSError):
+        if path.suffix.lower() == ".xlsx":
+            found = _sheet(path)
+        elif path.suffix.lower() in DELIMITED:
+            content = path.read_bytes()
+            encoding = likely_encoding(content)
+            lines = content[:1_000_000].decode(encoding, "ignore").splitlines()[:50]
+            separator = max(",;\t|", key=lambda separator: _agreement(lines, separator))
+            found = {"separator": separator, "encoding": encoding}
+    return {key: value for key, value in found.items() if value != {"separator": ",", "encoding": "utf-8"}.get(key)}
+
+
+def _agreement(lines: list[str], separator: str) -> tuple[int, int]:
+    """How many rows have as many cells as the header, and how many those are; the best separator has most."""
+    widths = [len(row) for row in csv.reader(lines, delimiter=separator) if row]
+    return (widths.count(widths[0]), widths[0]) if widths and widths[0] > 1 else (0, 0)
+
+
+def _sheet(path: Path) -> dict[str, str]:
+    """The sheet whose first row is the widest, where a workbook has several."""
+    import openpyxl
+
+    widths = {}
+    with suppress(zipfile.BadZipFile, LookupError, ValueError, TypeError, SyntaxError):
+        for sheet in openpyxl.load_workbook(path, read_only=True, data_only=True).worksheets:
+            sheet.reset_dimensions()
+            first = next(sheet.iter_rows(max_row=1, values_only=True), ())
+            widths[sheet.title] = sum(cell is not None for cell in first)
+    return {"sheet": max(widths, key=widths.get)} if len(widths) > 1 else {}
 
 
 def _read_excel(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[str]]]:

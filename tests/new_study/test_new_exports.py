@@ -8,7 +8,8 @@ import pyreadstat
 import pytest
 from conftest import STUDY_2016
 
-from durability_utils.new_study.exports import file_format, read_new_export
+from durability_utils.cohort.exports import file_format
+from durability_utils.new_study.exports import read_new_export
 from durability_utils.study.column_maps import read_column_map
 
 TEXT = "id;name, of problem;phq\n1;\"a; b, c, d\";12\n2;Sorge, Kummer, é;7\n"
