@@ -11,9 +11,10 @@ import pandera.pandas as pa
 
 from durability_utils.cohort.cells import as_code, as_date, as_number, as_text, limits_of
 from durability_utils.cohort.contacts import CONTACT_RULES, SCORES
+from durability_utils.cohort.exports import LINES_A_FILE
 from durability_utils.cohort.raw import Raw, read_raw
 from durability_utils.cohort.referrals import not_counted
-from durability_utils.cohort.shapes import LINES_A_FILE, SHAPE_RULES
+from durability_utils.cohort.shapes import SHAPE_RULES
 from durability_utils.results import for_owner_only, write_aside, write_table
 from durability_utils.study.column_maps import Column
 from durability_utils.study.columns import (
@@ -338,7 +339,8 @@ def _listed(refused: str, text, ids: pd.Series, column: pd.Series, reason: pd.Se
 
 def _lost_list(raw: Raw) -> pd.DataFrame:
     """The rows of the export's files that give no row and no contact."""
-    ids = raw.lost["value"].where(raw.lost["column"] == "patient_id", "")
+    ids = raw.lost.get("patient_id", pd.Series(index=raw.lost.index, dtype="str")).fillna(
+        raw.lost["value"].where(raw.lost["column"] == "patient_id", ""))
     columns = ["row", "patient_id", "column", "value", "reason", "refused"]
     return raw.lost.assign(patient_id=ids, row=raw.lost["place"])[columns]
 

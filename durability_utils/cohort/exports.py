@@ -19,6 +19,8 @@ from durability_utils.study.column_maps import ColumnMap
 from durability_utils.study.columns import dictionary
 from durability_utils.study.errors import InputError
 
+# the place of a row: the number of its file times this, and its line; in the first file the line itself
+LINES_A_FILE = 10**9
 DELIMITED = (".csv", ".tsv", ".txt")
 BLOCK_ROWS = 20_000
 # a quoted cell may be long, but what is longer than this is no cell of a table

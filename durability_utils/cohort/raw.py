@@ -6,6 +6,7 @@ row's shape alone shows to be nobody's.
 """
 
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -15,6 +16,7 @@ from durability_utils.cohort.contacts import SCORES, measure_names, place, sessi
 from durability_utils.cohort.exports import check_header
 from durability_utils.cohort.referrals import next_referral, referral_of
 from durability_utils.cohort.shapes import Source, lost, no_rows, one_row_a_patient, read_files
+from durability_utils.cohort.tables import read_tables
 from durability_utils.study.column_maps import (
     APPOINTMENTS,
     CONTACT_COLUMNS,
@@ -23,7 +25,7 @@ from durability_utils.study.column_maps import (
     normalise,
     read_column_map,
 )
-from durability_utils.study.columns import FOLLOW_UPS, KEYS, TIMES, columns_with, dictionary
+from durability_utils.study.columns import FOLLOW_UPS, KEYS, columns_with, dictionary
 from durability_utils.study.errors import InputError
 from durability_utils.study.measures import Measure
 from durability_utils.study.study_file import Study
@@ -71,12 +73,17 @@ def read_raw(study: Study, service: str) -> Raw:
     needed = [name for name in dictionary().index[needed] if name not in told and not (
         columns.contacts and name in columns_with(unit="points"))]
     of_contacts = [name for name, (_, required) in CONTACT_COLUMNS.items() if required]
-    source = read_files(entry.file, columns, needed, 0)
-    contacts, sources = None, [source]
+    if columns.file.tables:
+        source, contacts = _of_tables(entry.file[0])
+        check_header(entry.file[0], list(source.table.columns), columns, needed)
+        check_header(entry.file[0], list(contacts.table.columns), columns.contacts, of_contacts)
+    else:
+        source, contacts = read_files(entry.file, columns, needed, 0), None
+    sources = [source]
     if entry.contacts:
         contacts = read_files(entry.contacts, columns.contacts, of_contacts, len(entry.file))
         sources.append(contacts)
-    elif columns.contacts:
+    elif columns.contacts and contacts is None:
         check_header(entry.file[0], list(source.table.columns), columns.contacts, of_contacts)
         contacts, source = source, source._replace(table=_what_is_said(source.table, columns))
     joined = {}
@@ -85,6 +92,15 @@ def read_raw(study: Study, service: str) -> Raw:
         joined[name] = read_files(paths, columns.joined[name], required, sum(len(other.files) for other in sources))
         sources.append(joined[name])
     return _raw(source, contacts, joined, columns, study, tuple(name for each in sources for name in each.files))
+
+
+def _of_tables(folder: Path) -> tuple[Source, Source]:
+    """The patients and the contacts of a folder of tables."""
+    tables = read_tables(folder)
+    refused = {kind: rows.drop(columns="refused") for kind, rows in tables.refused.groupby("refused")}
+    rows, contacts = (refused.get(kind, no_rows()) for kind in ("row", "contact"))
+    return (Source(tables.patients, tuple(tables.files), rows, len(tables.patients) + len(rows)),
+            Source(tables.contacts, (), contacts, len(tables.contacts) + len(contacts)))
 
 
 def _check_files(study: Study, service: str, columns: ColumnMap) -> None:
@@ -96,6 +112,9 @@ def _check_files(study: Study, service: str, columns: ColumnMap) -> None:
     if columns.contacts and study.follow_up_windows is None:
         raise InputError(f"{path}: the key 'follow_up_windows' is missing; expected {{6m: [91, 273], 12m: [274, 456]}} "
                          "(days after discharge) for a long export")
+    if columns.file.tables and not (columns.contacts and len(entry.file) == 1):
+        raise InputError(f"{entry.columns.name}: file: tables: expected `contacts:` with it, and in {path} one folder "
+                         f"behind `file:` of service {service}")
     if columns.contacts and not entry.contacts and columns.contacts.file != columns.file:
         raise InputError(f"{entry.columns.name}: contacts: file: expected only where {path} names a second file behind "
                          f"`contacts:` of service {service}")
@@ -223,7 +242,8 @@ def _join_contacts(text: pd.DataFrame, referral: pd.Series, contact_text: pd.Dat
                    told: set[str], study: Study) -> pd.DataFrame:
     """Where each contact's score belongs; scores and what else contacts tell are written into `text`, in place.
 
-    `told`: the columns that the patients' own files hold, for which no contact is asked.
+    `told`: the columns that the patients' own files hold. Of scores and days contacts then tell what is blank there,
+    of the ADSM and of sessions nothing.
     """
     _tell_re_referrals(text, columns)
     about = text[text["patient_id"] != ""].drop_duplicates(KEYS)
@@ -232,10 +252,12 @@ def _join_contacts(text: pd.DataFrame, referral: pd.Series, contact_text: pd.Dat
         day, reason = as_date(about[name], columns.everywhere.get(name, Column()))
         days[name] = day.mask(reason.notna())
     referrals = about[KEYS].assign(**days)
+    told_adsms = []  # as the export writes what may be one of several measures
     if "adsm" in told:
         codes = columns.everywhere["adsm"]
-        allowed = [*study.rules.adsms, *(meaning for _, meaning in codes.codes if "|" in meaning)]
-        referrals["adsm"] = as_code(about["adsm"], codes, allowed)[0]
+        several = [meaning for _, meaning in codes.codes if "|" in meaning]
+        referrals["adsm"] = as_code(about["adsm"], codes, [*study.rules.adsms, *several])[0]
+        told_adsms = about["adsm"][referrals["adsm"].isin(several)].unique()
     contacts = _read_contacts(contact_text, columns.contacts, referrals, study.rules.measures)
     later = _begun_later(contacts, contact_text, referrals)
     referrals["re_referred_date"] = referrals["re_referred_date"].fillna(later)
@@ -254,10 +276,11 @@ def _join_contacts(text: pd.DataFrame, referral: pd.Series, contact_text: pd.Dat
     # an answer to one question goes where the score goes
     to = pd.Series(contacts.index, contacts.index).where(~part, head.reindex(contacts.index))
     gives, days, reason = (found.reindex(to).set_axis(contacts.index) for found in placed[:3])
-    told_times = {time for time in TIMES if told & {*columns_with(time=time, unit="points"), f"followup_{time}_date"}}
-    elsewhere = gives.str.extract(f"_({'|'.join(TIMES)})$")[0].isin(told_times)
-    reason = reason.mask(elsewhere & days.isna(), "told_by_patient").fillna(contacts["reason"])
-    gives = gives.mask(elsewhere)
+    reason = reason.fillna(contacts["reason"])
+    by_referral = text[referral >= 0].set_axis(referral[referral >= 0]).loc[lambda rows: ~rows.index.duplicated()]
+    for name in SCORES:  # what the patients' own columns hold stands
+        held = (gives == name) & of_contact(by_referral[name] != "").fillna(False).astype(bool)
+        reason, gives = reason.mask(held & days.isna(), "told_by_patient"), gives.mask(held)
     derived = {}
     of_row = contacts["referral"]
     for name in SCORES:
@@ -270,17 +293,16 @@ def _join_contacts(text: pd.DataFrame, referral: pd.Series, contact_text: pd.Dat
         derived[f"followup_{time}_date"] = first.dt.strftime("%Y-%m-%d")
     derived["adsm"] = placed.adsm.reset_index(drop=True).dropna()
     derived["re_referred_date"] = referrals["re_referred_date"].dt.strftime("%Y-%m-%d").reset_index(drop=True).dropna()
-    if "sessions" not in told and (contact_text[["attended", "appointment"]] != "").any(axis=None):
+    if (contact_text[["attended", "appointment"]] != "").any(axis=None):
         derived["sessions"] = sessions(contacts, referrals, columns.contacts.sessions).reset_index(
             drop=True).dropna().astype("str")
     for name, texts in derived.items():
-        if name not in told or name == "re_referred_date":
-            text[name] = texts.reindex(referral).fillna("").to_numpy()
-    if "adsm" in told:  # of several measures that a presenting complaint allows, the one that was chosen
-        chosen = derived["adsm"].reindex(referral).set_axis(text.index)
-        several = referrals["adsm"].str.contains("|", regex=False, na=False).reset_index(drop=True).reindex(
-            referral, fill_value=False).set_axis(text.index)
-        text["adsm"] = text["adsm"].mask(several, chosen.fillna(""))
+        if name == "sessions" and name in told:
+            continue
+        found = pd.Series(texts.reindex(referral).fillna("").to_numpy(), text.index)
+        # of what may be several measures the one that was chosen
+        asked = text["adsm"].isin(told_adsms) if name == "adsm" else text[name] == ""
+        text[name] = text[name].mask(asked | (name not in told), found)
     since = (contacts["date"] - of_contact(referrals["discharge_date"])).dt.days
     return contacts.assign(gives=gives, days=days, reason=reason, part=part,
                            after_discharge=(since > 0).astype("boolean").mask(since.isna()))

@@ -9,11 +9,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from durability_utils.cohort.exports import read_export
+from durability_utils.cohort.exports import LINES_A_FILE, read_export
 from durability_utils.study.column_maps import ColumnMap, normalise
 
-# the place of a row: the number of its file times this, and its line; in the first file the line itself
-LINES_A_FILE = 10**9
 SHAPE_RULES = {
     "no_such_patient": "nobody with this id is among the patients",
     "no_patient_id": "the row has no id",

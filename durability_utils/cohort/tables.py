@@ -17,16 +17,14 @@ from typing import NamedTuple
 import pandas as pd
 
 from durability_utils.cohort.cells import read_day
-from durability_utils.cohort.exports import DELIMITED, file_format, read_as_text
+from durability_utils.cohort.exports import DELIMITED, LINES_A_FILE, file_format, read_as_text
 from durability_utils.cohort.identifiers import refuse_identifiers
 from durability_utils.study.column_maps import ColumnMap
 from durability_utils.study.errors import InputError
 
-FILE_ROWS = 10 ** 9  # a row's place is the number of its file times this, plus its line
-
 
 class Tables(NamedTuple):
-    """What a folder of tables holds. The index of both tables is the row's `place`: see FILE_ROWS.
+    """What a folder of tables holds. The index of both tables is the row's `place`: see LINES_A_FILE.
 
     patients: the newest version of each row of IDS101, all its columns (derived ones as they are), then those columns
     of IDS001 that identify nobody, and `AgeAtReferral`. contacts: columns CONTACT_COLUMNS; a row for each score of
@@ -226,7 +224,7 @@ def _read(folder: Path, name: str, table: str, number: int) -> pd.DataFrame:
     refuse_identifiers(kept.drop(columns=["CareContactId", "CareActId"], errors="ignore"), name)
     if table == "IDS001" and "PersonBirthDate" in named:
         kept = kept.assign(PersonBirthDate=named["PersonBirthDate"])
-    return kept.set_index(kept.index + number * FILE_ROWS)
+    return kept.set_index(kept.index + number * LINES_A_FILE)
 
 
 def _same_names(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -267,7 +265,7 @@ def _older(rows: pd.DataFrame, key: tuple[str, ...]) -> pd.Series:
 def _submission(rows: pd.DataFrame) -> pd.Series:
     """Of each row a number that is higher in a later submission."""
     told = [name for name in SUBMISSIONS if name in rows and rows[name].fillna("").ne("").all()]
-    submission = pd.Series(0 if told else rows.index // FILE_ROWS, rows.index)
+    submission = pd.Series(0 if told else rows.index // LINES_A_FILE, rows.index)
     for name in told:
         distinct = rows[name].drop_duplicates()
         order = pd.to_numeric(distinct, errors="coerce")

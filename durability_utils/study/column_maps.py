@@ -94,12 +94,16 @@ _Line = Annotated[
 
 
 class FileFormat(FileModel):
-    """How the file of an export is written; `sheet` of an Excel workbook, None: its first."""
+    """How the file of an export is written; `sheet` of an Excel workbook, None: its first.
+
+    `tables`: that it is a folder of tables, and of which data set; None: a file.
+    """
 
     separator: Annotated[str, holds(lambda text: len(text) == 1 and text not in '"\r\n')] = Field(
         ",", description="one character")
     encoding: Text = "utf-8-sig"
     sheet: Text = None
+    tables: Literal["talking_therapies"] = None
 
 
 class Events(FileModel):

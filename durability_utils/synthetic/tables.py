@@ -31,7 +31,8 @@ LOCAL = ["consent_contact", "consent_upflow", "primary_problem", "step", "sessio
 IDS = {"LocalPatientId": "Person_ID", "ServiceRequestId": "Unique_ServiceRequestID",
        "CareContactId": "Unique_CareContactID", "CareActId": "Unique_CareActivityID"}
 POSTCODES = ("ZZ99 3WZ", "ZZ99 3VZ", "ZZ99 3CZ")
-RE_REFERRED, CORRECTED = 0.08, 0.03         # shares: of patients referred again, of records that a later month corrects
+# shares: of those who did not answer, who are referred again; of records, which a later month corrects
+RE_REFERRED, CORRECTED = 0.08, 0.03
 TREATED = ["02", "02", "02", "03", "05"]    # AppType of attended contacts
 
 
@@ -72,7 +73,8 @@ def _referrals(people: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     invented = ["phq9_baseline", "gad7_baseline", "phq9_end", "gad7_end"]
     seen = people["sessions"].fillna(pd.Series(rng.integers(3, 12, len(people)))).astype(int)
     first = people.assign(seen=seen, again=False, told=people["consent_upflow"] != "no")
-    later = people.sample(frac=RE_REFERRED, random_state=rng)
+    silent = people[people[FOLLOW_UP_DATA].isna().all(axis=1)]  # an answer after a re-referral would be no follow-up
+    later = silent.sample(frac=RE_REFERRED, random_state=rng)
     later = later.assign(seen=rng.integers(2, 7, len(later)), again=True, told=False, adsm=None)
     # after the discharge by three weeks at least, which leave room for the wait and all sessions
     later["discharge_date"] += pd.to_timedelta(67 + 7 * later["seen"] + rng.integers(13, 330, len(later)), unit="D")

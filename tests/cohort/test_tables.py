@@ -12,7 +12,7 @@ from conftest import write_csv
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from durability_utils.cohort.tables import CONTACT_COLUMNS, FILE_ROWS, read_tables
+from durability_utils.cohort.tables import CONTACT_COLUMNS, LINES_A_FILE, read_tables
 from durability_utils.study.errors import InputError
 
 PHQ9, GAD7 = "720433000", "445455005"
@@ -75,12 +75,12 @@ def test_scores_of_both_kinds_and_contacts_without_any(tables):
                           "IDS606.csv", "IDS607.csv"]
     assert list(read.contacts.columns) == CONTACT_COLUMNS
     assert contacts(read) == [
-        (2 * FILE_ROWS + 3, "r1", "p1", "c2", "2016-02-08", "", "", "3", "Y", "03"),  # c1 is in its two scores
-        (4 * FILE_ROWS + 2, "r1", "p1", "", "2016-01-20", PHQ9, "20", "", "", ""),
-        (5 * FILE_ROWS + 2, "r1", "p1", "c1", "2016-02-01", PHQ9, "18", "5", "Y", "03"),
-        (5 * FILE_ROWS + 3, "r1", "p1", "c1", "2016-02-01", GAD7, "15", "5", "Y", "03")]
+        (2 * LINES_A_FILE + 3, "r1", "p1", "c2", "2016-02-08", "", "", "3", "Y", "03"),  # c1 is in its two scores
+        (4 * LINES_A_FILE + 2, "r1", "p1", "", "2016-01-20", PHQ9, "20", "", "", ""),
+        (5 * LINES_A_FILE + 2, "r1", "p1", "c1", "2016-02-01", PHQ9, "18", "5", "Y", "03"),
+        (5 * LINES_A_FILE + 3, "r1", "p1", "c1", "2016-02-01", GAD7, "15", "5", "Y", "03")]
     assert read.patients.to_dict("records") == [{**referral(), "Gender": "2", "AgeAtReferral": "35"}]
-    assert read.patients.index.tolist() == [FILE_ROWS + 2]
+    assert read.patients.index.tolist() == [LINES_A_FILE + 2]
     assert read.refused.empty and read.others == []
     assert read.read == {"IDS001": 1, "IDS101": 1, "IDS201": 2, "IDS202": 1, "IDS606": 1, "IDS607": 2,
                          "contacts_with_scores": 1, "older_IDS001": 0, "older_IDS202": 0}
@@ -94,7 +94,7 @@ def test_a_score_without_its_activity_or_contact_is_refused(tables):
         "IDS607.csv": [of_activity("18"), of_activity("1", "a2"), of_activity("2", "a3"), of_activity("3", "a4"),
                        of_activity("4", "a5")]})
     # a2: no such contact; a3: no such activity; a4: two days for c4; a5: two contacts
-    place = 3 * FILE_ROWS
+    place = 3 * LINES_A_FILE
     assert refused(read) == [(place + line, "", "CareActId", f"a{line - 1}", "no_care_contact", "contact")
                              for line in (3, 4, 5, 6)]
     assert [row[3] for row in contacts(read)] == ["c4", "c4", "c1"]
@@ -132,7 +132,7 @@ class TestVersions:
     def test_a_file_without_marks_is_judged_by_its_name(self, tables):
         read = tables({"1.csv": [referral(UsePathway_Flag="True"), referral("r2", UsePathway_Flag="")],
                        "2.csv": [referral("r3"), referral("r1", discharged="")]})
-        assert read.patients.index.tolist() == [FILE_ROWS + 2, FILE_ROWS + 3]
+        assert read.patients.index.tolist() == [LINES_A_FILE + 2, LINES_A_FILE + 3]
         assert read.refused["place"].tolist() == [2, 3]
 
     def test_none_is_marked_as_the_latest(self, tables):
@@ -210,8 +210,8 @@ class TestWhichFileIsWhich:
         log = {"ServiceRequestId": "r1", "StartDateIntEnabledTherLog": "2016-03-01"}
         read = tables({"IDS101.csv": [referral()], "IDS205.csv": [log, log | {"ServiceRequestId": "r9"}]})
         assert contacts(read) == [
-            (FILE_ROWS + 2, "r1", "p1", "IDS205 1000000002", "2016-03-01", "", "", "5", "", "02"),
-            (FILE_ROWS + 3, "r9", "", "IDS205 1000000003", "2016-03-01", "", "", "5", "", "02")]
+            (LINES_A_FILE + 2, "r1", "p1", "IDS205 1000000002", "2016-03-01", "", "", "5", "", "02"),
+            (LINES_A_FILE + 3, "r9", "", "IDS205 1000000003", "2016-03-01", "", "", "5", "", "02")]
 
 
 class TestIdentifiers:
@@ -343,7 +343,7 @@ def test_of_any_tables_each_row_is_read_or_listed_once(months):
         read = read_tables(Path(folder))
 
     def places(index):
-        found = [(read.files[place // FILE_ROWS], place % FILE_ROWS) for place in index]
+        found = [(read.files[place // LINES_A_FILE], place % LINES_A_FILE) for place in index]
         return {(name[2:8], int(name[0]), line) for name, line in found}
 
     referrals, contacts, listed, with_scores = record_by_record(months)
