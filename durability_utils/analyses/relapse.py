@@ -13,6 +13,7 @@ import pandas as pd
 from durability_utils.outcomes.rules import STEP_GROUPS, at_caseness, relapsed_on
 from durability_utils.results import cleaning_folder
 from durability_utils.study.columns import FOLLOW_UPS, KEYS, TIMES
+from durability_utils.study.errors import InputError
 from durability_utils.study.holds import Holds
 from durability_utils.study.parameters import PROJECT
 from durability_utils.study.rules import Rules
@@ -21,6 +22,8 @@ from durability_utils.study.study_file import Study
 ALI_2017 = PROJECT / "parameters" / "published" / "ali_2017.yaml"
 DAYS_A_MONTH = 30.4375                            # 365.25 / 12
 NOMINAL_DAYS = {"6m": 183, "12m": 365}            # of a follow-up without a date
+# to what patients are followed, and the words for it
+EVENTS = {"relapse": ("Relapse", "relapsed"), "re_referral": ("Re-referral", "referred again")}
 STATUS_AT_END = ("in_remission", "case_at_end", "below_caseness", "scores_missing")
 # what is compared: 0 and 1 of each variable as codes
 GROUPED_BY = {"residual_phq9": ("no_residual_symptoms", "residual_symptoms"),
@@ -52,7 +55,7 @@ HOLDS = {
 
 def columns_read(rules: Rules) -> list[str]:
     """The columns of the cohort that this module reads."""
-    return [*KEYS, "discharge_date", "step",
+    return [*KEYS, "referral_date", "discharge_date", "re_referred_date", "step",
             *(f"{measure.columns}_{time}" for time in TIMES for measure in rules.pair),
             *(f"followup_{time}_date" for time in FOLLOW_UPS)]
 
@@ -113,6 +116,13 @@ def month_of(days: pd.Series) -> pd.Series:
     return (days / DAYS_A_MONTH + 0.5).astype(int).clip(lower=1)
 
 
+def followed_to(event: str, remitted: pd.DataFrame, scores: pd.DataFrame, rules: Rules) -> pd.DataFrame:
+    """`time_to_relapse` or `time_to_re_referral`: the event is one of EVENTS; InputError where it is none."""
+    if event not in EVENTS:
+        raise InputError(f"event: found {event!r}, expected one of {', '.join(EVENTS)}")
+    return time_to_relapse(remitted, scores, rules) if event == "relapse" else time_to_re_referral(remitted, rules)
+
+
 def time_to_relapse(remitted: pd.DataFrame, scores: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """One row a patient in remission with a score after discharge (index as in `remitted`).
 
@@ -134,12 +144,29 @@ def time_to_relapse(remitted: pd.DataFrame, scores: pd.DataFrame, rules: Rules) 
     seen = seen[seen["month"] <= seen["patient"].map(month)]
     before = seen[~seen["relapsed"]].groupby("patient")["month"].max().reindex(last.index, fill_value=0)
     observed = seen.groupby("patient").size()
-    of = remitted.loc[last.index]
-    residual = {f"residual_{measure.columns}": (of[f"{measure.columns}_end"] >= measure.residual).astype(float)
-                for measure in rules.pair}
-    step3 = of["step"].isin(STEP_GROUPS["step3"]).astype(float).mask(of["step"].isna())
     return pd.DataFrame({"month": month, "relapsed": last.index.isin(first.index), "month_before": before,
-                         "observed": observed, "left_out": month - observed, **residual, "step3": step3})
+                         "observed": observed, "left_out": month - observed,
+                         **_grouped(remitted.loc[last.index], rules)})
+
+
+def time_to_re_referral(remitted: pd.DataFrame, rules: Rules) -> pd.DataFrame:
+    """The same with the patient's next referral as the event, of everyone in remission with a day of discharge.
+
+    Nobody has to answer for it: each month up to the last one in which the data hold any referral is observed. No row
+    where no export tells of referrals.
+    """
+    until = remitted[["referral_date", "re_referred_date"]].max().max()
+    known = remitted[remitted["discharge_date"].notna() & (remitted["discharge_date"] < until)]
+    again = known["re_referred_date"].notna()
+    month = month_of((known["re_referred_date"].fillna(until) - known["discharge_date"]).dt.days)
+    return pd.DataFrame({"month": month, "relapsed": again, "month_before": month - 1, "observed": month,
+                         "left_out": 0, **_grouped(known, rules)}).rename_axis("patient")
+
+
+def _grouped(remitted: pd.DataFrame, rules: Rules) -> dict[str, pd.Series]:
+    residual = {f"residual_{measure.columns}": (remitted[f"{measure.columns}_end"] >= measure.residual).astype(float)
+                for measure in rules.pair}
+    return residual | {"step3": remitted["step"].isin(STEP_GROUPS["step3"]).astype(float).mask(remitted["step"].isna())}
 
 
 # -- how many have relapsed by when ----------------------------------------------------------------

@@ -9,8 +9,9 @@ from durability_utils.figures import DARK, MIDDLE, add_caption, label, new_figur
 STYLES = ((DARK, "-"), (MIDDLE, "--"))
 
 
-def relapsed_by_month(panels: list[dict[str, pd.DataFrame]], title: str, caption: str) -> Figure:
-    """Per cent relapsed by each month with pointwise 95 % intervals, and the numbers at risk below.
+def relapsed_by_month(panels: list[dict[str, pd.DataFrame]], title: str, caption: str,
+                      happened: str = "relapsed") -> Figure:
+    """Per cent to whom it has `happened` by each month, with pointwise 95 % intervals, and the numbers at risk below.
 
     `panels`: for each panel its curves, name -> table of `relapse.kaplan_meier`; two a panel at most.
     """
@@ -34,7 +35,7 @@ def relapsed_by_month(panels: list[dict[str, pd.DataFrame]], title: str, caption
         panel.grid(axis="y", color="#e3e6e8")
         if len(curves) > 1:
             panel.legend(frameon=False, loc="upper left")
-    axes[0, 0].set_ylabel("per cent relapsed")
+    axes[0, 0].set_ylabel(f"per cent {happened}")
     if not panels:
         axes[0, 0].axis("off")
         axes[0, 0].text(0.5, 0.5, "nobody to show", transform=axes[0, 0].transAxes, ha="center", color="#666666")

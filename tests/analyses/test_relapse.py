@@ -275,3 +275,18 @@ def test_residuals_by_month():
     assert table["log_hazard_ratio"].iloc[0] == pytest.approx(first)
     assert table["high"].iloc[0] - first == pytest.approx(1.96 * np.sqrt(30 / 2 * fit.cov_params()[0, 0]), rel=1e-4)
     assert table["relapses"].sum() == 30
+
+
+def test_the_next_referral_as_the_event_needs_no_answer():
+    # the last referral of the data is received 300 days after discharge: month 9.86, so 10; 91 days are month 3
+    def received(days):
+        return DAY + pd.Timedelta(days=days)
+
+    patients = cohort({"re_referred_date": received(91)}, {"referral_date": received(-200)},
+                      {"re_referred_date": received(300)}, {"discharge_date": None})
+    found = relapse.time_to_re_referral(patients, RULES)
+    assert list(zip(found.index, found["month"], found["relapsed"], strict=True)) == [
+        (0, 3, True), (1, 10, False), (2, 10, True)]
+    curve = relapse.kaplan_meier(found).set_index("month")["share"]
+    assert curve[3] == pytest.approx(1 / 3) and curve[10] == pytest.approx(1 - 2 / 3 * 1 / 2)
+    assert relapse.time_to_re_referral(cohort({}, {}), RULES).empty
