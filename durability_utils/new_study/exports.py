@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from durability_utils.cohort.exports import DELIMITED, likely_encoding, read_export
+from durability_utils.cohort.exports import DELIMITED, check_file, likely_encoding, read_export
 from durability_utils.study.column_maps import ColumnMap, normalise
 from durability_utils.study.measures import Measure
 
@@ -45,6 +45,7 @@ def read_new_export(path: Path, measures: dict[str, Measure]) -> Export:
     """An export that nobody has described. Raises InputError where it cannot be used."""
     import pyreadstat
 
+    check_file(path)
     form = file_format(path)
     table = read_export(path, ColumnMap(columns={}, file=form), [])
     read = {".sav": pyreadstat.read_sav, ".dta": pyreadstat.read_dta}.get(path.suffix.lower())

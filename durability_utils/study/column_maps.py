@@ -5,14 +5,14 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, create_model
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, create_model
 
 from durability_utils.study.columns import dictionary, from_contacts
 from durability_utils.study.errors import InputError
 from durability_utils.study.parameters import PROJECT, FileModel, Text, holds, read_checked
 
 CODES_PATH = PROJECT / "parameters" / "codes.yaml"
-DATE_STYLES = ("iso", "day_first", "excel_serial")
+DATE_STYLES = ("iso", "day_first", "excel_serial", "excel_serial_1904")
 # the columns of a contact in a long export, each with its codes and whether it must be there
 CONTACT_COLUMNS = {"patient_id": ("", True), "date": ("", True), "measure": ("", True), "score": ("", True),
                    "attended": ("yes|no", False)}
@@ -55,6 +55,8 @@ def _pairs(codes: dict[str, str]) -> tuple[tuple[str, str], ...]:
 _MissingCodes = Annotated[list[str], AfterValidator(lambda codes: frozenset(map(normalise, codes))),
                           Field(description="a list of missing codes, as in [NULL, -99]")]
 _Dates = Literal[*DATE_STYLES]
+_Decimal = Literal["point", "comma"]
+_LineNumber = Annotated[int, Field(strict=False, ge=1, description="the number of a line, 1 or more")]
 
 
 class Column(FileModel):
@@ -69,6 +71,7 @@ class Column(FileModel):
     codes: Annotated[dict[str, str], BeforeValidator(_listed), AfterValidator(_pairs)] = ()
     missing: _MissingCodes = frozenset()
     dates: _Dates = "iso"
+    decimal: _Decimal = "point"
 
 
 _Line = Annotated[
@@ -77,19 +80,32 @@ _Line = Annotated[
     Field(description="a column of the export, {column: ...} or {constant: ...}")]
 
 
+def _below_header(line: int, info: ValidationInfo) -> int:
+    if line <= info.data.get("header", 0):
+        raise ValueError("a line below the header's")
+    return line
+
+
 class FileFormat(FileModel):
-    """How the file of an export is written; `sheet` of an Excel workbook, None: its first."""
+    """How the file of an export is written.
+
+    `sheet`: of an Excel workbook, None: its first. `header`: the line of the columns' names; `data`: the first line of
+    data, None: the next. Lines above the header, and between the two, are skipped.
+    """
 
     separator: Annotated[str, holds(lambda text: len(text) == 1 and text not in '"\r\n')] = Field(
         ",", description="one character")
     encoding: Text = "utf-8-sig"
     sheet: Text = None
+    header: _LineNumber = 1
+    data: Annotated[_LineNumber, AfterValidator(_below_header)] = None
 
 
 class _Section(FileModel):
     file: FileFormat = FileFormat()
     missing: _MissingCodes = frozenset()
     dates: _Dates = "iso"
+    decimal: _Decimal = "point"
 
 
 class _Contacts(_Section):
@@ -169,4 +185,5 @@ def _column(key: str, line: Column, numbers: tuple[str, ...], section: _Section,
         if allowed and meaning and meaning not in allowed.split("|"):
             raise InputError(f"{key}: codes: {code}: found '{meaning}', expected one of {allowed}")
     return line.model_copy(update={"source": source, "missing": section.missing | line.missing,
-                                   "dates": line.dates if "dates" in line.model_fields_set else section.dates})
+                                   **{key: getattr(line if key in line.model_fields_set else section, key)
+                                      for key in ("dates", "decimal")}})
