@@ -37,6 +37,19 @@ def read_export(path: Path, columns: ColumnMap, required: list[str]) -> pd.DataF
     header, a quote never closed, a column of `required` (canonical names) absent or any mapped column there twice, an
     identifier such as an NHS number, a file too large for this machine.
     """
+    table = read_as_text(path, columns)
+    refuse_identifiers(table, path.name)  # first: the other messages name columns
+    check_header(path, list(table.columns), columns, required)
+    if table.empty:
+        raise InputError(f"{path.name}: no data row below the header")
+    return table
+
+
+def read_as_text(path: Path, columns: ColumnMap, most: int | None = None) -> pd.DataFrame:
+    """The table as `read_export` gives it, of at most so many rows, whatever its columns and what they hold.
+
+    Nothing is checked: an identifier may be in it. Raises InputError where it is no table that can be read.
+    """
     check_file(path, columns.source)
     readers = {**dict.fromkeys(DELIMITED, _read_delimited), ".xlsx": _read_excel, ".sav": _read_statistical,
                ".dta": _read_statistical, ".parquet": _read_parquet}
@@ -49,18 +62,13 @@ def read_export(path: Path, columns: ColumnMap, required: list[str]) -> pd.DataF
         if other and reader in (_read_delimited, _read_excel):
             raise InputError(f"{path.name}: not a table: {other}")
         header, rows = _header_and_rows(path, reader(path, columns), columns)
-        table = _table(path, header, rows)
+        return _table(path, header, islice(rows, most))
     except StopIteration:
         raise InputError(f"{path.name}: the file is empty; expected a header and one row a patient") from None
     except MemoryError:
         raise InputError(f"{path.name}: too large for this machine's memory") from None
     except OSError as error:
         raise InputError(f"{path.name}: cannot be read: {error.strerror or type(error).__name__}") from None
-    refuse_identifiers(table, path.name)  # first: the other messages name columns
-    check_header(path, header, columns, required)
-    if table.empty:
-        raise InputError(f"{path.name}: no data row below the header")
-    return table
 
 
 def check_file(path: Path, source: str = "") -> None:
@@ -100,7 +108,8 @@ def _other_content(path: Path) -> str:
     return ""
 
 
-def _header_and_rows(path: Path, rows: Iterator[tuple[int, list[str]]], columns: ColumnMap):
+def _header_and_rows(path: Path, rows: Iterator[tuple[int, list[str]]],
+                     columns: ColumnMap) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     """The names of the columns and the rows of data, without the lines that the map skips.
 
     Raises InputError where it is another line that holds the names.
@@ -118,7 +127,7 @@ def _header_and_rows(path: Path, rows: Iterator[tuple[int, list[str]]], columns:
     other = [line for line, cells in begin if line <= HEADER_WITHIN and is_header(cells)]
     if other and not is_header(header):
         raise InputError(f"{path.name}: line {at}: not the header; most names of the column map stand in line "
-                         f"{other[0]}: say so there, as in file: {{header: {other[0]}}}")
+                         f"{other[0]}; say so in the map, as in file: {{header: {other[0]}}}")
     return ([name.strip() for name in header],
             (row for row in chain(begin, rows) if row[0] >= (columns.file.data or columns.file.header + 1)))
 
@@ -162,7 +171,7 @@ def check_header(path: Path, header: list[str], columns: ColumnMap, required: li
 
 
 def _read_delimited(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[str]]]:
-    encoding = "utf-8-sig" if columns.file.encoding.lower() in ("utf-8", "utf8") else columns.file.encoding
+    encoding = text_encoding(columns)
     start = 1
     try:
         with path.open(encoding=encoding, newline="") as file:
@@ -179,6 +188,11 @@ def _read_delimited(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[
         raise _wrong_encoding(path, encoding, error) from None
     except (LookupError, ValueError):  # ValueError: a name with a NUL in it
         raise InputError(f"{path.name}: {encoding!r} in the column map is no known encoding") from None
+
+
+def text_encoding(columns: ColumnMap) -> str:
+    """The encoding that a map names; in UTF-8 a byte order mark may stand first."""
+    return "utf-8-sig" if columns.file.encoding.lower() in ("utf-8", "utf8") else columns.file.encoding
 
 
 def _wrong_encoding(path: Path, encoding: str, error: UnicodeError) -> InputError:

@@ -111,17 +111,18 @@ def column_number(letters: str) -> int:
 
 
 def _refuse_too_large(path: Path, name: str) -> None:
-    """Raise MemoryError where a sheet does not fit: calamine would end the process, even for one cell far out."""
+    """Raise InputError where a sheet does not fit: calamine would end the process, even for one cell far out."""
     size = lines = width = 0
     for prefix, block in sheet_blocks(path, name):
         size += len(block)
         for row in block.split(b"</%srow>" % prefix)[:-1]:
-            lines, row = lines + 1, row[:row.rfind(b"</%sc>" % prefix)]
-            at = re.match(rb"([A-Z]+)([0-9]+)", row[row.rfind(b' r="') + 4:])
+            lines, row = lines + 1, row.rpartition(b"</%sc>" % prefix)[0]  # up to its last cell that is not empty
+            at = re.match(rb"([A-Z]+)([0-9]+)", row.rpartition(b' r="')[2])
             if at:
                 width, lines = max(width, column_number(at[1].decode())), max(lines, int(at[2]))
     if BYTES_A_CELL * lines * width + BYTES_A_BYTE * size > _free_memory():
-        raise MemoryError
+        raise InputError(f"{path.name}: too large for this machine's memory: the last cell of sheet '{name}' stands in "
+                         f"line {lines}, the rightmost in column {width}")
 
 
 def _free_memory() -> int:
@@ -148,7 +149,7 @@ def _told_by_xml(path: Path, name: str) -> dict[int, dict[int, str]]:
         if not any(re.search(each, block) for each in (formula, rb"t=[\"']e[\"']", value + rb"-?[0-9]{16}")):
             line += block.count(b"</%srow>" % prefix)
             continue
-        row_or_cell = rb"<%srow([\s/>][^>]*)|<%sc(?=[\s/>])([^>]*?)(?:/>|>(.*?)</%sc>)"
+        row_or_cell = rb"(<%srow(?=[\s/>])[^>]*>)|<%sc(?=[\s/>])([^>]*?)(?:/>|>(.*?)</%sc>)"
         for row, cell, content in re.findall(row_or_cell % (prefix, prefix, prefix), block, re.DOTALL):
             if row:
                 at = re.search(rb"\sr=[\"']([0-9]+)", row)
