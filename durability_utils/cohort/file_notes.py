@@ -14,12 +14,13 @@ from durability_utils.study.column_maps import ColumnMap
 
 BLOCK = 4_000_000
 TAIL_BYTES = 50_000
-# what a text may hold that no export should: pattern, what it means; of mojibake, é written as Ã©, no language has the
-# letters before such signs
+# the second and later bytes of a letter in UTF-8, as Windows-1252 and Latin-1 show them
+_LATER = "[\u0080-\u00bf\u0152-\u0192\u02c6\u02dc\u2013-\u20ac\u2122]"
+# what a text may hold that no export should: pattern, what it means
 _SIGNS = {
     "nul_bytes": ("\0", "bytes that are no text (NUL), as where a disk or a copy has failed"),
     "lost_letters": ("\ufffd", "letters that were lost before the export was written (\ufffd in their place)"),
-    "two_encodings": ("[ÂÃ][\u0080-\u00bf\u0152-\u0192\u02c6\u02dc\u2013-\u20ac\u2122]|â[\u0080€]",
+    "two_encodings": (f"[ÂÃ]{_LATER}|[âï]{_LATER}{{2}}",
                       "letters as in 'Ã©' for 'é': text in another encoding than the rest, or converted twice"),
 }
 _HIDDEN = re.compile(rb"\shidden=[\"'](?:1|true)[\"']")

@@ -22,7 +22,7 @@ def read(column, cells, section="columns"):
     ("phq9_end", ["3.5", "2.25", "7.1"]), ("phq9_end", ["mild", "severe", "mild"]), ("phq9_end", ["1", "0"] * 15),
     ("age", ["18-25", "26-35"]), ("gender", ["yes", "no"]), ("consent_contact", ["01/06/2016", "02/06/2016"]),
     ("discharge_date", ["dropped out", "completed"]), ("discharge_date", ["06/30/2016", "06/28/2016"]),
-    ("discharge_date", ["30/06/16", "28/06/16"]), ("discharge_date", ["20160630"]), ("patient_id", ["a", "a", "b"]),
+    ("discharge_date", ["06/30/16", "06/28/16"]), ("discharge_date", ["20160630"]), ("patient_id", ["a", "a", "b"]),
     ("primary_problem", [f"told me about {n}" for n in range(30)]), ("adsm", ["PHQ-9", "GAD-7"])])
 def test_values_that_contradict_the_name(column, cells):
     with pytest.raises(Contradiction):
