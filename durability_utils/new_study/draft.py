@@ -109,7 +109,7 @@ def write_files(texts: dict[Path, str], force: bool = False) -> None:
 def summary(service: str, proposal: Proposal) -> list[str]:
     """What was found in a service's export, what has to be checked, and what has no place: lines for the screen."""
     parts, meaning = [proposal, *filter(None, [proposal.contacts])], dictionary()["description"]
-    width, without = len(proposal.export.table.columns), [_short(name, 40) for name in proposal.unplaced]
+    width, without = len(proposal.export.table.columns), proposal.unplaced
     checks = defaultdict(list)
     for column, guess in (placed for part in parts for placed in part.placed.items()):
         for doubt in guess.doubts:
@@ -118,7 +118,21 @@ def summary(service: str, proposal: Proposal) -> list[str]:
             f"  {width - len(without)} of {width} columns have a place",
             *(f"  CHECK {', '.join(columns)}: {_short(doubt)}" for doubt, columns in checks.items()),
             *(f"  {how} {column}: {meaning[column]}" for column, how in _missed(proposal).items()),
-            *([f"  no place for: {', '.join(without[:12])}{', ...' if len(without) > 12 else ''}"] if without else [])]
+            *_without_a_place(proposal.unplaced)]
+
+
+def _without_a_place(unplaced: dict[str, str]) -> list[str]:
+    """Lines on the columns without a place, twelve at most, those with a reason first; one reason is said once."""
+    by_reason = defaultdict(list)
+    for name, reason in unplaced.items():
+        by_reason[reason].append(_short(name, 40))
+    without = by_reason.pop("", [])
+    shown = [f"{', '.join(names[:3])}{', ...' if len(names) > 3 else ''} ({_short(reason)})"
+             for reason, names in by_reason.items()]
+    more = len(shown) + len(without) > 12
+    shown, without = shown[:12], without[:max(12 - len(shown), 0)]
+    names = ", ".join([*without, *(["..."] if more else [])])
+    return [f"  no place for: {line}" for line in [*shown, *filter(None, [names])]]
 
 
 def study_file(study: str, services: dict[str, Proposal], folder: Path) -> str:
@@ -169,10 +183,11 @@ def column_map(service: str, proposal: Proposal) -> str:
 
 
 def _section(proposal: Proposal, above: Proposal | None = None) -> list[str]:
-    """File format, missing codes and date style where they are not as `above`, or the usual ones, and the columns."""
-    head, usual = ((of.export.form, of.missing, of.dates) if of else ({}, (), "iso") for of in (proposal, above))
+    """File format, missing codes, date style and decimal sign where they are not as `above`, or the usual ones, and the columns."""
+    head, usual = ((of.export.form, of.missing, of.dates, of.decimal) if of else ({}, (), "iso", "point")
+                   for of in (proposal, above))
     lines = [f"{key}: {_yaml(value)}" for key, value, other
-             in zip(("file", "missing", "dates"), head, usual, strict=True) if value != other]
+             in zip(("file", "missing", "dates", "decimal"), head, usual, strict=True) if value != other]
     lines.append("columns:" if proposal.placed else "columns: {}")
     for column, guess in proposal.placed.items():
         reading = guess.reading
@@ -203,6 +218,7 @@ def _described(proposal: Proposal) -> str:
     said = [export.path.name, f"{rows} rows", f"{width} columns"]
     said += [f"{key} {value}".replace("\t", "tabs") for key, value in sorted(export.form.items(), reverse=True)]
     said += [f"dates {proposal.dates}"] if proposal.dates != "iso" else []
+    said += ["decimal comma"] if proposal.decimal == "comma" else []
     said += [f"missing {' '.join(proposal.missing)}"] if proposal.missing else []
     return ", ".join(map(_short, said))
 

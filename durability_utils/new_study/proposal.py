@@ -14,7 +14,7 @@ import pandas as pd
 
 from durability_utils.new_study import values
 from durability_utils.new_study.exports import Export
-from durability_utils.new_study.names import Meaning, Names, said, suggested, told, without
+from durability_utils.new_study.names import EXACT, Meaning, Names, said, suggested, told, without
 from durability_utils.study.column_maps import CONTACT_COLUMNS, normalise
 from durability_utils.study.columns import FOLLOW_UPS, dictionary, from_contacts
 
@@ -35,7 +35,8 @@ class Guess:
 class Proposal:
     """What was guessed of one export.
 
-    `placed`: canonical column -> guess, in the order of the dictionary; `missing`, `dates`: what is said once for all.
+    `placed`: canonical column -> guess, in the order of the dictionary; `missing`, `dates`, `decimal`: what is said once
+    for all.
     `absent`: canonical columns for which nothing was found. `unplaced`: columns of the export without a place -> what
     speaks against the place that the name suggests, or nothing. `discharged`: first and last month in which patients
     were discharged, or None. `contacts`: what was guessed of the contacts of a long export, or None.
@@ -49,6 +50,7 @@ class Proposal:
     unplaced: dict[str, str] = field(default_factory=dict)
     discharged: tuple[pd.Period, pd.Period] | None = None
     contacts: "Proposal | None" = None
+    decimal: str = "point"
 
 
 def propose(export: Export, contacts: Export | None = None) -> Proposal:
@@ -90,7 +92,14 @@ def _guess(export: Export, wanted: list[str]) -> tuple[dict[str, Guess], dict[st
 
     middle = _days(export, _place(export, meanings(["discharge_date"]))[0]).median()
     names = names.learned(others, None if pd.isna(middle) else middle.to_period("M"))
-    guesses, against = _place(export, meanings(wanted))
+    suggested = meanings(wanted)
+    guesses, against = _place(export, suggested)
+    while contradicted := _before_referral(export, guesses):
+        column, reason = contradicted
+        name = guesses[column].source
+        suggested |= {name: [meaning for meaning in suggested[name] if meaning.column != column]}
+        guesses, placed_against = _place(export, suggested)
+        against = against | placed_against | {name: f"its name suggests {column}, but {reason}"}
     for guess in items:
         meaning = names.timed(guess.meaning)
         if meaning and meaning.column.replace("*", "1") in wanted:
@@ -101,12 +110,16 @@ def _guess(export: Export, wanted: list[str]) -> tuple[dict[str, Guess], dict[st
     one_adsm = "scores of one measure; here an ADSM's stand in adsm_baseline, ... and its name in adsm"
     adsms = ", ".join(names.phrases(each) for each in export.measures.values() if each.role == "disorder_specific")
     against = {name: one_adsm for name in others if said(adsms, names.words(name))} | against
-    return _checked_by_dates(export, _with_codes_of_both_times(export, guesses)), against
+    for name in others:
+        given = [meaning.column for meaning in names.meanings(name) if meaning.column not in wanted]
+        against.setdefault(name, f"the contacts give {given[0]}" if given else names.unmeant(name))
+    guesses = _checked_by_dates(export, _with_codes_of_both_times(export, guesses))
+    return _checked_by_follow_ups(export, names, guesses), against
 
 
 def _place(export: Export, suggested: dict[str, list[Meaning]]) -> tuple[dict[str, Guess], dict[str, str]]:
     """For each canonical column the export's column that suits it best; for the others what speaks against them."""
-    suiting, against = defaultdict(list), {}
+    suiting, against, exact = defaultdict(list), {}, {}
     for name, meanings in suggested.items():
         for meaning in meanings:
             try:
@@ -116,11 +129,16 @@ def _place(export: Export, suggested: dict[str, list[Meaning]]) -> tuple[dict[st
                 break
             except values.Contradiction as contradiction:
                 against.setdefault(name, f"its name suggests {meaning.column}, but {contradiction}")
+                if meaning.rank == EXACT:
+                    exact[meaning.column] = f"{name} is there too, but {contradiction}"
     guesses = {}
     for column, found in suiting.items():
         best, *others = sorted(found, key=lambda guess: guess.meaning.rank)
-        doubts = (f"or is it {' or '.join(guess.source for guess in others)}?",) if others else ()
-        guesses[column] = replace(best, doubts=doubts)
+        doubts = [f"or is it {' or '.join(guess.source for guess in others)}?"] if others else []
+        unread = best.meaning.unread
+        doubts += [*([f"`{unread}` in the name {best.source}: is it {column}?"] if unread else []),
+                   *([exact[column]] if column in exact else [])]
+        guesses[column] = replace(best, doubts=tuple(doubts))
         against |= {guess.source: f"{best.source} was taken for {column}" for guess in others}
     return guesses, against
 
@@ -170,6 +188,41 @@ def _checked_by_dates(export: Export, guesses: dict[str, Guess]) -> dict[str, Gu
     return guesses
 
 
+def _before_referral(export: Export, guesses: dict[str, Guess]) -> tuple[str, str] | None:
+    """Where discharges lie before referrals: the less sure of both columns, and what speaks against it."""
+    discharged, referred = _days(export, guesses), _days(export, guesses, "referral_date")
+    known = discharged.notna() & referred.notna()
+    if known.sum() < values.SHOWN or (early := (discharged < referred)[known].mean()) <= 1 - values.AGREE:
+        return None
+    sides = {"discharge_date": "referral_date", "referral_date": "discharge_date"}
+    column = max(sides, key=lambda side: guesses[side].meaning.rank)
+    said = "before" if column == "discharge_date" else "after"
+    return column, f"{early:.0%} of its days lie {said} those of {guesses[sides[column]].source}"
+
+
+def _checked_by_follow_ups(export: Export, names: Names, guesses: dict[str, Guess]) -> dict[str, Guess]:
+    """Whether the last score is that of the end of treatment, and how many patients have a day of discharge."""
+    doubts = defaultdict(list)
+    if "discharge_date" in guesses:
+        blank = _days(export, guesses).isna().mean()
+        doubts["discharge_date"] += [f"no day in {blank:.0%} of the rows"] if blank > 0.5 else []
+    for measure in export.measures.values():
+        end, later = f"{measure.columns}_end", [f"{measure.columns}_{time}" for time in FOLLOW_UPS]
+        if end not in guesses:
+            continue
+        if not any(column in guesses for column in later) and said("last, latest", names.words(guesses[end].source)):
+            doubts[end] = ["the last score at end of treatment, or after a follow-up? No follow-up has a column"]
+        for column in filter(guesses.__contains__, later):
+            scores, ends = (export.table[guesses[name].source].map(guesses[name].reading.meant)
+                            for name in (column, end))
+            known = scores.notna() & ends.notna()
+            if known.sum() >= values.ENOUGH and (same := (scores == ends)[known].mean()) > 0.9:
+                doubts[column] += [f"the same as {end} in {same:.0%} of the rows: carried forward where nobody "
+                                   "answered, or is the last score the follow-up's?"]
+    return guesses | {column: replace(guesses[column], doubts=(*guesses[column].doubts, *dict.fromkeys(found)))
+                      for column, found in doubts.items()}
+
+
 def _days(export: Export, guesses: dict[str, Guess], column: str = "discharge_date") -> pd.Series:
     """The days in the export's column for a canonical one; NaT throughout where it has none."""
     if column not in guesses:
@@ -196,4 +249,6 @@ def _proposal(export: Export, guesses: dict[str, Guess], order: list[str]) -> Pr
                     in sorted(values.MISSING_NUMBERS & missing & taken[column]) if column != "patient_id")]
         placed[column] = replace(guess, doubts=tuple(filter(None, doubts)))
     absent = [column for column in order if not any(fnmatchcase(column, found) for found in placed)]
-    return Proposal(export, placed, tuple(sorted(shared)), max(styles, key=styles.get, default="iso"), absent)
+    decimal = "comma" if any(reading.decimal for reading in readings) else "point"
+    dates = max(styles, key=styles.get, default="iso")
+    return Proposal(export, placed, tuple(sorted(shared)), dates, absent, decimal=decimal)
