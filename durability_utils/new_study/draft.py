@@ -183,7 +183,7 @@ def column_map(service: str, proposal: Proposal) -> str:
 
 
 def _section(proposal: Proposal, above: Proposal | None = None) -> list[str]:
-    """File format, missing codes, date style and decimal sign where they are not as `above`, or the usual ones, and the columns."""
+    """File format, missing codes, dates, decimal sign where not as `above`, or the usual ones, and the columns."""
     head, usual = ((of.export.form, of.missing, of.dates, of.decimal) if of else ({}, (), "iso", "point")
                    for of in (proposal, above))
     lines = [f"{key}: {_yaml(value)}" for key, value, other

@@ -118,7 +118,8 @@ class Names:
 
     def _with_unread(self, meaning: Meaning) -> Meaning:
         time = dictionary().at[meaning.column, "time"]
-        plain = ", ".join([read_words()["plain"], *(["MONTH, YEAR, WEEK", *read_words()["times"][time]] if time else ())])
+        of_time = ["MONTH, YEAR, WEEK", *read_words()["times"][time]] if time else []
+        plain = ", ".join([read_words()["plain"], *of_time])
         unread = " ".join(word for word in meaning.rest.split() if not said(plain, word))
         return replace(meaning, unread=unread, rank=meaning.rank + UNREAD) if unread else meaning
 

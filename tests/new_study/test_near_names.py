@@ -24,7 +24,8 @@ VALUES = {
     "totals": _whole(0, 27), "anxiety": _whole(0, 21), "to 6": _whole(0, 6), "to 3": _whole(0, 3), "to 4": _whole(0, 4),
     "to 12": _whole(1, 12), "to 40": _whole(0, 40), "percent": _whole(0, 100), "sums above": _whole(5, 36),
     "changes": _whole(-9, 20), "discharged": list(_DISCHARGED.strftime("%d/%m/%Y")),
-    "referred": list(_REFERRED.strftime("%d/%m/%Y")), "later": list((_DISCHARGED + pd.Timedelta(days=30)).strftime("%d/%m/%Y")),
+    "referred": list(_REFERRED.strftime("%d/%m/%Y")),
+    "later": list((_DISCHARGED + pd.Timedelta(days=30)).strftime("%d/%m/%Y")),
     "earlier": list((_REFERRED - pd.Timedelta(days=30)).strftime("%d/%m/%Y")),
     "american": list(_DISCHARGED.strftime("%m/%d/%Y")), "yes and no": ["Y", "N"] * (ROWS // 2),
     "flags": ["True", ""] * (ROWS // 2), "steps": ["2", "3"] * (ROWS // 2), "ages": _whole(18, 80),
@@ -36,8 +37,8 @@ VALUES = {
 
 def proposed(**columns):
     """What is proposed of an export with these columns beside the ids: name -> the key in VALUES."""
-    table = pd.DataFrame({"Client": [f"p{n}" for n in range(ROWS)]} | {name: VALUES[key] for name, key in columns.items()})
-    return propose(Export(table.astype("str"), MEASURES))
+    values = {name: VALUES[key] for name, key in columns.items()}
+    return propose(Export(pd.DataFrame({"Client": [f"p{n}" for n in range(ROWS)]} | values, dtype="str"), MEASURES))
 
 
 def placed(**columns):
@@ -74,7 +75,8 @@ def placed(**columns):
     ("Sessions booked", "to 12", "`booked`"), ("Sessions offered", "to 12", "`offered`"),
     ("Sessions cancelled", "to 12", "`cancelled`"), ("Sessions DNA", "to 12", "`dna`"),
     ("Sessions DNAd", "to 12", "not sessions"), ("Missed appointments", "to 12", "`missed`"),
-    ("Date of first session", "earlier", "`date`"), ("Age band", "bands", "`band`"), ("Age", "bands", "nobody is above 6"),
+    ("Date of first session", "earlier", "`date`"), ("Age band", "bands", "`band`"),
+    ("Age", "bands", "nobody is above 6"),
     ("Therapist gender", "words", "`therapist`"), ("Employment support offered", "yes and no", "`support`"),
     ("Therapist ID", "ids", "`therapist`"), ("CareContactID", "ids", "`contact`"),
     ("Previous referral date", "earlier", "`previous`"), ("Referral source", "words", ""),
@@ -90,9 +92,12 @@ def test_no_place(name, values, reason):
 @pytest.mark.parametrize(("name", "values", "column", "asked"), [
     ("PHQ9_FirstScore", "totals", "phq9_baseline", ""), ("GAD_LastScore", "anxiety", "gad7_end", "after a follow-up?"),
     ("GAD_FirstScore", "anxiety", "gad7_baseline", ""), ("PHQ9_LastScore", "totals", "phq9_end", "after a follow-up?"),
-    ("ADSM_FirstScore", "to 40", "adsm_baseline", "of which measure"), ("ADSM", "measures", "adsm", ""),
-    ("ADSM_LastScore", "to 40", "adsm_end", "of which measure"), ("TreatmentCareContact_Count", "to 12", "sessions", ""),
-    ("ReferralRequestReceivedDate", "referred", "referral_date", ""), ("EndCode", "end codes", "end_reason", "read as in nhs_end_code"),
+    ("ADSM_FirstScore", "to 40", "adsm_baseline", "of which measure"),
+    ("ADSM", "measures", "adsm", ""),
+    ("ADSM_LastScore", "to 40", "adsm_end", "of which measure"),
+    ("TreatmentCareContact_Count", "to 12", "sessions", ""),
+    ("ReferralRequestReceivedDate", "referred", "referral_date", ""),
+    ("EndCode", "end codes", "end_reason", "read as in nhs_end_code"),
     ("ServDischDate", "discharged", "discharge_date", ""), ("ServiceRequestId", "ids", "referral_id", ""),
     ("Referral number", "ids", "referral_id", ""), ("Date referred", "referred", "referral_date", ""),
     ("Re-referral date", "later", "re_referred_date", ""), ("Next referral date", "later", "re_referred_date", ""),
@@ -142,8 +147,8 @@ def test_an_exact_name_whose_values_contradict_is_said_beside_the_near_one():
 def test_days_before_the_referral_are_no_discharge():
     proposal = proposed(Discharged="earlier", **{"Referral date": "referred"})
     assert list(proposal.placed) == ["patient_id", "referral_date"]
-    assert proposal.unplaced["Discharged"] == ("its name suggests discharge_date, but 100% of its days lie before those "
-                                               "of Referral date")
+    assert proposal.unplaced["Discharged"] == (
+        "its name suggests discharge_date, but 100% of its days lie before those of Referral date")
     proposal = proposed(discharge_date="discharged", Referred="later")  # the exact name stands
     assert "discharge_date" in proposal.placed and "lie after" in proposal.unplaced["Referred"]
 
@@ -175,5 +180,6 @@ def test_a_tables_extract_has_all_its_places():
         "Client": "patient_id", "ServiceRequestId": "referral_id", "ReferralRequestReceivedDate": "referral_date",
         "ServDischDate": "discharge_date", "TreatmentCareContact_Count": "sessions", "ADSM": "adsm",
         "PHQ9_FirstScore": "phq9_baseline", "GAD_FirstScore": "gad7_baseline", "ADSM_FirstScore": "adsm_baseline",
-        "PHQ9_LastScore": "phq9_end", "GAD_LastScore": "gad7_end", "ADSM_LastScore": "adsm_end", "EndCode": "end_reason"}
+        "PHQ9_LastScore": "phq9_end", "GAD_LastScore": "gad7_end", "ADSM_LastScore": "adsm_end",
+        "EndCode": "end_reason"}
     assert list(proposal.unplaced) == ["Caseness", "Recovery", "ReliableImprovement", "NoChange"]
