@@ -36,9 +36,9 @@ class Proposal:
     """What was guessed of one export.
 
     `placed`: canonical column -> guess, in the order of the dictionary; `missing`, `dates`, `decimal`: said once for
-    all. `absent`: canonical columns for which nothing was found. `unplaced`: columns of the export without a place -> what
-    speaks against the place that the name suggests, or nothing. `discharged`: first and last month in which patients
-    were discharged, or None. `contacts`: what was guessed of the contacts of a long export, or None.
+    all. `absent`: canonical columns for which nothing was found. `unplaced`: columns of the export without a place ->
+    what speaks against the place that the name suggests, or nothing. `discharged`: first and last month in which
+    patients were discharged, or None. `contacts`: what was guessed of the contacts of a long export, or None.
     """
 
     export: Export
