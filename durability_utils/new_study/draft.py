@@ -60,7 +60,8 @@ def new_services(paths: list[Path]) -> dict[str, Proposal]:
     services = {}
     for path, proposal in proposals.items():
         if not proposal.placed:
-            raise InputError(f"{path.name}: line 1: no name of a column is understood; is line 1 the header?")
+            line = proposal.export.form.get("header", 1)
+            raise InputError(f"{path.name}: line {line}: no name of a column is understood; is line {line} the header?")
         services[_service_id(path, services)] = proposal
     return services
 
@@ -115,6 +116,7 @@ def summary(service: str, proposal: Proposal) -> list[str]:
         for doubt in guess.doubts:
             checks[doubt].append(column)
     return [f"service {service}: {'; contacts: '.join(map(_described, parts))}",
+            *(f"  {_short(remark)}" for remark in _remarks(proposal)),
             f"  {width - len(without)} of {width} columns have a place",
             *(f"  CHECK {', '.join(columns)}: {_short(doubt)}" for doubt, columns in checks.items()),
             *(f"  {how} {column}: {meaning[column]}" for column, how in _missed(proposal).items()),
@@ -170,6 +172,7 @@ def column_map(service: str, proposal: Proposal) -> str:
         f"{len(export.table)} rows.",
         "# A comment says what speaks for its line: words of the column's name; what the values are.",
         "# A line below CHECK may be wrong. Correct it, then run `durability check`. Keys: docs/reference.md.",
+        *(f"# {_short(remark)}" for remark in _remarks(proposal)),
         *_section(proposal),
         *(["  # Not found. Name the column behind it and remove the #:"] if missed else []),
         *(f"{f'  # {column}:':<50}  # {how}: {meaning[column]}" for column, how in missed.items()),
@@ -221,6 +224,13 @@ def _described(proposal: Proposal) -> str:
     said += ["decimal comma"] if proposal.decimal == "comma" else []
     said += [f"missing {' '.join(proposal.missing)}"] if proposal.missing else []
     return ", ".join(map(_short, said))
+
+
+def _remarks(proposal: Proposal) -> list[str]:
+    """What a person has to know of the files of a service."""
+    exports = [part.export for part in (proposal, proposal.contacts) if part]
+    return [f"{export.path.name}: {remark}" for export in {id(export): export for export in exports}.values()
+            for remark in export.remarks]
 
 
 def _relative(path: Path, folder: Path) -> str:
