@@ -39,6 +39,7 @@ class Proposal:
     all. `absent`: canonical columns for which nothing was found. `unplaced`: columns of the export without a place ->
     what speaks against the place that the name suggests, or nothing. `discharged`: first and last month in which
     patients were discharged, or None. `contacts`: what was guessed of the contacts of a long export, or None.
+    `joined`: by name what was guessed of the files beside it, which tell more of the same patients.
     """
 
     export: Export
@@ -50,6 +51,7 @@ class Proposal:
     discharged: tuple[pd.Period, pd.Period] | None = None
     contacts: "Proposal | None" = None
     decimal: str = "point"
+    joined: dict[str, "Proposal"] = field(default_factory=dict)
 
 
 def propose(export: Export, contacts: Export | None = None) -> Proposal:
@@ -63,11 +65,36 @@ def propose(export: Export, contacts: Export | None = None) -> Proposal:
         patients = replace(export, table=export.table.drop_duplicates(patient).drop(columns=taken - {patient}))
     guesses, against = _guess(patients, wanted)
     taken |= {name for guess in guesses.values() for name in guess.names}
-    months = _days(patients, guesses).dropna().dt.to_period("M").value_counts()
-    usual = months.index[months >= max(values.SHOWN, months.sum() / 100)]  # a month with a few is somebody's slip
-    return replace(_proposal(export, guesses, wanted), contacts=of_contacts,
-                   discharged=(usual.min(), usual.max()) if len(usual) else None,
+    return replace(_proposal(export, guesses, wanted), contacts=of_contacts, discharged=_months(patients, guesses),
                    unplaced={name: against.get(name, "") for name in export.table if name not in taken})
+
+
+def joined(patients: Proposal, export: Export, name: str) -> Proposal | None:
+    """The proposal with a file beside it, of one row a patient: follow-up answers, consent. None where it is none.
+
+    Whose a row is say values, whatever their column is called. A column that the patients' file has is not read twice.
+    """
+    known = patients.export.table[patients.placed["patient_id"].source]
+    ids = max(export.counts, key=lambda column: export.table[column].isin(known).mean(), default=None)
+    if ids is None or export.table[ids].isin(known).mean() < 0.5 or export.table[ids].duplicated().mean() > 0.25:
+        return None
+    by = next(by for by in told("columns") if by.column == "patient_id")
+    found = {text: text for text in export.counts[ids].index}
+    guess = Guess(Meaning("patient_id", by, 0, f"ids of {patients.export.path.name}", ""), ids, (ids,),
+                  values.Reading("the same ids", found))
+    wanted = [column for column in patients.absent if column not in ("referral_id", "re_referred_date")]
+    # a survey of one follow-up may say its time in the name of the file only
+    texts = {column: f"{export.descriptions.get(column, column)} {name}" for column in export.table}
+    others = replace(export, table=export.table.drop(columns=ids), descriptions=texts)
+    guesses, against = _guess(others, wanted)
+    if not guesses:
+        return None
+    found = _proposal(export, {"patient_id": guess} | guesses, ["patient_id", *wanted])
+    taken = {name for guess in found.placed.values() for name in guess.names}
+    found = replace(found, unplaced={name: against.get(name, "") for name in export.table if name not in taken})
+    return replace(patients, joined=patients.joined | {name: found}, absent=[
+        column for column in patients.absent if column in found.absent or column not in wanted],
+        discharged=patients.discharged or _months(export, guesses))
 
 
 def propose_contacts(export: Export) -> Proposal | None:
@@ -220,6 +247,13 @@ def _checked_by_follow_ups(export: Export, names: Names, guesses: dict[str, Gues
                                    "answered, or is the last score the follow-up's?"]
     return guesses | {column: replace(guesses[column], doubts=(*guesses[column].doubts, *dict.fromkeys(found)))
                       for column, found in doubts.items()}
+
+
+def _months(export: Export, guesses: dict[str, Guess]) -> tuple[pd.Period, pd.Period] | None:
+    """The first and the last month in which patients were discharged; None where no day is known."""
+    months = _days(export, guesses).dropna().dt.to_period("M").value_counts()
+    usual = months.index[months >= max(values.SHOWN, months.sum() / 100)]  # a month with a few is somebody's slip
+    return (usual.min(), usual.max()) if len(usual) else None
 
 
 def _days(export: Export, guesses: dict[str, Guess], column: str = "discharge_date") -> pd.Series:

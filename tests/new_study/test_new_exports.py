@@ -8,7 +8,8 @@ import pyreadstat
 import pytest
 from conftest import STUDY_2016
 
-from durability_utils.new_study.exports import file_format, read_new_export
+from durability_utils.cohort.formats import file_format
+from durability_utils.new_study.exports import read_new_export, without_date
 from durability_utils.study.column_maps import read_column_map
 
 TEXT = "id;name, of problem;phq\n1;\"a; b, c, d\";12\n2;Sorge, Kummer, é;7\n"
@@ -79,8 +80,8 @@ NAMES = "id;phq;gad;discharged\n"
     ("", "", {}), ("Extract of June 2016\n", "", {"header": "2"}), ("Extract;;;\n;;;\n", "", {"header": "3"}),
     ("Extract, of June, by Ann\n\n", "", {"header": "3"}), ('"A title\non two lines"\n', "", {"header": "3"}),
     (";Baseline;;\n", "", {"header": "2"}), ("", "Client;PHQ-9 total;GAD-7 total;Day of discharge\n", {"data": "3"}),
-    ("", 'Your id;"How\nlow?";How anxious?;When?\n"{""ImportId"":""Q1""}";"{""ImportId"":""Q2""}";"{""ImportId"":""Q3""}";'
-         '"{""ImportId"":""Q4""}"\n', {"data": "5"}),
+    ("", 'Your id;"How\nlow?";How anxious?;When?\n"{""ImportId"":""Q1""}";"{""ImportId"":""Q2""}";'
+         '"{""ImportId"":""Q3""}";"{""ImportId"":""Q4""}"\n', {"data": "5"}),
     ("Survey\n", "Client;PHQ-9 total;GAD-7 total;Day of discharge\n", {"header": "2", "data": "4"}),
     ("", "p99;NULL;NULL;NULL\n", {}), ("", "p99;not known;not known;01/06/2016\n", {})])
 def test_lines_above_and_below_the_names_of_columns(tmp_path, above, between, form):
@@ -114,3 +115,19 @@ def test_rows_below_the_table_are_said(tmp_path, last, said):
     path.write_text(NAMES + ROWS + last, encoding="utf-8")
     remarks = read_new_export(path, {}).remarks
     assert len(remarks) == bool(said) and (said or "") in "".join(remarks)
+
+
+@pytest.mark.parametrize(("name", "left"), [
+    ("north_2024-04", "north"), ("north_202404", "north"), ("apr_2024_north", "north"), ("north April 2024", "north"),
+    ("north-2024.04.30", "north"), ("north_q1_2024", "north"), ("north 04-2024", "north"), ("north_apr24", "north"),
+    ("north_2024", "north"), ("2024-04", ""), ("north", None), ("north_2", None), ("ward 20", None), ("a4711", None),
+    ("marsh_team", None)])
+def test_dates_in_names_of_files(name, left):
+    assert without_date(name) == left
+
+
+def test_names_of_further_lines_describe_their_columns(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(NAMES + "Client;PHQ-9 total;GAD-7 total;Day of discharge\n" + ROWS, encoding="utf-8")
+    assert read_new_export(path, {}).descriptions == {
+        "id": "Client", "phq": "PHQ-9 total", "gad": "GAD-7 total", "discharged": "Day of discharge"}
