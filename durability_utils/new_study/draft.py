@@ -61,7 +61,7 @@ def new_services(paths: list[Path]) -> dict[str, Proposal]:
             proposals[patients] = propose(proposals[patients].export, proposals.pop(path).export)
     # a file with the scores of treatment, or its contacts, holds patients of its own; any other may tell more of them
     alone = {path: proposal for path, proposal in proposals.items()
-             if proposal.contacts or _SCORES_OF_TREATMENT & proposal.placed.keys()}
+             if proposal.contacts or proposal.events or _SCORES_OF_TREATMENT & proposal.placed.keys()}
     for path, patients in product([path for path in proposals if path not in alone], alone):
         if path in proposals and "patient_id" in proposals[patients].placed and (
                 found := joined(proposals[patients], proposals[path].export, _service_id(path.stem, {}))):
@@ -214,6 +214,8 @@ def _section(proposal: Proposal, above: Proposal | None = None) -> list[str]:
                    for of in (proposal, above))
     lines = [f"{key}: {_yaml(value)}" for key, value, other
              in zip(("file", "missing", "dates", "decimal"), head, usual, strict=True) if value != other]
+    if proposal.events:
+        lines.append(f"events: {_yaml(dict(zip(('column', 'times'), proposal.events, strict=True)))}")
     lines.append("columns:" if proposal.placed else "columns: {}")
     for column, guess in proposal.placed.items():
         reading = guess.reading

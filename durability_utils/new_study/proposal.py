@@ -16,7 +16,7 @@ from durability_utils.new_study import values
 from durability_utils.new_study.exports import Export
 from durability_utils.new_study.names import EXACT, Meaning, Names, said, suggested, told, without
 from durability_utils.study.column_maps import CONTACT_COLUMNS, normalise
-from durability_utils.study.columns import FOLLOW_UPS, dictionary, from_contacts
+from durability_utils.study.columns import FOLLOW_UPS, TIMES, dictionary, from_contacts
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class Proposal:
     all. `absent`: canonical columns for which nothing was found. `unplaced`: columns of the export without a place ->
     what speaks against the place that the name suggests, or nothing. `discharged`: first and last month in which
     patients were discharged, or None. `contacts`: what was guessed of the contacts of a long export, or None.
-    `joined`: by name what was guessed of the files beside it, which tell more of the same patients.
+    `joined`: by name what was guessed of the files beside it, which tell more of the same patients. `events`: where a
+    patient has a row an event, the column that names it, and event -> time; a key of `placed` then has `<time>`.
     """
 
     export: Export
@@ -52,11 +53,14 @@ class Proposal:
     contacts: "Proposal | None" = None
     decimal: str = "point"
     joined: dict[str, "Proposal"] = field(default_factory=dict)
+    events: tuple[str, dict[str, str]] | None = None
 
 
 def propose(export: Export, contacts: Export | None = None) -> Proposal:
     """Guess what the columns of an export are; `contacts`: the second file of a long export."""
     of_contacts = propose_contacts(contacts or export)
+    if not of_contacts and (events := _events(export)):
+        return _propose_of_events(export, *events)
     wanted = [column for column in dictionary().index if not of_contacts or column not in from_contacts()]
     patients, taken = export, set()
     if of_contacts and not contacts:  # what is said of a patient stands in each contact's row
@@ -67,6 +71,66 @@ def propose(export: Export, contacts: Export | None = None) -> Proposal:
     taken |= {name for guess in guesses.values() for name in guess.names}
     return replace(_proposal(export, guesses, wanted), contacts=of_contacts, discharged=_months(patients, guesses),
                    unplaced={name: against.get(name, "") for name in export.table if name not in taken})
+
+
+def _events(export: Export) -> tuple[str, dict[str, str]] | None:
+    """The column that names the event of each row, and event -> time; None where a patient has no row an event."""
+    names = Names(export.measures)
+    for column in export.counts:
+        if not said("*event*, visit*, time point, timepoint, occasion", names.words(column)):
+            continue
+        times = {}
+        for event in export.counts[column].index:
+            for meaning in names.meanings(f"PHQ9 {event}"):
+                times.setdefault(dictionary().at[meaning.column, "time"], event)
+        if len(times) > 1 and len(export.counts[column]) <= 30:
+            return column, {times[time]: time for time in TIMES if time in times}
+    return None
+
+
+def _propose_of_events(export: Export, column: str, times: dict[str, str]) -> Proposal:
+    """What is guessed where a patient has a row an event: as of a table of one row a patient, in which the columns that
+    have a time stand once for each, with it in their name."""
+    names = Names(export.measures)
+    by = next(by for by in told("columns") if by.column == "patient_id")
+    ids = next((name for name in export.counts if suggested([by], names.words(name))), None)
+    if ids is None:
+        return _proposal(export, {}, list(dictionary().index))
+    rows = export.table.set_index(ids)
+    wide, of_time = {}, {}
+    for name in rows.columns.drop(column):
+        cells = rows[name][rows[name] != ""]
+        timed = names.meanings(f"{name} baseline") or names.meanings(f"{name} 6m") or "*" in _template(name)
+        if names.meanings(name) or not timed:
+            wide[name] = cells[~cells.index.duplicated()]
+            continue
+        for event, time in times.items():
+            of_event = cells[rows.loc[rows[name] != "", column] == event]
+            of_time[f"{name} {time}"] = name
+            wide[f"{name} {time}"] = of_event[~of_event.index.duplicated()]
+    patients = pd.Index(rows.index.unique(), name=ids)
+    table = pd.DataFrame(wide, patients).fillna("").reset_index().astype("str")
+    found = propose(replace(export, table=table))
+    placed = {}
+    for canonical, guess in found.placed.items():
+        if guess.names[0] in of_time:
+            source, _, time = guess.source.rpartition(" ")
+            placed.setdefault(canonical.replace(f"_{time}", "_<time>", 1), replace(guess, source=source))
+        else:
+            placed[canonical] = guess
+    unplaced = {of_time.get(name, name): reason for name, reason in found.unplaced.items()}
+    used = {of_time.get(name, name) for guess in found.placed.values() for name in guess.names}
+    left = [event for event, rows in export.counts[column].items() if event not in times and rows >= values.SHOWN]
+    doubt = f"no time of ours: {', '.join(left)}" if left else ""
+    remarks = (*export.remarks, "CHECK: a row a patient and event; "
+               f"{', '.join(f'{event} = {time}' for event, time in times.items())}{'; ' if doubt else ''}{doubt}")
+    return replace(found, export=replace(export, remarks=remarks), placed=placed, events=(column, times),
+                   unplaced={name: reason for name, reason in unplaced.items() if name not in used})
+
+
+def _template(name: str) -> str:
+    """A name with * for its last number: items of one measure have the same."""
+    return re.sub(r"\d+(?=\D*$)", "*", name)
 
 
 def joined(patients: Proposal, export: Export, name: str) -> Proposal | None:
@@ -100,7 +164,8 @@ def joined(patients: Proposal, export: Export, name: str) -> Proposal | None:
 def propose_contacts(export: Export) -> Proposal | None:
     """Guess which columns hold the contacts of a long export; None where it is none."""
     names = Names(export.measures)
-    guesses, _ = _place(export, {name: suggested(told("contacts"), names.words(name)) for name in export.counts})
+    columns = [by for by in told("contacts") if by.column in CONTACT_COLUMNS]
+    guesses, _ = _place(export, {name: suggested(columns, names.words(name)) for name in export.counts})
     if any(required and column not in guesses for column, (_, required) in CONTACT_COLUMNS.items()):
         return None
     return _proposal(export, guesses, list(CONTACT_COLUMNS))

@@ -54,6 +54,10 @@ def read_values(export: Export, meaning: Meaning, name: str, counts: pd.Series |
     measures = {name: measure for name, measure in export.measures.items()
                 if of_contacts or measure.role == "disorder_specific"}
     match of_contacts or dictionary().at[column, "type"]:
+        case "id":
+            return _read_texts(counts, "ids", 0, 1)
+        case "item":
+            return read_numbers(counts, 1, 99)
         case "text" if of_contacts:
             return _read_texts(counts, "several rows each", 0, 0.7)
         case "text" if column == "patient_id":
