@@ -139,17 +139,17 @@ def summary(service: str, proposal: Proposal) -> list[str]:
 
 
 def _without_a_place(unplaced: dict[str, str]) -> list[str]:
-    """Lines on the columns without a place, twelve at most, those with a reason first; one reason is said once."""
+    """Lines on the columns without a place, twelve at most, those of which the values contradict the name first."""
     by_reason = defaultdict(list)
     for name, reason in unplaced.items():
         by_reason[reason].append(_short(name, 40))
     without = by_reason.pop("", [])
     shown = [f"{', '.join(names[:3])}{', ...' if len(names) > 3 else ''} ({_short(reason)})"
-             for reason, names in by_reason.items()]
-    more = len(shown) + len(without) > 12
-    shown, without = shown[:12], without[:max(12 - len(shown), 0)]
-    names = ", ".join([*without, *(["..."] if more else [])])
-    return [f"  no place for: {line}" for line in [*shown, *filter(None, [names])]]
+             for reason, names in sorted(by_reason.items(), key=lambda found: "its name suggests" not in found[0])]
+    left = max(12 - len(shown), 0)
+    more = len(without[left:]) + len(shown[12:])
+    lines = [*shown[:12], *filter(None, [", ".join(without[:left])]), *([f"{more} more"] if more else [])]
+    return [f"  no place for: {line}" for line in lines]
 
 
 def study_file(study: str, services: dict[str, Proposal], folder: Path) -> str:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from durability_utils.new_study import values
 from durability_utils.new_study.exports import Export
-from durability_utils.new_study.names import EXACT, Meaning, Names, said, suggested, told, without
+from durability_utils.new_study.names import EXACT, UNREAD, Meaning, Names, said, suggested, told, without
 from durability_utils.study.column_maps import CONTACT_COLUMNS, normalise
 from durability_utils.study.columns import FOLLOW_UPS, TIMES, dictionary, from_contacts
 
@@ -225,7 +225,9 @@ def _place(export: Export, suggested: dict[str, list[Meaning]]) -> tuple[dict[st
     guesses = {}
     for column, found in suiting.items():
         best, *others = sorted(found, key=lambda guess: guess.meaning.rank)
-        doubts = [f"or is it {' or '.join(guess.source for guess in others)}?"] if others else []
+        # a name with a doubt of its own does not make a sure one doubtful
+        rivals = [guess.source for guess in others if guess.meaning.rank < UNREAD or best.meaning.rank >= UNREAD]
+        doubts = [f"or is it {' or '.join(rivals)}?"] if rivals else []
         unread = best.meaning.unread
         doubts += [*([f"`{unread}` in the name {best.source}: is it {column}?"] if unread else []),
                    *([exact[column]] if column in exact else [])]

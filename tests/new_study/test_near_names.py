@@ -145,6 +145,14 @@ def test_the_nearest_name_is_taken(columns, column, taken):
     assert placed(**columns)[column] == taken
 
 
+def test_only_a_name_as_sure_makes_a_sure_one_doubtful():
+    consent = proposed(**{"Consent to GP": "yes and no", "Consent to contact": "yes and no"})
+    assert consent.placed["consent_contact"].doubts == ()
+    assert consent.unplaced["Consent to GP"] == "Consent to contact was taken for consent_contact"
+    both = proposed(**{"PHQ9 first": "totals", "PHQ9 initial": "totals"}).placed["phq9_baseline"]
+    assert both.doubts == ("or is it PHQ9 initial?",)
+
+
 def test_an_exact_name_whose_values_contradict_is_said_beside_the_near_one():
     proposal = proposed(phq9_end="to 3", **{"PHQ9 last": "totals", "PHQ9 6m": "totals"})
     assert proposal.placed["phq9_end"].source == "PHQ9 last"
