@@ -24,7 +24,7 @@ def file_format(path: Path) -> dict[str, str]:
     found, rows = {}, []
     with suppress(OSError):
         if path.suffix.lower() == ".xlsx":
-            sheets = first_rows_of_sheets(path)
+            sheets = _sheets(path)
             sheet = max(sheets, key=lambda name: max(_widths(sheets[name]), default=0), default=None)
             found, rows = ({"sheet": sheet} if len(sheets) > 1 else {}), sheets.get(sheet, [])
         elif path.suffix.lower() in DELIMITED:
@@ -55,7 +55,7 @@ def _agreement(rows: _Rows) -> tuple[int, int]:
     return max(((count, width) for width, count in widths.items()), default=(0, 0))
 
 
-def first_rows_of_sheets(path: Path) -> dict[str, _Rows]:
+def _sheets(path: Path) -> dict[str, _Rows]:
     """(line, cells) of the first rows with cells, for each sheet of a workbook."""
     from python_calamine import CalamineError, CalamineWorkbook
 

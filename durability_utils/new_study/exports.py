@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from durability_utils.cohort.exports import check_file, read_export
-from durability_utils.cohort.formats import LOOKED_AT, file_format, first_rows_of_sheets
+from durability_utils.cohort.file_notes import file_notes
+from durability_utils.cohort.formats import file_format
 from durability_utils.study.column_maps import ColumnMap, normalise
 from durability_utils.study.measures import Measure
 
@@ -61,7 +62,7 @@ def read_new_export(path: Path, measures: dict[str, Measure]) -> Export:
     table = read_export(path, ColumnMap(columns={}, file={key: form[key] for key in form if key != "data"}), [])
     more_names = table.index < int(form.get("data", 0))
     texts, table = table[more_names].head(1), table[~more_names]
-    remarks = (*_other_sheets(path, form), *_below_the_table(table))
+    remarks = (*(note.means for note in file_notes(path, ColumnMap(columns={}, file=form))), *_below_the_table(table))
     read = {".sav": pyreadstat.read_sav, ".dta": pyreadstat.read_dta}.get(path.suffix.lower())
     if read is None:
         descriptions = {name: text for name, text in zip(texts, *texts.to_numpy(), strict=True) if text} if len(
@@ -97,15 +98,6 @@ def _together(exports: list[Export]) -> Export:
     remarks += [f"{export.path.name}: {remark}" for export in exports for remark in export.remarks]
     table = pd.concat([export.table for export in exports], ignore_index=True)
     return replace(exports[0], table=table, remarks=tuple(remarks), later=tuple(others))
-
-
-def _other_sheets(path: Path, form: dict[str, str]) -> list[str]:
-    """A remark on the sheets of a workbook that are not read."""
-    if "sheet" not in form:
-        return []
-    others = [f"{name} ({len(rows) if len(rows) < LOOKED_AT else f'{LOOKED_AT} or more'} rows)"
-              for name, rows in first_rows_of_sheets(path).items() if name != form["sheet"]]
-    return [f"sheet {form['sheet']} is read, being the widest; not read: {', '.join(others)}"]
 
 
 def _below_the_table(table: pd.DataFrame) -> list[str]:

@@ -104,7 +104,7 @@ def test_a_workbook_with_a_title_and_other_sheets(tmp_path):
     book.save(tmp_path / "a.xlsx")
     export = read_new_export(tmp_path / "a.xlsx", {})
     assert export.form == {"sheet": "Data", "header": "3"} and list(export.table.columns)[:2] == ["id", "phq"]
-    assert export.remarks == ("sheet Data is read, being the widest; not read: Notes (1 rows), May (1 rows)",)
+    assert export.remarks[0] == "only sheet 'Data' is read, not Notes, May"
 
 
 @pytest.mark.parametrize(("last", "said"), [
