@@ -79,12 +79,15 @@ def _events(export: Export) -> tuple[str, dict[str, str]] | None:
     for column in export.counts:
         if not said("*event*, visit*, time point, timepoint, occasion", names.words(column)):
             continue
-        times = {}
+        # the same event of several arms has one time; of two that may be at one time, the commoner is
+        arms, times = defaultdict(list), {}
         for event in export.counts[column].index:
+            arms[without("arm NUMBER", names.words(event))].append(event)
+        for event in arms:
             for meaning in names.meanings(f"PHQ9 {event}"):
-                times.setdefault(dictionary().at[meaning.column, "time"], event)
-        if len(times) > 1 and len(export.counts[column]) <= 30:
-            return column, {times[time]: time for time in TIMES if time in times}
+                times.setdefault(dictionary().at[meaning.column, "time"], arms[event])
+        if len(times) > 1 and len(arms) <= 30:
+            return column, {event: time for time in TIMES for event in times.get(time, ())}
     return None
 
 
@@ -104,10 +107,10 @@ def _propose_of_events(export: Export, column: str, times: dict[str, str]) -> Pr
         if names.meanings(name) or not timed:
             wide[name] = cells[~cells.index.duplicated()]
             continue
-        for event, time in times.items():
-            of_event = cells[rows.loc[rows[name] != "", column] == event]
+        for time in dict.fromkeys(times.values()):
+            then = cells[rows.loc[rows[name] != "", column].map(times) == time]
             of_time[f"{name} {time}"] = name
-            wide[f"{name} {time}"] = of_event[~of_event.index.duplicated()]
+            wide[f"{name} {time}"] = then[~then.index.duplicated()]
     patients = pd.Index(rows.index.unique(), name=ids)
     table = pd.DataFrame(wide, patients).fillna("").reset_index().astype("str")
     found = propose(replace(export, table=table))

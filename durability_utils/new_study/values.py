@@ -90,7 +90,7 @@ def read_values(export: Export, meaning: Meaning, name: str, counts: pd.Series |
 def _refuse_small(column: str, found: float, measures: dict) -> None:
     """Raise Contradiction where the highest of many values is too low for an age or a total: of an item, of PHQ-2."""
     if column == "age" and found <= 12:
-        raise Contradiction(f"nobody is above {found:g}")
+        raise Contradiction("nobody is above 12")
     for measure in measures.values():
         if column in (f"{measure.columns}_{time}" for time in TIMES):
             most = measure.item_range[1]

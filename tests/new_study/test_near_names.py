@@ -80,7 +80,7 @@ def placed(**columns):
     ("Sessions cancelled", "to 12", "`cancelled`"), ("Sessions DNA", "to 12", "`dna`"),
     ("Sessions DNAd", "to 12", "not sessions"), ("Missed appointments", "to 12", "`missed`"),
     ("Date of first session", "earlier", "`date`"), ("Age band", "bands", "`band`"),
-    ("Age", "bands", "nobody is above 6"),
+    ("Age", "bands", "nobody is above 12"),
     ("Therapist gender", "words", "`therapist`"), ("Employment support offered", "yes and no", "`support`"),
     ("Therapist ID", "ids", "`therapist`"), ("CareContactID", "ids", "`contact`"),
     ("Previous referral date", "earlier", "`previous`"), ("Referral source", "words", ""),

@@ -51,6 +51,15 @@ def test_events_as_rows(event):
     assert "  no place for: notes" in lines and not any("REQUIRED" in line for line in lines)
 
 
+def test_events_of_two_arms_are_at_the_same_times():
+    table = of_events()
+    second = table["record_id"].astype(int) % 2 == 1
+    table["redcap_event_name"] = table["redcap_event_name"].mask(second, table["redcap_event_name"].str[:-1] + "2")
+    found = yaml.safe_load(column_map("north", propose(Export(table, MEASURES))))
+    assert found["events"]["times"] == EVENTS | {f"{event[:-1]}2": time for event, time in EVENTS.items()}
+    assert found["columns"]["phq9_<time>"] == "phq9_total"
+
+
 def test_visits_that_tell_no_time_are_no_events():
     table = of_events("Visit").assign(Visit="1")
     assert propose(Export(table, MEASURES)).events is None
