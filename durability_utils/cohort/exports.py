@@ -55,6 +55,8 @@ def read_as_text(path: Path, columns: ColumnMap, most: int | None = None) -> pd.
                ".dta": _read_statistical, ".parquet": _read_parquet}
     reader = readers.get(path.suffix.lower())
     try:
+        if path.stat().st_size == 0:
+            raise StopIteration
         other = _other_content(path)
         if reader is None:
             raise InputError(f"{path.name}: {other or 'not a table that can be read'}; expected one of "

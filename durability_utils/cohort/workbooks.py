@@ -80,14 +80,14 @@ def sheet_parts(book: zipfile.ZipFile) -> dict[str, str]:
     parts = _targets(book, workbook, "worksheet")
     sheets = [each for each in ElementTree.fromstring(book.read(workbook)).iter() if each.tag.endswith("}sheet")]
     keys = [each.get(_RELATIONSHIP) or each.get(_STRICT_RELATIONSHIP) for each in sheets]
-    return {each.get("name"): parts[key] for each, key in zip(sheets, keys, strict=True) if key in parts}
+    return {each.get("name", ""): parts[key] for each, key in zip(sheets, keys, strict=True) if key in parts}
 
 
 def _targets(book: zipfile.ZipFile, part: str, kind: str) -> dict[str, str]:
     """What a part of the workbook refers to, of one kind: key -> the other part."""
     folder, name = posixpath.split(part)
     found = ElementTree.fromstring(book.read(posixpath.join(folder, "_rels", f"{name}.rels")))
-    return {each.get("Id"): posixpath.normpath(posixpath.join("/", folder, each.get("Target"))).lstrip("/")
+    return {each.get("Id"): posixpath.normpath(posixpath.join("/", folder, each.get("Target", ""))).lstrip("/")
             for each in found if each.get("Type", "").endswith(f"/{kind}")}
 
 
