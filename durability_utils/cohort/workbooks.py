@@ -43,7 +43,7 @@ def sheet_rows(path: Path, sheet: str | None) -> Iterator[tuple[int, list[str]]]
             cells = book.get_sheet_by_name(name)
         left = [""] * (cells.start or (0, 0))[1]  # blank columns before the first with a cell
         for line, row in enumerate(cells.iter_rows(), start=1):
-            texts = left + [cell.strip() if type(cell) is str else as_text(cell) for cell in row]
+            texts = left + [cell.strip() if type(cell) is str else cell_text(cell) for cell in row]
             for column, text in told.get(line, {}).items():
                 texts[column - 1] = text
             while texts and not texts[-1]:
@@ -54,7 +54,7 @@ def sheet_rows(path: Path, sheet: str | None) -> Iterator[tuple[int, list[str]]]
         raise InputError(f"{path.name}: not a table: no Excel workbook (.xlsx)") from None
 
 
-def as_text(value) -> str:
+def cell_text(value) -> str:
     """A typed cell as text: 12.0 is written 12, a day as 2016-06-30, and nothing as an empty text."""
     if value is None or value != value:  # NaN and NaT differ from themselves
         return ""
