@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from durability_utils.cohort.identifiers import refuse_identifiers
-from durability_utils.cohort.workbooks import as_text, sheet_rows
+from durability_utils.cohort.workbooks import cell_text, sheet_rows
 from durability_utils.study.column_maps import ColumnMap
 from durability_utils.study.columns import dictionary
 from durability_utils.study.errors import InputError
@@ -57,6 +57,8 @@ def read_as_text(path: Path, columns: ColumnMap, most: int | None = None) -> pd.
                ".dta": _read_statistical, ".parquet": _read_parquet}
     reader = readers.get(path.suffix.lower())
     try:
+        if path.stat().st_size == 0:
+            raise StopIteration
         other = _other_content(path)
         if reader is None:
             raise InputError(f"{path.name}: {other or 'not a table that can be read'}; expected one of "
@@ -237,7 +239,7 @@ def _read_statistical(path: Path, columns: ColumnMap) -> Iterator[tuple[int, lis
     except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, UnicodeError) as error:
         raise InputError(f"{path.name}: not a table: no {program} file ({error})") from None
     yield 1, list(frame.columns)
-    yield from enumerate(map(list, zip(*(map(as_text, frame[name]) for name in frame), strict=True)), start=2)
+    yield from enumerate(map(list, zip(*(map(cell_text, frame[name]) for name in frame), strict=True)), start=2)
 
 
 def _read_parquet(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[str]]]:
@@ -250,7 +252,7 @@ def _read_parquet(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[st
             line = 2
             # not by way of pandas: it would take whole numbers with gaps between them for decimal ones
             for batch in file.iter_batches(BLOCK_ROWS):
-                rows = zip(*(map(as_text, column.to_pylist()) for column in batch.columns), strict=True)
+                rows = zip(*(map(cell_text, column.to_pylist()) for column in batch.columns), strict=True)
                 yield from enumerate(map(list, rows), start=line)
                 line += batch.num_rows
     except MemoryError:  # Arrow has one of its own

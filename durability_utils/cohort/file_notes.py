@@ -5,11 +5,12 @@ import os
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from durability_utils.cohort.exports import DELIMITED, text_encoding
-from durability_utils.cohort.workbooks import column_number, sheet_blocks, sheet_named, sheet_parts
+from durability_utils.cohort.workbooks import BROKEN, column_number, sheet_blocks, sheet_named, sheet_parts
 from durability_utils.study.column_maps import ColumnMap
 
 BLOCK = 4_000_000
@@ -119,8 +120,10 @@ def _of_workbook(path: Path, columns: ColumnMap) -> Iterator[Note]:
 
 
 def _holds_cells(path: Path, sheet: str) -> bool:
-    prefix, block = next(sheet_blocks(path, sheet))
-    return re.search(rb"<%s[vt][\s>]" % prefix, block) is not None
+    with suppress(*BROKEN):
+        prefix, block = next(sheet_blocks(path, sheet))
+        return re.search(rb"<%s[vt][\s>]" % prefix, block) is not None
+    return False
 
 
 def _count(number: int, what: str) -> str:

@@ -43,7 +43,7 @@ def sheet_rows(path: Path, sheet: str | None) -> Iterator[tuple[int, list[str]]]
             cells = book.get_sheet_by_name(name)
         left = [""] * (cells.start or (0, 0))[1]  # blank columns before the first with a cell
         for line, row in enumerate(cells.iter_rows(), start=1):
-            texts = left + [cell.strip() if type(cell) is str else as_text(cell) for cell in row]
+            texts = left + [cell.strip() if type(cell) is str else cell_text(cell) for cell in row]
             for column, text in told.get(line, {}).items():
                 texts[column - 1] = text
             while texts and not texts[-1]:
@@ -54,7 +54,7 @@ def sheet_rows(path: Path, sheet: str | None) -> Iterator[tuple[int, list[str]]]
         raise InputError(f"{path.name}: not a table: no Excel workbook (.xlsx)") from None
 
 
-def as_text(value) -> str:
+def cell_text(value) -> str:
     """A typed cell as text: 12.0 is written 12, a day as 2016-06-30, and nothing as an empty text."""
     if value is None or value != value:  # NaN and NaT differ from themselves
         return ""
@@ -80,14 +80,14 @@ def sheet_parts(book: zipfile.ZipFile) -> dict[str, str]:
     parts = _targets(book, workbook, "worksheet")
     sheets = [each for each in ElementTree.fromstring(book.read(workbook)).iter() if each.tag.endswith("}sheet")]
     keys = [each.get(_RELATIONSHIP) or each.get(_STRICT_RELATIONSHIP) for each in sheets]
-    return {each.get("name"): parts[key] for each, key in zip(sheets, keys, strict=True) if key in parts}
+    return {each.get("name", ""): parts[key] for each, key in zip(sheets, keys, strict=True) if key in parts}
 
 
 def _targets(book: zipfile.ZipFile, part: str, kind: str) -> dict[str, str]:
     """What a part of the workbook refers to, of one kind: key -> the other part."""
     folder, name = posixpath.split(part)
     found = ElementTree.fromstring(book.read(posixpath.join(folder, "_rels", f"{name}.rels")))
-    return {each.get("Id"): posixpath.normpath(posixpath.join("/", folder, each.get("Target"))).lstrip("/")
+    return {each.get("Id"): posixpath.normpath(posixpath.join("/", folder, each.get("Target", ""))).lstrip("/")
             for each in found if each.get("Type", "").endswith(f"/{kind}")}
 
 

@@ -187,8 +187,13 @@ class TestUnusable:
         with pytest.raises(InputError, match=f"^a.csv: '{encoding}' in the column map is no known encoding"):
             read(f"{HEADER}\np1,yes,3", encoding=encoding)
 
+    @pytest.mark.parametrize("name", ["a.csv", "a.xlsx", "a.sav", "a.dta", "a.parquet"])
+    def test_a_file_without_a_byte(self, read, name):
+        with pytest.raises(InputError, match=f"^{name}: the file is empty; expected a header and one row a patient$"):
+            read(b"", name)
+
     @pytest.mark.parametrize("junk", [
-        b"", b"\0" * 500, b"PK\x03\x04 and nothing more", random.Random(2).randbytes(5000), b"patient_id\np1"])
+        b"\0" * 500, b"PK\x03\x04 and nothing more", random.Random(2).randbytes(5000), b"patient_id\np1"])
     @pytest.mark.parametrize("name", ["a.xlsx", "a.sav", "a.dta", "a.parquet"])
     def test_junk_under_the_name_of_a_workbook_or_spss_file(self, read, name, junk):
         with pytest.raises(InputError, match=f"^{name}: not a table: no "):

@@ -9,7 +9,7 @@ import pytest
 from openpyxl.utils.datetime import MAC_EPOCH, WINDOWS_EPOCH
 
 from durability_utils.cohort import workbooks
-from durability_utils.cohort.workbooks import as_text, sheet_rows
+from durability_utils.cohort.workbooks import cell_text, sheet_rows
 from durability_utils.study.errors import InputError
 from durability_utils.study.parameters import PROJECT
 
@@ -19,7 +19,7 @@ STRICT = "http://purl.oclc.org/ooxml/spreadsheetml/main"
 
 def by_openpyxl(path) -> list[tuple[int, list[str]]]:
     sheet = openpyxl.load_workbook(path, read_only=True, data_only=True).worksheets[0]
-    rows = [[as_text(value) for value in row] for row in sheet.iter_rows(values_only=True)]
+    rows = [[cell_text(value) for value in row] for row in sheet.iter_rows(values_only=True)]
     last = [max((at for at, text in enumerate(row, 1) if text), default=0) for row in rows]
     return [(line, row[:end]) for line, (row, end) in enumerate(zip(rows, last, strict=True), start=1) if end]
 
