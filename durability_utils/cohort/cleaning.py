@@ -51,6 +51,7 @@ class Cleaned(NamedTuple):
     absent: canonical columns that the export does not hold. unmatched: columns that the map names and the export does
     not hold. after_discharge: of a long export one row a score after discharge, those in follow-up windows included:
     `patient_id, date, days` (since discharge, 1 or more)`, measure, score` (points); None of any other.
+    raw: the export as it was read, for whoever looks at what looks wrong.
     """
 
     cohort: pd.DataFrame
@@ -60,6 +61,7 @@ class Cleaned(NamedTuple):
     absent: list[str]
     unmatched: list[str]
     after_discharge: pd.DataFrame | None = None
+    raw: Raw | None = None
 
 
 def clean_service(study: Study, service: str) -> Cleaned:
@@ -95,7 +97,7 @@ def clean_service(study: Study, service: str) -> Cleaned:
         rejected = pd.concat([rejected, contacts], ignore_index=True)
         rows |= _contact_rows(len(raw.contacts), contacts, used)
     log = pd.DataFrame({"rule": rows.keys(), "rows": rows.values()})
-    return Cleaned(cohort, rejected, log, raw.unused, raw.absent, raw.unmatched, after_discharge)
+    return Cleaned(cohort, rejected, log, raw.unused, raw.absent, raw.unmatched, after_discharge, raw)
 
 
 def by_rule(rejected: pd.DataFrame) -> pd.DataFrame:
