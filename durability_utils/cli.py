@@ -329,13 +329,9 @@ def _conclude(study: Study, output: Path, everything: list[Run], results: list[R
 
 def _of_all(study: Study, output: Path) -> list[dict[str, str]]:
     """What looks wrong in the services together, as rows of text."""
-    looked_at = [service for service in study.services
-                 if (output / study.id / service / "cleaning" / FINDINGS_FILE).is_file()]
-    if len(looked_at) < 2:
+    folders = [output / study.id / service / "cleaning" for service in study.services]
+    if sum((folder / FINDINGS_FILE).is_file() for folder in folders) < 2:
         return []
-    from durability_utils.cohort.plausibility import WHO, same_people
-    from durability_utils.results import read_cohort
+    from durability_utils.cohort.plausibility import same_people_there
 
-    cohorts, _ = read_cohort(output, study, "all", WHO)
-    found = same_people(study, {str(name): people for name, people in cohorts.groupby("service", observed=True)})
-    return found.drop(columns="lines").astype("str").to_dict("records")
+    return same_people_there(study, output).drop(columns="lines").astype("str").to_dict("records")

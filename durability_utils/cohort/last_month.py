@@ -29,13 +29,14 @@ def profile_of(study: Study, service: str, cleaned: Cleaned, last: dict | None) 
     raw, kinds = cleaned.raw, dictionary()["type"]
     refused = cleaned.rejected[(cleaned.rejected["refused"] == "value") & cleaned.rejected["reason"].isin(UNREADABLE)]
     refused = refused.groupby(["column", "reason"]).size()
-    sources = [column.source for each in (raw.columns, raw.columns.contacts) if each
-               for column in each.columns.values() if column.source]
+    mapped = [column for name, column in raw.columns.columns.items() if name not in raw.absent]
+    mapped += raw.columns.contacts.columns.values() if raw.columns.contacts else []
+    sources = {column.source for column in mapped if column.source}
     there = [name for name in raw.text if name not in raw.absent]
     profile = {
         "export": export_hash(study, service), "rows": len(raw.text), "contacts": len(raw.contact_text),
         "in_cohort": len(cleaned.cohort),
-        "columns": sorted({*sources} - {*raw.unmatched} | {*raw.unused}),
+        "columns": sorted(sources - {*raw.unmatched} | {*raw.unused}),
         "blank": {name: int((raw.text[name] == "").sum()) for name in there},
         "refused": {name: {reason: int(n) for reason, n in refused.get(name, pd.Series(dtype=int)).items()}
                     for name in refused.index.get_level_values(0).unique()},

@@ -62,7 +62,7 @@ def together(seen: Seen) -> Iterator[Found]:
         elif same_day.mean() >= SHARE_ONE_DAY:
             if dates[same_day].min() < dates[same_day].max():
                 yield Found("one_day_of_the_month", column, rows_where(same_day), len(dates))
-        elif days.max() <= 12:
+        elif days.max() <= 12 and dates.dt.month.min() < dates.dt.month.max():  # else exported on the twelfth
             yield Found("day_and_month_swapped", column, dates.index, len(dates))
 
 

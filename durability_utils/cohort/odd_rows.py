@@ -77,12 +77,12 @@ def rows(seen: Seen) -> Iterator[Found]:
 def consent(seen: Seen) -> Iterator[Found]:
     agreed = seen.cohort["consent_contact"] == "yes"
     if len(agreed) >= MANY and not agreed.any():
-        yield Found("nobody_consents", "consent_contact", seen.cohort.index, len(agreed))
+        yield Found("nobody_consents", "consent_contact", len(agreed), len(agreed))
     answered = completed(seen.cohort, "6m") | completed(seen.cohort, "12m")
     due = seen.cohort["discharge_date"].max() + pd.Timedelta(days=DAYS_TO_ANSWER)
     if len(agreed) >= MANY and agreed.all() and not answered.any() and not due > seen.today:
-        yield Found("nobody_answered", ", ".join(f"followup_{time}_date" for time in FOLLOW_UPS), seen.cohort.index,
-                    len(agreed))
+        dates = ", ".join(f"followup_{time}_date" for time in FOLLOW_UPS)
+        yield Found("nobody_answered", dates, len(agreed), len(agreed))
 
 
 def blank(seen: Seen) -> Iterator[Found]:
@@ -96,7 +96,7 @@ def blank(seen: Seen) -> Iterator[Found]:
                 groups.setdefault(time, []).append(re.sub(r"_item\d+$", "_item*", name))
     for time, names in groups.items():
         if len(seen.filled) >= MANY:  # the time of a follow-up may not have come
-            yield Found("mapped_but_blank", ", ".join(dict.fromkeys(names)), seen.filled.index, len(seen.filled),
+            yield Found("mapped_but_blank", ", ".join(dict.fromkeys(names)), len(seen.filled), len(seen.filled),
                         "note" if time in FOLLOW_UPS else "")
 
 

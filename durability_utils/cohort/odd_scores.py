@@ -68,12 +68,20 @@ def counted_from_1(seen: Seen) -> Iterator[Found]:
         if (len(patients) >= PATIENTS_WITH_ITEMS and items.min() >= 1
                 and (len(beyond) >= FEW and (beyond == most + 1).all())):
             yield Found("items_from_1", f"{total}_item*", patients, len(patients))
-    for measures in seen.by_time():
-        for measure in seen.study.rules.pair:
-            column, scores = measures[measure.name]
-            if (len(scores) >= MANY and scores.min() >= measure.items
-                    and measure.maximum < scores.max() <= measure.maximum + measure.items):
-                yield Found("totals_from_1", column, rows_where(scores > measure.maximum), len(scores))
+
+
+def summed_from_1(seen: Seen) -> Iterator[Found]:
+    times = seen.by_time()
+    for measure in seen.study.rules.pair:
+        columns, scores = zip(*(measures[measure.name] for measures in times), strict=True)
+        every = [(", ".join(columns), pd.concat(scores))]
+        # at baseline alone many have every symptom
+        for column, these in every + [measures[measure.name] for measures in times[1:]]:
+            beyond = these > measure.maximum
+            if (len(these) >= MANY and these.min() >= measure.items and beyond.sum() >= FEW
+                    and these.max() <= measure.maximum + measure.items):
+                yield Found("totals_from_1", column, rows_where(beyond), len(these))
+                break
 
 
 def totals_never_match(seen: Seen) -> Iterator[Found]:
@@ -95,10 +103,11 @@ def percentages(seen: Seen) -> Iterator[Found]:
 
 
 def constant(seen: Seen) -> Iterator[Found]:
-    for column in ("age", "sessions", *(name for time in TIMES for name in totals(time))):
+    mapped = seen.raw.columns.columns  # sessions counted from contacts, or said by the map, may well be alike
+    told = [name for name in ("age", "sessions") if name in mapped and mapped[name].source]
+    for column in (*told, *(name for time in TIMES for name in totals(time))):
         values = seen.cohort[column].dropna()
-        told = seen.raw.columns.columns.get(column)
-        if len(values) >= MANY and values.min() == values.max() and not (told and told.constant):
+        if len(values) >= MANY and values.min() == values.max():
             yield Found("constant_column", column, values.index, len(values))
 
 
@@ -147,5 +156,5 @@ def carried_forward(seen: Seen) -> Iterator[Found]:
                 yield Found("carried_forward", ", ".join(columns), seen.cohort.index[found], n)
 
 
-LOOKS = (short_forms, low_at_baseline, measures_swapped, first_and_last, counted_from_1, totals_never_match,
-         percentages, constant, heaping, zeros_where_nobody_answered, carried_forward)
+LOOKS = (short_forms, low_at_baseline, measures_swapped, first_and_last, counted_from_1, summed_from_1,
+         totals_never_match, percentages, constant, heaping, zeros_where_nobody_answered, carried_forward)

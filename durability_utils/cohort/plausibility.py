@@ -15,7 +15,7 @@ from durability_utils.cohort import odd_dates, odd_rows, odd_scores
 from durability_utils.cohort.cleaning import Cleaned
 from durability_utils.cohort.last_month import changes
 from durability_utils.cohort.seen import FEW, Found, seen
-from durability_utils.results import for_owner_only, write_table
+from durability_utils.results import for_owner_only, read_cohort, write_table
 from durability_utils.study.errors import InputError
 from durability_utils.study.findings import FINDINGS, FINDINGS_FILE, LEVELS
 from durability_utils.study.holds import Holds
@@ -60,6 +60,12 @@ def same_people(study: Study, cohorts: dict[str, pd.DataFrame]) -> pd.DataFrame:
         if len(shared) >= FEW and np.median([len(name) for name in shared]) >= LONG_ID:
             found.append(Found("same_ids", pair, len(shared), smaller))
     return _table(found, study, "all")
+
+
+def same_people_there(study: Study, results: Path) -> pd.DataFrame:
+    """The same of the cohorts in a folder of results."""
+    cohorts, _ = read_cohort(results, study, "all", WHO)
+    return same_people(study, {str(name): people for name, people in cohorts.groupby("service", observed=True)})
 
 
 def _alike(first: pd.DataFrame, second: pd.DataFrame) -> tuple[int, float]:
