@@ -67,6 +67,7 @@ def rows(seen: Seen) -> Iterator[Found]:
         yield Found("row_with_only_an_id", "patient_id", rows_where(alone), read)
     if seen.unread:
         unread = pd.concat([pd.Series(1, frame.index) for frame in seen.unread.values()]).groupby(level=0).sum()
+        unread = unread[unread.index.isin(seen.filled.index)]
         judged = [name for name in told if dictionary().at[name, "type"] != "text"]
         cells = seen.filled.loc[unread.index, judged].sum(axis=1)
         shifted = (unread >= CELLS_OF_A_ROW) & (unread >= SHARE_OF_A_ROW * cells)

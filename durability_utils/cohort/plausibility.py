@@ -122,7 +122,7 @@ def in_words(row) -> str:
 def shown(findings: pd.DataFrame) -> pd.DataFrame:
     """The findings for a reader: what was found where, the first lines of the export, what it means and what to do."""
     of = [f"{row.count}/{row.of}" for row in rows_of(findings)]
-    lines = [", ".join(map(str, row.lines)) + (" ..." if 0 < len(row.lines) < row.count else "")
+    lines = [", ".join(map(line, row.lines)) + (" ..." if 0 < len(row.lines) < row.count else "")
              for row in rows_of(findings)]
     to_do = findings["do"].mask(findings["acknowledged"] != "", "Acknowledged: " + findings["acknowledged"])
     table = findings[["level", "name", "column"]].assign(**{
@@ -139,17 +139,23 @@ def examples(row, cleaned: Cleaned) -> list[str]:
     listed = listed.set_index(["row", "column"])["value"].to_dict()
     out = {*cleaned.rejected.loc[cleaned.rejected["refused"] == "row", "row"]}
     text, said = cleaned.raw.text, []
-    for line in row.lines:
-        values = [listed.get((line, column), "" if line in out and column != "patient_id" else text.at[line, column])
-                  for column in row.column.split(", ") if column in text and line in text.index]
+    for place in row.lines:
+        values = [listed.get((place, column), "" if place in out and column != "patient_id" else text.at[place, column])
+                  for column in row.column.split(", ") if column in text and place in text.index]
         values = " ".join(repr(value[:20])[1:-1] for value in values if value)
-        said.append(f"{line}: {values}" if values else str(line))
+        said.append(f"{line(place)}: {values}" if values else line(place))
     return said
+
+
+def line(place: int) -> str:
+    """A row's place as people look for it: its line, and where there are several files which of them."""
+    file, number = divmod(place, 10 ** 9)
+    return f"file {file + 1}, {number}" if file else str(number)
 
 
 def write_findings(findings: pd.DataFrame, folder: Path) -> None:
     """Write `findings.csv`, for the owner of `folder` only."""
-    lines = [" ".join(map(str, lines)) for lines in findings["lines"]]
+    lines = ["; ".join(map(line, lines)) for lines in findings["lines"]]
     with for_owner_only(folder):
         write_table(findings.assign(lines=lines), folder / FINDINGS_FILE,
                     Holds("What looks wrong in the export", patients=True))

@@ -325,7 +325,7 @@ class TestAcknowledged:
         assert shown(findings)["what to do"].iloc[0] == "Acknowledged: a trial arm"
         write_findings(findings, tmp_path)
         written = pd.read_csv(tmp_path / "findings.csv", keep_default_na=False)
-        assert (written["acknowledged"].iloc[0], written["lines"].iloc[0]) == ("a trial arm", "4 9 14 21 26")
+        assert (written["acknowledged"].iloc[0], written["lines"].iloc[0]) == ("a trial arm", "4; 9; 14; 21; 26")
         assert (tmp_path / "findings.csv").stat().st_mode & 0o077 == 0
 
     @pytest.mark.parametrize(("key", "message"), [
