@@ -6,6 +6,7 @@ import pandas as pd
 
 from durability_utils.cohort.cells import as_date
 from durability_utils.cohort.seen import FEW, MANY, Found, Seen, rows_where
+from durability_utils.study.column_maps import Column
 from durability_utils.study.columns import FOLLOW_UPS, dictionary
 
 # no service's records of this kind begin earlier
@@ -17,7 +18,7 @@ SHARE_ONE_DAY = 0.9
 DATES_WITHOUT_HIGH_DAY = 20
 # half of the way to the other follow-up, as in the windows that docs/reference.md recommends
 NOMINAL = {"6m": (91, 273), "12m": (274, 456)}
-ANSWERS = 10
+ANSWERS = 10  # of which one may stand out
 SHARE_ON_DAY = 0.05
 
 
@@ -27,7 +28,7 @@ def dates_of(seen: Seen, column: str) -> pd.Series:
     if column != "discharge_date":
         return dates
     outside = seen.rejected[seen.rejected["reason"] == "outside_window"].set_index("row")["value"]
-    read, _ = as_date(outside, seen.raw.columns.columns[column])
+    read, _ = as_date(outside, seen.raw.columns.columns.get(column, Column()))
     return pd.concat([dates, read.dropna()])
 
 
@@ -42,7 +43,8 @@ def one_by_one(seen: Seen) -> Iterator[Found]:
         if not len(dates):
             continue
         far = abs(dates.dt.year - dates.dt.year.median()) >= YEARS_OFF
-        off = (dates.dt.year < FIRST_YEAR) | (far & (far.mean() <= SHARE_OFF))
+        few = len(dates) >= ANSWERS and far.sum() <= max(1, SHARE_OFF * len(dates))
+        off = (dates.dt.year < FIRST_YEAR) | (far & few)
         future = (dates > seen.today) & ~off
         for name, holds in (("year_off", off), ("in_the_future", future)):
             if holds.any():

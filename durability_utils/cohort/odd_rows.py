@@ -7,7 +7,7 @@ import pandas as pd
 
 from durability_utils.cohort.cells import read_day
 from durability_utils.cohort.seen import CONTACT, MANY, UNREADABLE, Found, Seen, rows_where
-from durability_utils.study.column_maps import DATE_STYLES, code_lists, normalise
+from durability_utils.study.column_maps import CONTACT_COLUMNS, DATE_STYLES, code_lists, normalise
 from durability_utils.study.columns import FOLLOW_UPS, completed, dictionary
 
 # shorter ids are counted up from 1, and have every length; of longer ones a tenth or so begins with a 0
@@ -19,7 +19,9 @@ SHARE_REFUSED = SHARE_OF_NOBODY = 0.2
 LEAST_REFUSED = 5
 CELLS_OF_A_ROW, SHARE_OF_A_ROW = 5, 0.6
 DAYS_TO_ANSWER = 456  # after discharge, the last day of the 12-month window
-DAYS_BEFORE, DAYS_BETWEEN_SESSIONS = 730, 28
+DAYS_BEFORE = 730
+# days from an attended contact to the next, and from a score to the next but one: weekly, never monthly
+DAYS_OF_SESSIONS, DAYS_OF_SCORES = 28, 42
 SOME = 200  # different values, enough to tell how a column is written
 SHARE_OF_STYLE = 0.9
 # UTF-8 read as Windows-1252 or Latin-1, and the sign for what could not be decoded
@@ -107,7 +109,8 @@ def refused(seen: Seen) -> Iterator[Found]:
         cells = seen.filled[name].sum()
         if len(unread) >= max(LEAST_REFUSED, SHARE_REFUSED * cells):
             yield Found("many_refused", name, unread.index, int(cells), "",
-                        _remedy(unread["value"], dictionary().at[name, "type"], columns.columns[name].dates))
+                        _remedy(unread["value"], dictionary().at[name, "type"], columns.columns[name].dates,
+                                dictionary().at[name, "allowed"]))
     if columns.contacts is not None:
         contacts = seen.rejected[(seen.rejected["refused"] == "contact") & seen.rejected["reason"].isin(UNREADABLE)]
         for name, unread in contacts.groupby("column"):
@@ -115,7 +118,8 @@ def refused(seen: Seen) -> Iterator[Found]:
             if len(unread) >= max(LEAST_REFUSED, SHARE_REFUSED * cells):
                 kind = {"date": "date", "score": "whole_number"}.get(name, "code")
                 yield Found("many_refused", CONTACT + name, pd.Index(unread["row"]), cells, "",
-                            _remedy(unread["value"], kind, columns.contacts.columns[name].dates))
+                            _remedy(unread["value"], kind, columns.contacts.columns[name].dates,
+                                    CONTACT_COLUMNS[name][0]))
 
 
 def _unread_cells(seen: Seen) -> dict[str, pd.DataFrame]:
@@ -124,7 +128,7 @@ def _unread_cells(seen: Seen) -> dict[str, pd.DataFrame]:
     return seen.unread | ({"discharge_date": out.set_index("row")} if len(out) else {})
 
 
-def _remedy(values: pd.Series, kind: str, style: str) -> str:
+def _remedy(values: pd.Series, kind: str, style: str, allowed: str) -> str:
     """Which decision of the column map would read these values; empty where none is known."""
     some = [text for text in values.unique() if text][:SOME]
 
@@ -146,7 +150,8 @@ def _remedy(values: pd.Series, kind: str, style: str) -> str:
         case "code" | "measure":
             for name, codes in code_lists().items():
                 known = {normalise(code) for code in codes}
-                if most(lambda text, known=known: normalise(text) in known):
+                fits = {*codes.values()} <= {"", *allowed.split("|")} if allowed else name == "nhs_assessment_tool"
+                if fits and most(lambda text, known=known: normalise(text) in known):
                     return f"`codes: {name}` in the column map would read them, if that is the list."
             return "Write what its codes mean under `codes:` of the column."
     return ""
@@ -186,13 +191,15 @@ def contacts(seen: Seen) -> Iterator[Found]:
     long_before = first & (days < -DAYS_BEFORE)
     if long_before.any():
         yield Found("contact_long_before", CONTACT + "date", rows_where(long_before), int(first.sum()))
-    later = pd.DataFrame({"patient_id": placed["patient_id"], "days": days})[
-        (placed["attended"] == "yes") & days.between(1, DAYS_TO_ANSWER)]
-    later = later.drop_duplicates().sort_values(["patient_id", "days"])
-    soon = later.groupby("patient_id")["days"].diff() <= DAYS_BETWEEN_SESSIONS
-    if soon.any():
-        patients = later.loc[rows_where(soon)].drop_duplicates("patient_id")
-        yield Found("treated_again", CONTACT + "attended", patients.index, len(people))
+    later = pd.DataFrame({"patient_id": placed["patient_id"], "days": days})[days.between(1, DAYS_TO_ANSWER)]
+    again = []
+    for which, others, most in ((placed["attended"] == "yes", 1, DAYS_OF_SESSIONS),
+                                (placed["score"].notna() & placed["reason"].isna(), 2, DAYS_OF_SCORES)):
+        of_days = later[which.reindex(later.index).fillna(False)].drop_duplicates().sort_values(["patient_id", "days"])
+        again.append(of_days[of_days.groupby("patient_id")["days"].diff(others) <= most])
+    again = pd.concat(again).drop_duplicates("patient_id")
+    if len(again):
+        yield Found("treated_again", CONTACT + "date", again.index, len(people))
 
 
 LOOKS = (ids, rows, consent, blank, refused, ages, mojibake, contacts)

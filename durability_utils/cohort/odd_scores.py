@@ -24,14 +24,16 @@ FEW_POINTS = 5  # on both together: so near to zero twice the same is no wonder
 SHARE_OF_FIVES = 0.6  # chance: one in five
 SHARE_PERCENT = 0.2
 SHARE_CONTRADICTED = 0.5
-PATIENTS_WITH_ITEMS = 10
+# at baseline, and of a change over treatment, fewer tell as much: both lie far from what is looked for
+ENOUGH = 15
 
 
 def short_forms(seen: Seen) -> Iterator[Found]:
     for measures in seen.by_time():
         for measure in seen.study.rules.pair:
             column, scores = measures[measure.name]
-            if len(scores) >= MANY and scores.max() <= SHORT_FORM_MOST:
+            least = ENOUGH if column.endswith("_baseline") else MANY
+            if len(scores) >= least and scores.max() <= SHORT_FORM_MOST:
                 yield Found(SHORT_FORMS[measure.role], column, scores.index, len(scores))
 
 
@@ -47,7 +49,7 @@ def measures_swapped(seen: Seen) -> Iterator[Found]:
     for measures in seen.by_time():
         (one, lower), (other, higher) = measures[depression.name], measures[anxiety.name]
         beyond = higher > anxiety.maximum
-        if (min(len(lower), len(higher)) >= MANY and beyond.sum() >= FEW and higher.max() <= depression.maximum
+        if (min(len(lower), len(higher)) >= ENOUGH and beyond.sum() >= FEW and higher.max() <= depression.maximum
                 and lower.max() <= anxiety.maximum and higher.median() >= lower.median()):
             yield Found("measures_swapped", f"{one}, {other}", rows_where(beyond), len(higher))
 
@@ -56,7 +58,7 @@ def first_and_last(seen: Seen) -> Iterator[Found]:
     for measure in seen.study.rules.pair:
         first, last = f"{measure.columns}_baseline", f"{measure.columns}_end"
         rise = (seen.cohort[last] - seen.cohort[first]).dropna()
-        if len(rise) >= MANY and (rise > 0).mean() >= SHARE_RISING and rise.mean() >= POINTS_RISING:
+        if len(rise) >= ENOUGH and (rise > 0).mean() >= SHARE_RISING and rise.mean() >= POINTS_RISING:
             yield Found("first_and_last_swapped", f"{first}, {last}", rows_where(rise > 0), len(rise))
 
 
@@ -65,8 +67,7 @@ def counted_from_1(seen: Seen) -> Iterator[Found]:
         most = dictionary().at[items_of(total)[0], "maximum"]
         items = pd.concat([seen.numbers(item) for item in items_of(total)])
         beyond, patients = items[items > most], items.index.unique()
-        if (len(patients) >= PATIENTS_WITH_ITEMS and items.min() >= 1
-                and (len(beyond) >= FEW and (beyond == most + 1).all())):
+        if len(items) >= MANY and items.min() >= 1 and len(beyond) >= FEW and (beyond == most + 1).all():
             yield Found("items_from_1", f"{total}_item*", patients, len(patients))
 
 

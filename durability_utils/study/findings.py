@@ -144,8 +144,8 @@ FINDINGS = {
         "warning", "The baseline lies more than two years before discharge: it may be of an earlier referral.",
         "Export the contacts of this referral only, or map its id."),
     "treated_again": Finding(
-        "warning", "Two or more attended contacts within four weeks, after discharge: a new treatment, whose scores "
-        "are no follow-up.",
+        "warning", "After discharge two attended contacts within four weeks, or three scores within six: a new "
+        "treatment, whose scores are no follow-up.",
         "Export the contacts of this referral only, or map its id."),
     # -- several services
     "same_people": Finding(
