@@ -36,7 +36,7 @@ Notebooks = Annotated[list[str], typer.Option("--notebook", help="Only this note
 Jobs = Annotated[int, typer.Option(min=1, help="Notebooks at a time, on this machine.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Run again what would come out the same, too.")]
 Timeout = Annotated[float | None, typer.Option(min=1, help="Seconds after which a notebook has failed.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing unless something fails, for cron.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing unless something fails or looks wrong, for cron.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit code 1 also where something looks wrong.")]
 Scheduler = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run on a Dask cluster: tcp://host:8786")]
 Results = Annotated[Path, typer.Option(help="The folder that holds the private results.", file_okay=False)]

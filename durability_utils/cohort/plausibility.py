@@ -91,12 +91,13 @@ def _table(found: Iterable[Found], study: Study, service: str) -> pd.DataFrame:
         if not isinstance(count, int):
             count, lines = len(each.rows), tuple(int(row) for row in each.rows.sort_values()[:LINES])
         rows.append((each.name, each.level or finding.level, each.column, count, int(each.of), lines,
-                     f"{finding.means} {each.more}".rstrip(), finding.do, why))
+                     f"{finding.means} {each.more}".strip(), finding.do, why))
     rows.sort(key=lambda row: LEVELS.index(row[1]))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def unacknowledged(findings: pd.DataFrame, level: str) -> pd.DataFrame:
+    """Those of a level of which the study file does not say why."""
     return findings[(findings["level"] == level) & (findings["acknowledged"] == "")]
 
 
@@ -111,6 +112,7 @@ def refuse_stops(findings: pd.DataFrame, study: Study, service: str) -> None:
 
 
 def rows_of(findings: pd.DataFrame) -> list:
+    """Each finding with its columns as attributes."""
     return list(findings.itertuples(index=False, name="Finding"))
 
 

@@ -186,8 +186,9 @@ def check_names(acknowledged, services) -> None:
     """Raises InputError where a name, or the service before its slash, is none of a study with these services."""
     for key in acknowledged:
         service, _, name = key.rpartition("/")
-        if service and service not in services:
-            raise InputError(f"acknowledged: {key}: found service '{service}', expected one of {', '.join(services)}")
+        if service and service not in (*services, "all"):
+            raise InputError(f"acknowledged: {key}: found service '{service}', expected one of {', '.join(services)}, "
+                             "all")
         if name not in FINDINGS:
             close = difflib.get_close_matches(name, FINDINGS, 1)
             hint = f"did you mean '{close[0]}'?" if close else f"known findings: {', '.join(FINDINGS)}"
