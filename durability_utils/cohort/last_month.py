@@ -42,9 +42,10 @@ def profile_of(study: Study, service: str, cleaned: Cleaned, last: dict | None) 
                     for name in refused.index.get_level_values(0).unique()},
         "codes": {name: _codes(raw.text[name]) for name in there if kinds[name] in ("code", "measure")},
     }
-    if last and last["export"] == profile["export"]:
-        last = last["before"]
-    return profile | {"before": last and {key: last[key] for key in profile}}
+    before = last and (last["before"] if last["export"] == profile["export"] else last)
+    if not before or not profile.keys() <= before.keys():  # none, or one of a version that told less
+        return profile | {"before": None}
+    return profile | {"before": {key: before[key] for key in profile}}
 
 
 def export_hash(study: Study, service: str) -> str:

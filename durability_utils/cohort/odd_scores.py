@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from durability_utils.cohort.seen import FEW, MANY, Found, Seen, rows_where
-from durability_utils.study.columns import FOLLOW_UPS, TIMES, dictionary, items_of, totals
+from durability_utils.study.columns import FOLLOW_UPS, LATER_TIMES, TIMES, dictionary, items_of, totals
 
 # the most that the two first questions give: PHQ-2 and GAD-2
 SHORT_FORM_MOST = 6
@@ -32,9 +32,9 @@ def short_forms(seen: Seen) -> Iterator[Found]:
     for measures in seen.by_time():
         for measure in seen.study.rules.pair:
             column, scores = measures[measure.name]
-            least = ENOUGH if column.endswith("_baseline") else MANY
-            if len(scores) >= least and scores.max() <= SHORT_FORM_MOST:
-                yield Found(SHORT_FORMS[measure.role], column, scores.index, len(scores))
+            later = column.endswith(LATER_TIMES)  # by then all may be well, where few are ill at first
+            if len(scores) >= (MANY if later else ENOUGH) and scores.max() <= SHORT_FORM_MOST:
+                yield Found(SHORT_FORMS[measure.role], column, scores.index, len(scores), "warning" if later else "")
 
 
 def low_at_baseline(seen: Seen) -> Iterator[Found]:

@@ -63,9 +63,15 @@ def test_the_same_export_again_says_what_had_changed_since_the_one_before(month)
     second, changes = month(people(30), first)
     again, the_same = month(people(30), second)
     assert changes == the_same and again == second
-    third, _ = month(people(31), again)  # of the one before that no word is kept
-    assert third["before"]["export"] == second["export"] and "before" not in third["before"]["before"] \
-        if third["before"].get("before") else True
+    third, _ = month(people(31), again)  # what had been before that is no longer kept
+    assert third["before"] == {key: value for key, value in second.items() if key != "before"}
+
+
+def test_a_profile_of_a_version_that_told_less_is_not_compared(month):
+    last, _ = month(MONTHS)
+    del last["codes"]
+    profile, changes = month(people(30), last)
+    assert profile["before"] is None and changes == []
 
 
 def test_a_profile_holds_counts_and_only_codes_that_five_have(month, tmp_path):

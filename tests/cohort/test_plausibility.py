@@ -88,7 +88,8 @@ def test_of_the_study_of_2016_only_the_column_that_is_blank_is_found(service):
 SCORES = [
     (changed(0, phq9_baseline=lambda row: row["phq9_baseline"] % 7, phq9_end=1),
      "phq2_in_phq9", "phq9_baseline", 40, 40, 2),
-    (changed(0, gad7_end=lambda row: row["gad7_end"] % 7), "gad2_in_gad7", "gad7_end", 40, 40, 2),
+    (changed(0, gad7_baseline=lambda row: row["gad7_baseline"] % 7, gad7_end=lambda row: row["gad7_end"] % 2),
+     "gad2_in_gad7", "gad7_baseline", 40, 40, 2),
     # scores of 22 to 24 have no place in GAD-7: those of patients 2, 7, 12, 19, 24, 29 and 36
     (changed(0, phq9_baseline=lambda row: row["gad7_baseline"], gad7_baseline=lambda row: row["phq9_baseline"]),
      "measures_swapped", "phq9_baseline, gad7_baseline", 7, 40, 4),
@@ -215,6 +216,12 @@ def test_most_rows_refused_for_one_reason(looked):
     window = {"from": dt.date(2016, 7, 1), "to": dt.date(2016, 7, 30)}
     findings, *_ = looked(people(), discharged=window)  # an export of more than the study: it may be meant
     assert [(row.name, row.level, row.count) for row in rows_of(findings)] == [("rows_refused", "note", 40)]
+
+
+def test_low_scores_of_all_are_only_a_warning_later_than_at_baseline(looked):
+    findings, *_ = looked(changed(0, gad7_end=lambda row: row["gad7_end"] % 7))
+    assert [(row.name, row.level, row.column) for row in rows_of(findings)] == [
+        ("gad2_in_gad7", "warning", "gad7_end")]
 
 
 def test_a_referral_after_the_discharge():
