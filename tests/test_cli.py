@@ -9,7 +9,7 @@ from tiny_study import make_study
 from typer.testing import CliRunner
 
 from durability_utils.cli import app
-from durability_utils.cohort import cleaning
+from durability_utils.cohort import cleaning, last_month, plausibility
 from durability_utils.runs import plan
 from durability_utils.study.columns import dictionary
 from durability_utils.study.errors import InputError
@@ -109,11 +109,13 @@ class TestCheck:
         def clean_service(study, service):
             if service == "B":
                 raise InputError("service B: B.csv: no column phq9_end")
-            return SimpleNamespace(cohort=pd.DataFrame(index=range(90)), rejected=REJECTED,
+            return SimpleNamespace(cohort=pd.DataFrame(index=range(90), columns=plausibility.WHO), rejected=REJECTED,
                                    absent=[name for name in dictionary().index if name not in MAPPED],
                                    unmatched=["PHQ_FUP1"], unused=["Team", "Notes"])
 
         monkeypatch.setattr(cleaning, "clean_service", clean_service)
+        monkeypatch.setattr(last_month, "profile_of", lambda *about: {})
+        monkeypatch.setattr(plausibility, "look", lambda *about: pd.DataFrame(columns=plausibility.COLUMNS))
 
     def test_counts_by_reason_with_no_more_than_five_examples(self, study, cleaner):
         result = durability("check", study({"A": "fine"}))
@@ -128,6 +130,7 @@ class TestCheck:
             "  value    out_of_range  phq9_end    7  20: 28, 21, 22: 99, 23: 99, 24: 99, ...",
             "  in the map, but not in the export: PHQ_FUP1",
             "  in the export, but not used: Team, Notes",
+            "  nothing looks wrong",
         ]
         assert "secret" not in result.output
 

@@ -24,6 +24,7 @@ from durability_utils.runs import plan
 from durability_utils.runs.plan import RESTRICTED, Result, Run
 from durability_utils.runs.provenance import commit, hashes, versions, without_machine_paths
 from durability_utils.study.errors import InputError
+from durability_utils.study.findings import PROFILE
 from durability_utils.study.study_file import Study
 
 UNFINISHED = ".unfinished"
@@ -159,6 +160,7 @@ def execute(run: Run, timeout: float | None = None) -> Result:
         with _work_folder(run) as (work, attempt):
             record["inputs"] = plan.input_hashes(run)
             _link_cleaned(run, work)
+            _keep_profile(run, work)
             notebook, cell_seconds, memory = _execution().executed(
                 run.notebook, run.parameters | {"results": plan.relative(work, run.home)}, run.home, timeout)
             _raise_if_no_space(_execution().error(notebook))
@@ -167,6 +169,7 @@ def execute(run: Run, timeout: float | None = None) -> Result:
             message = message or _foreign(run, made)
             if message:
                 shutil.rmtree(made, ignore_errors=True)
+                _keep_profile(run, work)  # next time the export is still compared with the last that could be used
             _write_documents(run, made, text)
             status, seconds = "failed" if message else "succeeded", round(time.perf_counter() - started, 2)
             outputs = hashes([file for file in sorted(made.rglob("*")) if file.is_file()], [made])
@@ -240,6 +243,14 @@ def _link_cleaned(run: Run, work: Path) -> None:
                 os.link(file, place)
             except OSError:  # a file system without links
                 shutil.copyfile(file, place)
+
+
+def _keep_profile(run: Run, work: Path) -> None:
+    """Put what the last export was like where cleaning looks for it, and overwrites it."""
+    if run.cleans and plan.is_left_whole(run, PROFILE):
+        place = work / run.folder.relative_to(run.results) / PROFILE
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copyfile(run.folder / PROFILE, place)
 
 
 def _without_traces(notebook, run: Run, work: Path, folders: tuple[Path, ...]) -> tuple[str, str]:

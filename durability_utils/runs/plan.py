@@ -211,6 +211,12 @@ def is_current(run: Run, record: dict) -> bool:
             and record.get("versions") == versions() and record.get("inputs") == input_hashes(run))
 
 
+def is_left_whole(run: Run, name: str) -> bool:
+    """Whether a file in the run's folder is there as the last run that came to its end left it."""
+    left = read_record(run).get("outputs", {}).get(name)
+    return left is not None and left == hashes([run.folder / name], [run.folder]).get(name)
+
+
 def is_complete(run: Run, record: dict) -> bool:
     """Whether every file that the run left stands there as it left it."""
     outputs = record.get("outputs", {})
