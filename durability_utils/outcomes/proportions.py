@@ -54,20 +54,22 @@ def rounded_percent(n: int, of: int, digits: int = 0) -> int | float | None:
     return steps / 10**digits if digits else steps
 
 
-def _counts(n, of) -> tuple[int, int]:
-    for name, count in (("n", n), ("of", of)):
+def _counts(n, of, name: str = "n", whole: str = "of") -> tuple[int, int]:
+    for said, count in ((name, n), (whole, of)):
         if isinstance(count, bool | np.bool) or not isinstance(count, Real) or not count >= 0 or count % 1:
             found = repr(count) if isinstance(count, str) else count
-            raise InputError(f"{name}: found {found}, expected a count: a whole number of 0 or more")
+            raise InputError(f"{said}: found {found}, expected a count: a whole number of 0 or more")
     if n > of:
-        raise InputError(f"n: found {n:g} of {of:g}, expected no more than all (`of`)")
+        raise InputError(f"{name}: found {n:g} of {of:g}, expected no more than `{whole}`")
     return int(n), int(of)
 
 
 def with_proportions(table: pd.DataFrame, n: str, of: str) -> pd.DataFrame:
     """The table with `share`, `low` and `high` of its columns `n` of `of`; raises InputError as `proportion`."""
     expect_columns(table, [n, of], "table")
-    pairs = zip(table[n], table[of], strict=True)
+    pairs = list(zip(table[n], table[of], strict=True))
+    for pair in pairs:
+        _counts(*pair, f"table: {n}", f"table: {of}")
     found = pd.DataFrame([proportion(*pair) for pair in pairs], columns=Proportion._fields, index=table.index)
     return table.assign(share=found["share"], low=found["low"], high=found["high"])
 

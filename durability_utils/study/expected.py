@@ -60,6 +60,16 @@ def expect_one_of(value, allowed, name: str) -> None:
         raise InputError(f"{name}: found {found}, expected {_listed(allowed)}")
 
 
+def expect_numbers(values: pd.Series, where: str, limits: tuple[float, float] | None = None) -> None:
+    """Raises InputError where `values`, called `where` in the message, are no column of numbers, or outside limits."""
+    found = _holds(values) if isinstance(values, pd.Series) else _kind(values)
+    if found not in ("numbers", "nothing"):
+        raise InputError(f"{where}: found {found}, expected a column of numbers")
+    if limits is not None and (outside := ~values.dropna().between(*limits)).any():
+        raise InputError(f"{where}: found numbers below {limits[0]:g} or above {limits[1]:g} in {outside.sum()} of "
+                         f"{len(values)} rows, expected none, and {_MISSING}")
+
+
 def expect_bool(values: pd.Series, where: str) -> None:
     """Raises InputError where `values`, called `where` in the message, are not True and False for every patient."""
     if not (isinstance(values, pd.Series) and pd.api.types.is_bool_dtype(values.dtype) and values.notna().all()):
