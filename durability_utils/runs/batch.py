@@ -157,10 +157,10 @@ def execute(run: Run, timeout: float | None = None) -> Result:
               "versions": versions(), "git": commit()}
     try:
         with _work_folder(run) as (work, attempt):
-            record["inputs"] = plan.input_hashes(run)
             _link_cleaned(run, work)
-            notebook, cell_seconds, memory = _execution().executed(
-                run.notebook, run.parameters | {"results": plan.relative(work, run.home)}, run.home, timeout)
+            with plan.same_inputs(run) as record["inputs"]:
+                notebook, cell_seconds, memory = _execution().executed(
+                    run.notebook, run.parameters | {"results": plan.relative(work, run.home)}, run.home, timeout)
             _raise_if_no_space(_execution().error(notebook))
             made = work / run.folder.relative_to(run.results)
             text, message = _without_traces(notebook, run, work, folders)
@@ -174,6 +174,9 @@ def execute(run: Run, timeout: float | None = None) -> Result:
                        "finished": datetime.now(UTC).isoformat(timespec="seconds")}
             write(made / run.record.name, json.dumps(record, indent=1, ensure_ascii=False))
             _move_into_place(run, made, whole_service=bool(message) and run.cleans)
+    except plan.Replaced as error:
+        status, message = "failed", str(error)
+        _remove_old(run, [], whole_service=run.cleans)
     except Exception as error:  # a locked file, a folder that may not be written: this run has failed, others go on
         if isinstance(error, OSError) and error.errno in NO_SPACE:
             raise
@@ -281,16 +284,8 @@ def _move_into_place(run: Run, made: Path, whole_service: bool) -> None:
 
     Without a cohort nothing else of that service may stay either, but for what a restricted run left.
     """
-    _within(run)
-    run.record.unlink(missing_ok=True)  # from here until its return the run counts as unfinished
     files = [file.relative_to(made) for file in made.rglob("*") if file.is_file()]
-    for old in _outputs(run, run.folder):
-        if old.relative_to(run.folder) not in files:
-            old.unlink(missing_ok=True)
-    if whole_service:
-        for folder in run.folder.parent.glob("*"):
-            if folder.name != RESTRICTED:
-                shutil.rmtree(folder, ignore_errors=True)
+    _remove_old(run, files, whole_service)
     if run.private:
         from durability_utils.results import owner_only
 
@@ -299,6 +294,19 @@ def _move_into_place(run: Run, made: Path, whole_service: bool) -> None:
     for name in sorted(files, key=lambda name: name.name == run.record.name):
         (run.folder / name).parent.mkdir(parents=True, exist_ok=True)
         (made / name).replace(run.folder / name)
+
+
+def _remove_old(run: Run, but: list[Path], whole_service: bool) -> None:
+    """Remove what an earlier run left, but for these files, that are about to be replaced."""
+    _within(run)
+    run.record.unlink(missing_ok=True)  # from here until its return the run counts as unfinished
+    for old in _outputs(run, run.folder):
+        if old.relative_to(run.folder) not in but:
+            old.unlink(missing_ok=True)
+    if whole_service:
+        for folder in run.folder.parent.glob("*"):
+            if folder.name != RESTRICTED:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _outputs(run: Run, folder: Path) -> list[Path]:

@@ -23,13 +23,21 @@ def hashes(files: list[Path], bases: list[Path]) -> dict[str, str]:
     found = {}
     for file in files:
         with suppress(OSError):
-            state = file.stat()
-            found[name_below(file, bases)] = _hash(file, state.st_ino, state.st_mtime_ns, state.st_size)
+            found[name_below(file, bases)] = _hash(file, state(file))
     return found
 
 
+def state(file: Path) -> tuple[int, ...]:
+    """What is different once somebody has replaced a file or written to it, even where the time of its content is kept.
+
+    The time of the last change of the file itself (ctime) can be set by nobody. On Windows it is that of its making.
+    """
+    found = file.stat()
+    return found.st_ino, found.st_mtime_ns, found.st_size, found.st_ctime_ns
+
+
 @cache
-def _hash(file: Path, *state: int) -> str:
+def _hash(file: Path, state: tuple[int, ...]) -> str:
     """Read once as long as nobody has written to it: many runs read the same files."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
