@@ -23,7 +23,7 @@ from pathlib import Path
 from durability_utils.runs import plan
 from durability_utils.runs.plan import RESTRICTED, Result, Run
 from durability_utils.runs.provenance import commit, hashes, versions, without_machine_paths
-from durability_utils.study.errors import InputError
+from durability_utils.study.errors import NO_MEMORY, InputError, lacks_memory
 from durability_utils.study.study_file import Study
 
 UNFINISHED = ".unfinished"
@@ -182,6 +182,8 @@ def execute(run: Run, timeout: float | None = None) -> Result:
             raise
         words = f": {error}" if not run.restricted or isinstance(error, OSError | InputError) else ""
         status, message = "failed", without_machine_paths(f"{type(error).__name__}{words}", folders)
+        if lacks_memory(f"{type(error).__name__}: {error}"):
+            message = NO_MEMORY
     return Result(run, status, message, round(time.perf_counter() - started, 2), round(cell_seconds, 2),
                   memory, attempt, _worker())
 
