@@ -106,7 +106,8 @@ def scores_after_discharge(cohort: pd.DataFrame, after: pd.DataFrame, rules: Rul
     asked_twice = patients[~patients["service"].isin(after["service"])]
     tables = [monthly.assign(nominal=False)]
     for time, nominal in NOMINAL_DAYS.items():
-        days = (asked_twice[f"followup_{time}_date"] - asked_twice["discharge_date"]).dt.days
+        answered, discharged = (pd.to_datetime(asked_twice[name]) for name in (f"followup_{time}_date", "discharge_date"))
+        days = (answered - discharged).dt.days
         tables.append(pd.DataFrame({
             "patient": asked_twice["patient"], "days": days.fillna(nominal), "nominal": days.isna(),
             **{name: asked_twice[f"{name}_{time}"] for name in names}}))

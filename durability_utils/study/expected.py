@@ -192,7 +192,7 @@ def _holds(values: pd.Series) -> str:
         return "days with a time zone"
     of_dtype = {"b": "True or False", "i": "numbers", "u": "numbers", "f": "numbers", "M": "days"}
     of_objects = {"boolean": "True or False", "integer": "numbers", "floating": "numbers", "string": "text",
-                  "mixed-integer-float": "numbers", "date": "days as objects", "datetime": "days as objects"}
+                  "mixed-integer-float": "numbers", "date": "days as objects", "datetime": "days"}
     kind = of_dtype.get(held.dtype.kind) or of_objects.get(pd.api.types.infer_dtype(held), "values of several kinds")
     return "numbers as categories" if categorical and kind == "numbers" else kind
 
