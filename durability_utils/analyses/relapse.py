@@ -106,7 +106,8 @@ def scores_after_discharge(cohort: pd.DataFrame, after: pd.DataFrame, rules: Rul
     asked_twice = patients[~patients["service"].isin(after["service"])]
     tables = [monthly.assign(nominal=False)]
     for time, nominal in NOMINAL_DAYS.items():
-        answered, discharged = (pd.to_datetime(asked_twice[name]) for name in (f"followup_{time}_date", "discharge_date"))
+        answered, discharged = (pd.to_datetime(asked_twice[name])
+                                for name in (f"followup_{time}_date", "discharge_date"))
         days = (answered - discharged).dt.days
         tables.append(pd.DataFrame({
             "patient": asked_twice["patient"], "days": days.fillna(nominal), "nominal": days.isna(),
