@@ -18,7 +18,7 @@ from durability_utils.runs import batch, plan
 from durability_utils.runs.plan import Result, Run
 from durability_utils.study.column_maps import ColumnMap, read_column_map
 from durability_utils.study.columns import dictionary
-from durability_utils.study.errors import InputError
+from durability_utils.study.errors import NO_MEMORY, InputError, lacks_memory
 from durability_utils.study.findings import FINDINGS_FILE, PROFILE
 from durability_utils.study.parameters import read_yaml
 from durability_utils.study.study_file import DISCLOSURE_RULES, Study, read_study
@@ -29,13 +29,14 @@ app = typer.Typer(help=durability_utils.__doc__, no_args_is_help=True, add_compl
 
 @app.callback(help=durability_utils.__doc__)
 def in_utf_8() -> None:
-    # Python's way out of a locale that knows ASCII only, as of cron's, was closed: names of files could not be spoken
-    if sys.getfilesystemencoding() == "ascii":
+    # in another locale, as that of cron with `LC_ALL=C`, Python cannot name every file
+    if sys.getfilesystemencoding() != "utf-8":
         os.execve(sys.executable, sys.orig_argv, {**os.environ, "PYTHONUTF8": "1"})
 
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.")]
-Output = Annotated[Path, typer.Option(help="The folder that holds the results.", file_okay=False)]
+Output = Annotated[Path, typer.Option(help="The folder that holds the results.", file_okay=False,
+                                      callback=lambda path: _folder(path))]
 Services = Annotated[list[str], typer.Option("--service", help="Only this service, or `all`; may be repeated.")]
 Steps = Annotated[list[str], typer.Option("--step", help="Only this step: all, step2 or step3; may be repeated.")]
 Notebooks = Annotated[list[str], typer.Option("--notebook", help="Only this notebook, by name or number (03); "
@@ -47,8 +48,10 @@ Timeout = Annotated[float | None, typer.Option(min=1, help="Seconds after which 
 Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing unless something fails or looks wrong, for cron.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit code 1 also where something looks wrong.")]
 Scheduler = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run on a Dask cluster: tcp://host:8786")]
-Results = Annotated[Path, typer.Option(help="The folder that holds the private results.", file_okay=False)]
-BundleFolder = Annotated[Path, typer.Option("--output", metavar="DIR", help="The folder of the bundle.")]
+Results = Annotated[Path, typer.Option(help="The folder that holds the private results.", file_okay=False,
+                                       callback=lambda path: _folder(path))]
+BundleFolder = Annotated[Path, typer.Option("--output", metavar="DIR", help="The folder of the bundle.",
+                                            callback=lambda path: _folder(path))]
 Disclosure = Annotated[str | None, typer.Option(help="none, nhs or opensafely; else as the study file says.")]
 RESULTS = Path("results")
 JOBS = batch.cores() + 2  # while kernels start and end others work
@@ -72,6 +75,7 @@ def run(study_file: StudyFile, output: Output = RESULTS, service: Services = (),
             everything = plan.every_run(study, output, plan.NOTEBOOKS)
             runs = plan.plan(study, output, service, step, notebook, plan.NOTEBOOKS)
             pool, jobs = _pool(scheduler, jobs, len(runs))
+            _refuse_among_exports(everything, output / study.id)
             held.enter_context(batch.alone(study, output))
             for name in ("index.html", "run.json"):
                 (output / study.id / name).unlink(missing_ok=True)
@@ -84,11 +88,32 @@ def run(study_file: StudyFile, output: Output = RESULTS, service: Services = (),
             warnings = _conclude(study, output, everything, results, started, quiet)
         except KeyboardInterrupt:
             _stop(f"stopped after {len(results)} of {len(runs)}; the same command runs the rest", 130)
+        except (MemoryError, ImportError, RuntimeError) as error:
+            if not lacks_memory(f"{type(error).__name__}: {error}"):
+                raise
+            _stop(f"{study.id}: {NO_MEMORY}; the same command with fewer --jobs runs the rest", 1)
         except OSError as error:
             _stop(f"{study.id}: the results cannot be written ({error.strerror or error}); what stands there is "
                   "complete, and the same command runs the rest", 1)
     failed = any(result.status in ("failed", "skipped") for result in results)
     raise typer.Exit(int(failed or (strict and warnings > 0)))
+
+
+def _folder(path: Path) -> Path:
+    """A folder that an option names, whether or not it is there; refused where its links lead nowhere."""
+    try:
+        path.resolve()
+    except (OSError, RuntimeError):  # RuntimeError: a circle of links, up to Python 3.12
+        raise typer.BadParameter(f"dir '{path}' is a circle of links.") from None
+    return path
+
+
+def _refuse_among_exports(runs: list[Run], results: Path) -> None:
+    """What is run again, or fails, is removed from the results: no export may lie among them, nor they in one."""
+    results = results.resolve()
+    for file in (file.resolve() for run in runs if run.cleans for file in (run.study.path, *run.reads)):
+        if results in file.parents or file in (results, *results.parents):
+            raise InputError(f"--output: the results would lie where {file.name} lies; choose another folder")
 
 
 def _pool(scheduler: str | None, jobs: int, runs: int) -> tuple[Executor, int]:

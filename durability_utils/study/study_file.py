@@ -57,7 +57,8 @@ class Service(FileModel):
     def files(self) -> tuple[Path, ...]:
         """Every file of it that is read, those in a folder of tables too, the column map aside."""
         named = (*self.file, *self.contacts, *(file for files in self.joined.values() for file in files))
-        return tuple(file for path in named for file in (sorted(path.iterdir()) if path.is_dir() else [path]))
+        return tuple(file for path in named for file in (
+            sorted(filter(Path.is_file, path.rglob("*"))) if path.is_dir() else [path]))
 
 
 _ServiceLine = Annotated[Service, holds(
