@@ -53,16 +53,14 @@ def read_as_text(path: Path, columns: ColumnMap, most: int | None = None) -> pd.
     Nothing is checked: an identifier may be in it. Raises InputError where it is no table that can be read.
     """
     check_file(path, columns.source)
-    readers = {**dict.fromkeys(DELIMITED, _read_delimited), ".xlsx": _read_excel, ".sav": _read_statistical,
-               ".dta": _read_statistical, ".parquet": _read_parquet}
-    reader = readers.get(path.suffix.lower())
+    reader = READERS.get(path.suffix.lower())
     try:
         if path.stat().st_size == 0:
             raise StopIteration
         other = _other_content(path)
         if reader is None:
             raise InputError(f"{path.name}: {other or 'not a table that can be read'}; expected one of "
-                             f"{', '.join(readers)}")
+                             f"{', '.join(READERS)}")
         if other and reader in (_read_delimited, _read_excel):
             raise InputError(f"{path.name}: not a table: {other}")
         header, rows = _header_and_rows(path, reader(path, columns), columns)
@@ -259,3 +257,7 @@ def _read_parquet(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[st
         raise
     except pa.ArrowException as error:
         raise InputError(f"{path.name}: not a table: no Parquet file ({' '.join(str(error).split())[:200]})") from None
+
+
+READERS = {**dict.fromkeys(DELIMITED, _read_delimited), ".xlsx": _read_excel, ".sav": _read_statistical,
+           ".dta": _read_statistical, ".parquet": _read_parquet}
