@@ -139,7 +139,7 @@ def summary(service: str, proposal: Proposal) -> list[str]:
             checks[doubt].append(column)
     return [f"service {service}: {'; '.join(described)}",
             *(f"  {_short(remark)}" for remark in _remarks(proposal)),
-            *([f"  CHECK referrals: {proposal.several} patients have several; the first in the study counts, unless "
+            *([f"  CHECK referrals: patients with several: {proposal.several}; the first in the study counts, unless "
                "the study file says last or all"] if proposal.several else []),
             f"  {width - len(without)} of {width} columns have a place",
             *(f"  CHECK {', '.join(columns)}: {_short(doubt)}" for doubt, columns in checks.items()),
@@ -186,7 +186,7 @@ def study_file(study: str, services: dict[str, Proposal], folder: Path) -> str:
             files[service]["joined"] = {name: _files(beside.export, folder)
                                         for name, beside in proposal.joined.items()}
     if several := sum(proposal.several for proposal in services.values()):
-        lines.append(f"referrals: first    # CHECK: {several} patients have several referrals; or last, or all")
+        lines.append(f"referrals: first    # CHECK: patients with several: {several}; or last, or all")
     if any(proposal.contacts for proposal in services.values()):
         lines.append("follow_up_windows: {6m: [91, 273], 12m: [274, 456]}    # CHECK: days after discharge")
     return "\n".join([*lines, _dumped({"services": files}, default_flow_style=None)]) + "\n"
