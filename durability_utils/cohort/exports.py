@@ -23,6 +23,7 @@ from durability_utils.study.errors import InputError
 # the place of a row: the number of its file times this, and its line; in the first file the line itself
 LINES_A_FILE = 10**9
 DELIMITED = (".csv", ".tsv", ".txt")
+READABLE = (*DELIMITED, ".xlsx", ".sav", ".dta", ".parquet")
 BLOCK_ROWS = 20_000
 HEADER_WITHIN = 20  # lines in which a header is looked for where line 1 is none
 _NO_FILES = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device",
@@ -53,14 +54,16 @@ def read_as_text(path: Path, columns: ColumnMap, most: int | None = None) -> pd.
     Nothing is checked: an identifier may be in it. Raises InputError where it is no table that can be read.
     """
     check_file(path, columns.source)
-    reader = READERS.get(path.suffix.lower())
+    readers = {**dict.fromkeys(DELIMITED, _read_delimited), ".xlsx": _read_excel, ".sav": _read_statistical,
+               ".dta": _read_statistical, ".parquet": _read_parquet}
+    reader = readers.get(path.suffix.lower())
     try:
         if path.stat().st_size == 0:
             raise StopIteration
         other = _other_content(path)
         if reader is None:
             raise InputError(f"{path.name}: {other or 'not a table that can be read'}; expected one of "
-                             f"{', '.join(READERS)}")
+                             f"{', '.join(READABLE)}")
         if other and reader in (_read_delimited, _read_excel):
             raise InputError(f"{path.name}: not a table: {other}")
         header, rows = _header_and_rows(path, reader(path, columns), columns)
@@ -257,7 +260,3 @@ def _read_parquet(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[st
         raise
     except pa.ArrowException as error:
         raise InputError(f"{path.name}: not a table: no Parquet file ({' '.join(str(error).split())[:200]})") from None
-
-
-READERS = {**dict.fromkeys(DELIMITED, _read_delimited), ".xlsx": _read_excel, ".sav": _read_statistical,
-           ".dta": _read_statistical, ".parquet": _read_parquet}

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 import yaml
 
-from durability_utils.cohort.exports import READERS
+from durability_utils.cohort.exports import READABLE
 from durability_utils.cohort.tables import recognised
 from durability_utils.new_study.exports import Export, months_together, plain_name, read_new_export, without_date
 from durability_utils.new_study.proposal import Proposal, joined, propose
@@ -85,11 +85,11 @@ def new_services(paths: list[Path]) -> dict[str, Proposal]:
 
 def _exports_in(folder: Path) -> list[Path]:
     """The files below a folder that may be exports. Raises InputError where there is none."""
-    found = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in READERS and path.is_file()
+    found = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in READABLE and path.is_file()
              and not any(part.startswith((".", "~$")) for part in path.relative_to(folder).parts)]
     if not found:
         raise InputError(f"{folder.absolute().name}: no table in this folder; expected tables of the Talking Therapies "
-                         f"Data Set, or exports ({', '.join(READERS)})")
+                         f"Data Set, or exports ({', '.join(READABLE)})")
     return found
 
 
