@@ -243,12 +243,13 @@ def _refusals() -> Iterator[None]:
 
 def _mapped(columns: ColumnMap, absent: list[str]) -> str:
     """Which canonical column is read from which of the export; the items of a measure as one."""
-    read = {name: columns.columns[name] for name in dictionary().index if name in columns.columns.keys() - {*absent}}
+    everywhere = columns.everywhere
+    read = {name: everywhere[name] for name in dictionary().index if name in everywhere.keys() - {*absent}}
     of_contacts = columns.contacts.columns if columns.contacts else {}
     read |= {f"the contacts' {name}": column for name, column in of_contacts.items()}
     items = {}
     for name, column in read.items():
-        items.setdefault(re.sub("_item[0-9]+$", "_item", name), []).append(column.source)
+        items.setdefault(re.sub("_item[0-9]+$", "_item", name), []).append(column.where)
     said = []
     for name, sources in items.items():
         spoken, found = name, sources[0]

@@ -28,7 +28,7 @@ def dates_of(seen: Seen, column: str) -> pd.Series:
     if column != "discharge_date":
         return dates
     outside = seen.rejected[seen.rejected["reason"] == "outside_window"].set_index("row")["value"]
-    read, _ = as_date(outside, seen.raw.columns.columns.get(column, Column()))
+    read, _ = as_date(outside, seen.raw.columns.everywhere.get(column, Column()))
     return pd.concat([dates, read.dropna()])
 
 

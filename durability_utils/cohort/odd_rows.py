@@ -54,15 +54,19 @@ def ids(seen: Seen) -> Iterator[Found]:
             yield Found("id_without_leading_zeros", "patient_id", shorter.index, len(numeric))
 
 
+# refused by the way in which records are kept, or by a rule of the study
+EXPECTED = ("copy", "older_version", "other_referral")
+
+
 def rows(seen: Seen) -> Iterator[Found]:
     read, of_rows = len(seen.raw.text), seen.rejected[seen.rejected["refused"] == "row"]
     for reason, refused in of_rows.groupby("reason"):
         outside = reason == "outside_window"  # an export of many years may be meant
-        if reason != "copy" and read >= MANY and len(refused) >= read * (SHARE_OUTSIDE if outside else
+        if reason not in EXPECTED and read >= MANY and len(refused) >= read * (SHARE_OUTSIDE if outside else
                                                                          SHARE_OF_ROWS_REFUSED):
             yield Found("rows_refused", refused["column"].iloc[0], pd.Index(refused["row"]), read,
                         "note" if outside else "", f"It is {reason}.")
-    told = [name for name, column in seen.raw.columns.columns.items() if column.source and name != "patient_id"]
+    told = [name for name, column in seen.raw.columns.everywhere.items() if column.source and name != "patient_id"]
     others = seen.filled[[name for name in told if name in seen.filled]].to_numpy().any(axis=1)
     alone = seen.filled["patient_id"] & ~others
     if alone.any() and seen.raw.columns.contacts is None:
@@ -90,7 +94,7 @@ def consent(seen: Seen) -> Iterator[Found]:
 
 def blank(seen: Seen) -> Iterator[Found]:
     groups: dict[str, list[str]] = {}
-    for name, column in seen.raw.columns.columns.items():
+    for name, column in seen.raw.columns.everywhere.items():
         if column.source and name not in seen.raw.absent and not seen.filled[name].any():
             time = dictionary().at[name, "time"]
             asked = completed(seen.cohort, time) if time in FOLLOW_UPS else pd.Series(True, seen.cohort.index)
@@ -109,7 +113,7 @@ def refused(seen: Seen) -> Iterator[Found]:
         cells = seen.filled[name].sum()
         if len(unread) >= max(LEAST_REFUSED, SHARE_REFUSED * cells):
             yield Found("many_refused", name, unread.index, int(cells), "",
-                        _remedy(unread["value"], dictionary().at[name, "type"], columns.columns[name].dates,
+                        _remedy(unread["value"], dictionary().at[name, "type"], columns.everywhere[name].dates,
                                 dictionary().at[name, "allowed"]))
     if columns.contacts is not None:
         contacts = seen.rejected[(seen.rejected["refused"] == "contact") & seen.rejected["reason"].isin(UNREADABLE)]
@@ -185,21 +189,22 @@ def contacts(seen: Seen) -> Iterator[Found]:
     nobody = placed["reason"] == "no_such_patient"
     if nobody.sum() >= max(LEAST_REFUSED, SHARE_OF_NOBODY * len(placed)):
         yield Found("contacts_of_nobody", CONTACT + "patient_id", rows_where(nobody), len(placed))
-    people = seen.cohort.set_index("patient_id")["discharge_date"]
-    days = (placed["date"] - people.reindex(placed["patient_id"]).to_numpy()).dt.days
+    discharged = seen.cohort["discharge_date"].set_axis(seen.raw.referral[seen.cohort.index])
+    days = (placed["date"] - discharged.reindex(placed["referral"]).to_numpy()).dt.days
     first = placed["gives"].str.endswith("_baseline").fillna(False).astype(bool)
     long_before = first & (days < -DAYS_BEFORE)
     if long_before.any():
         yield Found("contact_long_before", CONTACT + "date", rows_where(long_before), int(first.sum()))
-    later = pd.DataFrame({"patient_id": placed["patient_id"], "days": days})[days.between(1, DAYS_TO_ANSWER)]
+    later = placed[["referral"]].assign(days=days)[days.between(1, DAYS_TO_ANSWER)]
     again = []
-    for which, others, most in ((placed["attended"] == "yes", 1, DAYS_OF_SESSIONS),
+    sessions = (placed["attended"] == "yes") & (placed["appointment"] != "follow_up").fillna(True)
+    for which, others, most in ((sessions, 1, DAYS_OF_SESSIONS),
                                 (placed["score"].notna() & placed["reason"].isna(), 2, DAYS_OF_SCORES)):
-        of_days = later[which.reindex(later.index).fillna(False)].drop_duplicates().sort_values(["patient_id", "days"])
-        again.append(of_days[of_days.groupby("patient_id")["days"].diff(others) <= most])
-    again = pd.concat(again).drop_duplicates("patient_id")
+        of_days = later[which.reindex(later.index).fillna(False)].drop_duplicates().sort_values(["referral", "days"])
+        again.append(of_days[of_days.groupby("referral")["days"].diff(others) <= most])
+    again = pd.concat(again).drop_duplicates("referral")
     if len(again):
-        yield Found("treated_again", CONTACT + "date", again.index, len(people))
+        yield Found("treated_again", CONTACT + "date", again.index, len(seen.cohort))
 
 
 LOOKS = (ids, rows, consent, blank, refused, ages, mojibake, contacts)

@@ -104,7 +104,7 @@ def percentages(seen: Seen) -> Iterator[Found]:
 
 
 def constant(seen: Seen) -> Iterator[Found]:
-    mapped = seen.raw.columns.columns  # sessions counted from contacts, or said by the map, may well be alike
+    mapped = seen.raw.columns.everywhere  # sessions counted from contacts, or said by the map, may well be alike
     told = [name for name in ("age", "sessions") if name in mapped and mapped[name].source]
     for column in (*told, *(name for time in TIMES for name in totals(time))):
         values = seen.cohort[column].dropna()

@@ -4,7 +4,7 @@ Cleaning refuses what cannot be; here is what can be, and hardly is. A finding i
 lines to look at, never a correction. Its words stand in `study/findings.py`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -134,10 +134,13 @@ def in_words(row) -> str:
     return ", ".join(filter(None, [row.column, f"{row.count} of {row.of}"]))
 
 
-def shown(findings: pd.DataFrame) -> pd.DataFrame:
-    """The findings for a reader: what was found where, the first lines of the export, what it means and what to do."""
+def shown(findings: pd.DataFrame, files: Sequence[str]) -> pd.DataFrame:
+    """The findings for a reader: what was found where, the first lines of the export, what it means and what to do.
+
+    `files`: the names of the export's, by number.
+    """
     of = [f"{row.count}/{row.of}" for row in rows_of(findings)]
-    lines = [", ".join(map(line, row.lines)) + (" ..." if 0 < len(row.lines) < row.count else "")
+    lines = [", ".join(line(place, files) for place in row.lines) + (" ..." if 0 < len(row.lines) < row.count else "")
              for row in rows_of(findings)]
     to_do = findings["do"].mask(findings["acknowledged"] != "", "Acknowledged: " + findings["acknowledged"])
     table = findings[["level", "name", "column"]].assign(**{
@@ -159,19 +162,20 @@ def examples(row, cleaned: Cleaned) -> list[str]:
         values = [listed.get((place, column), "" if place in out and column != "patient_id" else text.at[place, column])
                   for column in row.column.split(", ") if column in text and place in text.index]
         values = " ".join(repr(value[:20])[1:-1] for value in values if value)
-        said.append(f"{line(place)}: {values}" if values else line(place))
+        where = line(place, cleaned.raw.files)
+        said.append(f"{where}: {values}" if values else where)
     return said
 
 
-def line(place: int) -> str:
-    """A row's place as people look for it: its line, and where there are several files which of them."""
+def line(place: int, files: Sequence[str]) -> str:
+    """A row's place as people look for it: its line, and where there are several files the name of its file."""
     file, number = divmod(place, LINES_A_FILE)
-    return f"file {file + 1}, {number}" if file else str(number)
+    return f"{files[file]} {number}" if len(files) > 1 else str(number)
 
 
-def write_findings(findings: pd.DataFrame, folder: Path) -> None:
-    """Write `findings.csv`, for the owner of `folder` only."""
-    lines = ["; ".join(map(line, lines)) for lines in findings["lines"]]
+def write_findings(findings: pd.DataFrame, folder: Path, files: Sequence[str]) -> None:
+    """Write `findings.csv`, for the owner of `folder` only; `files`: the names of the export's, by number."""
+    lines = ["; ".join(line(place, files) for place in places) for places in findings["lines"]]
     with for_owner_only(folder):
         write_table(findings.assign(lines=lines), folder / FINDINGS_FILE,
                     Holds("What looks wrong in the export", patients=True))

@@ -170,7 +170,8 @@ def test_what_services_do_is_found_and_counted(looked, rows, name, column, count
     assert (row.level, row.do) == (FINDINGS[name].level, FINDINGS[name].do)
     assert row.means.startswith(FINDINGS[name].means)
     # and little else: what damages one thing damages others rarely
-    assert set(findings["name"]) <= {name, "many_refused", "mapped_but_blank", "constant_column", "low_at_baseline"}
+    assert set(findings["name"]) <= {name, "many_refused", "mapped_but_blank", "constant_column", "low_at_baseline",
+                                     "two_encodings"}
 
 
 @pytest.mark.parametrize("rows", [
@@ -345,8 +346,8 @@ class TestAcknowledged:
     def test_an_acknowledged_one_is_shown_with_its_reason(self, looked, key, tmp_path):
         findings, _, study = looked(self.SWAPPED, acknowledged={key: "a trial arm"})
         refuse_stops(findings, study, "A")
-        assert shown(findings)["what to do"].iloc[0] == "Acknowledged: a trial arm"
-        write_findings(findings, tmp_path)
+        assert shown(findings, ["a.csv"])["what to do"].iloc[0] == "Acknowledged: a trial arm"
+        write_findings(findings, tmp_path, ["a.csv"])
         written = pd.read_csv(tmp_path / "findings.csv", keep_default_na=False)
         assert (written["acknowledged"].iloc[0], written["lines"].iloc[0]) == ("a trial arm", "4; 9; 14; 21; 26")
         assert (tmp_path / "findings.csv").stat().st_mode & 0o077 == 0
