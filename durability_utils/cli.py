@@ -265,6 +265,8 @@ def _mapped(columns: ColumnMap, absent: list[str]) -> str:
 
 def _refused(rejected) -> str:
     """What was refused, counted by reason, one line each, with the first lines of the export where it stands."""
+    row = rejected["row"].astype("str")
+    rejected = rejected.assign(where=rejected["file"] + " " + row if rejected["file"].nunique() > 1 else row)
     groups = rejected.groupby(["refused", "reason", "column"], dropna=False, sort=True)
     lines = [(refused, reason, "" if column != column else column, str(len(rows)), _examples(rows))
              for (refused, reason, column), rows in groups]
@@ -278,9 +280,9 @@ def _refused(rejected) -> str:
 
 def _examples(rejected, most: int = 5) -> str:
     """Row and value of the first few; a long value is cut, and what would move the cursor is written out."""
-    rows = rejected.sort_values("row").head(most)
-    texts = [f"{row}: {repr(value[:20])[1:-1]}" if value else str(row)
-             for row, value in zip(rows["row"], rows["value"], strict=True)]
+    rows = rejected.sort_values(["file", "row"]).head(most)
+    texts = [f"{where}: {repr(value[:20])[1:-1]}" if value else where
+             for where, value in zip(rows["where"], rows["value"], strict=True)]
     return ", ".join(texts) + (", ..." if len(rejected) > most else "")
 
 
