@@ -25,6 +25,14 @@ from durability_utils.study.study_file import DISCLOSURE_RULES, Study, read_stud
 app = typer.Typer(help=durability_utils.__doc__, no_args_is_help=True, add_completion=False,
                   rich_markup_mode=None, pretty_exceptions_enable=False)
 
+
+@app.callback(help=durability_utils.__doc__)
+def in_utf_8() -> None:
+    # Python's way out of a locale that knows ASCII only, as of cron's, was closed: names of files could not be spoken
+    if sys.getfilesystemencoding() == "ascii":
+        os.execve(sys.executable, sys.orig_argv, {**os.environ, "PYTHONUTF8": "1"})
+
+
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.")]
 Output = Annotated[Path, typer.Option(help="The folder that holds the results.", file_okay=False)]
 Services = Annotated[list[str], typer.Option("--service", help="Only this service, or `all`; may be repeated.")]

@@ -164,6 +164,7 @@ def _interpret(raw: pd.DataFrame, columns: dict[str, Column], rules: Rules):
             values[name] = pd.Series(None, raw.index, dtype=_DTYPES[entry["type"]])
             refusals[name] = pd.Series(None, raw.index[:0], dtype="str")
             continue
+        comma = column.decimal == "comma"
         match entry["type"]:
             case "text":
                 read, reason = as_text(raw[name], column)
@@ -174,9 +175,9 @@ def _interpret(raw: pd.DataFrame, columns: dict[str, Column], rules: Rules):
             case "date":
                 read, reason = as_date(raw[name], column)
             case "whole_number":
-                read, reason = as_number(raw[name], entry["minimum"], entry["maximum"], False)
+                read, reason = as_number(raw[name], entry["minimum"], entry["maximum"], False, comma)
             case "score":
-                read, reason = as_number(raw[name], *limits_of(values["adsm"], rules.measures))
+                read, reason = as_number(raw[name], *limits_of(values["adsm"], rules.measures), comma)
         refused = reason.notna() & (raw[name] != "")
         values[name] = read.mask(refused).astype(_DTYPES[entry["type"]])
         refusals[name] = reason[refused]

@@ -1,20 +1,21 @@
 """Reading a service's export as text, exactly as it was written: nothing is interpreted here.
 
-Every reader returns the header and (line, cells) for each row; line 1 is the header.
+Every reader returns (line, cells) for each row, the header's first: line 1, unless the column map says another.
 """
 
 import csv
-import datetime as dt
+import re
+import stat
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, dropwhile, islice
 from pathlib import Path
 
 import pandas as pd
 
 from durability_utils.cohort.identifiers import refuse_identifiers
+from durability_utils.cohort.workbooks import cell_text, sheet_rows
 from durability_utils.study.column_maps import ColumnMap
 from durability_utils.study.columns import dictionary
 from durability_utils.study.errors import InputError
@@ -23,6 +24,9 @@ from durability_utils.study.errors import InputError
 LINES_A_FILE = 10**9
 DELIMITED = (".csv", ".tsv", ".txt")
 BLOCK_ROWS = 20_000
+HEADER_WITHIN = 20  # lines in which a header is looked for where line 1 is none
+_NO_FILES = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device",
+             stat.S_IFBLK: "a device"}
 # a quoted cell may be long, but what is longer than this is no cell of a table
 csv.field_size_limit(10_000_000)
 
@@ -33,7 +37,7 @@ def read_export(path: Path, columns: ColumnMap, required: list[str]) -> pd.DataF
     Outer blanks of names and cells are removed; an empty cell is an empty text. Raises InputError, naming file, column
     and line, for an export that cannot be used at all: no such file, not a table, no data row, a row longer than the
     header, a quote never closed, a column of `required` (canonical names) absent or any mapped column there twice, an
-    identifier such as an NHS number.
+    identifier such as an NHS number, a file too large for this machine.
     """
     table = read_as_text(path, columns)
     refuse_identifiers(table, path.name)  # first: the other messages name columns
@@ -48,21 +52,88 @@ def read_as_text(path: Path, columns: ColumnMap, most: int | None = None) -> pd.
 
     Nothing is checked: an identifier may be in it. Raises InputError where it is no table that can be read.
     """
+    check_file(path, columns.source)
     readers = {**dict.fromkeys(DELIMITED, _read_delimited), ".xlsx": _read_excel, ".sav": _read_statistical,
                ".dta": _read_statistical, ".parquet": _read_parquet}
     reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise InputError(f"{path.name}: not a table that can be read; expected one of {', '.join(readers)}")
     try:
-        if not path.is_file():
-            raise InputError(f"{path.name}: no such file{'. ' + columns.source if columns.source else ''}")
-        rows = reader(path, columns)
-        header = [name.strip() for name in next(rows)[1]]
+        if path.stat().st_size == 0:
+            raise StopIteration
+        other = _other_content(path)
+        if reader is None:
+            raise InputError(f"{path.name}: {other or 'not a table that can be read'}; expected one of "
+                             f"{', '.join(readers)}")
+        if other and reader in (_read_delimited, _read_excel):
+            raise InputError(f"{path.name}: not a table: {other}")
+        header, rows = _header_and_rows(path, reader(path, columns), columns)
         return _table(path, header, islice(rows, most))
     except StopIteration:
         raise InputError(f"{path.name}: the file is empty; expected a header and one row a patient") from None
+    except MemoryError:
+        raise InputError(f"{path.name}: too large for this machine's memory") from None
     except OSError as error:
         raise InputError(f"{path.name}: cannot be read: {error.strerror or type(error).__name__}") from None
+
+
+def check_file(path: Path, source: str = "") -> None:
+    """Raise InputError where `path` is no file that can be opened, such as a pipe, of which reading never ends.
+
+    `source`: what the column map says of where the export comes from.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a name with a NUL in it
+        raise InputError(f"{path.name}: no such file{'. ' + source if source else ''}") from None
+    except OSError as error:
+        name = path.name if len(path.name) < 100 else f"{path.name[:100]}..."
+        raise InputError(f"{name}: cannot be read: {error.strerror or type(error).__name__}") from None
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{path.name or path}: {_NO_FILES.get(stat.S_IFMT(mode), 'no file')}; expected a file")
+
+
+def _other_content(path: Path) -> str:
+    """What the file is, by its first bytes, where that is not what its name says; else an empty text."""
+    with path.open("rb") as file:
+        start = file.read(1000)
+    text, ending = start.replace(b"\0", b""), path.suffix.lower()
+    if start.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        if "EncryptedPackage".encode("utf-16-le") in path.read_bytes():
+            return "an Excel workbook with a password; save it without one, as .xlsx"
+        return "an old Excel workbook (.xls); open it in Excel and save it as .xlsx"
+    if re.match(rb"(?:\xef\xbb\xbf|\xff\xfe)?\s*<(?:!doctype html|html|head|meta|table|\?xml)", text, re.I):
+        return "a web page or XML under the name of a table; open it in Excel and save it as .xlsx"
+    if start.startswith(b"PK\x03\x04") and ending != ".xlsx":
+        with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+            if any(name.startswith("xl/") for name in archive.namelist()):
+                return "an Excel workbook; name it .xlsx"
+        return "a zip archive; expected the file in it"
+    if ending == ".xlsx" and re.fullmatch(rb"[^\x00-\x08\x0e-\x1f]+", text):
+        return "no Excel workbook (.xlsx), but text; name it .csv"
+    return ""
+
+
+def _header_and_rows(path: Path, rows: Iterator[tuple[int, list[str]]],
+                     columns: ColumnMap) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """The names of the columns and the rows of data, without the lines that the map skips.
+
+    Raises InputError where it is another line that holds the names.
+    """
+    names = {column.source.casefold() for column in columns.columns.values() if column.source}
+
+    def is_header(cells: list[str]) -> bool:
+        texts = {cell.strip().casefold() for cell in cells} - {""}
+        known = len(texts & names)
+        return 2 * known > len(names) > 0 or (known > 1 and 2 * known > len(texts))
+
+    rows = dropwhile(lambda row: row[0] < columns.file.header, rows)
+    at, header = next(rows)
+    begin = list(islice(rows, HEADER_WITHIN))
+    other = [line for line, cells in begin if line <= HEADER_WITHIN and is_header(cells)]
+    if other and not is_header(header):
+        raise InputError(f"{path.name}: line {at}: not the header; most names of the column map stand in line "
+                         f"{other[0]}; say so in the map, as in file: {{header: {other[0]}}}")
+    return ([name.strip() for name in header],
+            (row for row in chain(begin, rows) if row[0] >= (columns.file.data or columns.file.header + 1)))
 
 
 def _table(path: Path, header: list[str], rows: Iterator[tuple[int, list[str]]]) -> pd.DataFrame:
@@ -86,10 +157,10 @@ def _block(path: Path, width: int, rows: list[tuple[int, list[str]]]) -> pd.Data
 
 def check_header(path: Path, header: list[str], columns: ColumnMap, required: list[str]) -> None:
     """Raise InputError where a column of `required` (canonical names) is absent or a mapped one there twice."""
-    found = [name.casefold() for name in header]
+    found, line = [name.casefold() for name in header], columns.file.header
     for column in columns.columns.values():
         if column.source is not None and found.count(column.source.casefold()) > 1:
-            raise InputError(f"{path.name}: line 1: the column '{column.source}' is there twice; expected once")
+            raise InputError(f"{path.name}: line {line}: the column '{column.source}' is there twice; expected once")
     for canonical in required:
         column = columns.columns.get(canonical)
         if column is None:
@@ -97,14 +168,14 @@ def check_header(path: Path, header: list[str], columns: ColumnMap, required: li
                              f"({dictionary().at[canonical, 'description']})")
         if column.source is not None and column.source.casefold() not in found:
             known = any(other.source and other.source.casefold() in found for other in columns.columns.values())
-            # without one known column, line 1 may be a patient's: nothing of it belongs into a message
+            # without one known column, the line may be a patient's: nothing of it belongs into a message
             hint = (f"found {', '.join(header)[:300]}" if known else
-                    "nor is any other of the column map; are the separator and line 1, the header, right?")
-            raise InputError(f"{path.name}: line 1: the required column '{column.source}' is absent; {hint}")
+                    f"nor is any other of the column map; are the separator and line {line}, the header, right?")
+            raise InputError(f"{path.name}: line {line}: the required column '{column.source}' is absent; {hint}")
 
 
 def _read_delimited(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[str]]]:
-    encoding = "utf-8-sig" if columns.file.encoding.lower() in ("utf-8", "utf8") else columns.file.encoding
+    encoding = text_encoding(columns)
     start = 1
     try:
         with path.open(encoding=encoding, newline="") as file:
@@ -121,6 +192,11 @@ def _read_delimited(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[
         raise _wrong_encoding(path, encoding, error) from None
     except (LookupError, ValueError):  # ValueError: a name with a NUL in it
         raise InputError(f"{path.name}: {encoding!r} in the column map is no known encoding") from None
+
+
+def text_encoding(columns: ColumnMap) -> str:
+    """The encoding that a map names; in UTF-8 a byte order mark may stand first."""
+    return "utf-8-sig" if columns.file.encoding.lower() in ("utf-8", "utf8") else columns.file.encoding
 
 
 def _wrong_encoding(path: Path, encoding: str, error: UnicodeError) -> InputError:
@@ -150,68 +226,8 @@ def likely_encoding(content: bytes) -> str:
     return "latin-1"
 
 
-def file_format(path: Path) -> dict[str, str]:
-    """The `separator`, `encoding`, `sheet` of an export's file where not the usual; none where it cannot be opened."""
-    found = {}
-    with suppress(OSError):
-        if path.suffix.lower() == ".xlsx":
-            found = _sheet(path)
-        elif path.suffix.lower() in DELIMITED:
-            content = path.read_bytes()
-            encoding = likely_encoding(content)
-            lines = content[:1_000_000].decode(encoding, "ignore").splitlines()[:50]
-            separator = max(",;\t|", key=lambda separator: _agreement(lines, separator))
-            found = {"separator": separator, "encoding": encoding}
-    return {key: value for key, value in found.items() if value != {"separator": ",", "encoding": "utf-8"}.get(key)}
-
-
-def _agreement(lines: list[str], separator: str) -> tuple[int, int]:
-    """How many rows have as many cells as the header, and how many those are; the best separator has most."""
-    widths = [len(row) for row in csv.reader(lines, delimiter=separator) if row]
-    return (widths.count(widths[0]), widths[0]) if widths and widths[0] > 1 else (0, 0)
-
-
-def _sheet(path: Path) -> dict[str, str]:
-    """The sheet whose first row is the widest, where a workbook has several."""
-    import openpyxl
-
-    widths = {}
-    with suppress(zipfile.BadZipFile, LookupError, ValueError, TypeError, SyntaxError):
-        for sheet in openpyxl.load_workbook(path, read_only=True, data_only=True).worksheets:
-            sheet.reset_dimensions()
-            first = next(sheet.iter_rows(max_row=1, values_only=True), ())
-            widths[sheet.title] = sum(cell is not None for cell in first)
-    return {"sheet": max(widths, key=widths.get)} if len(widths) > 1 else {}
-
-
 def _read_excel(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[str]]]:
-    import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        # read twice: the values that were saved, and the formulas behind them
-        sheets = []
-        for values_only in (True, False):
-            book = openpyxl.load_workbook(path, read_only=True, data_only=values_only)
-            names = [sheet.title for sheet in book.worksheets]
-            if columns.file.sheet is not None and columns.file.sheet not in names:
-                raise InputError(f"{path.name}: no sheet '{columns.file.sheet}'; there are {', '.join(names)}")
-            sheet = book[columns.file.sheet or names[0]]
-            sheet.reset_dimensions()  # some programs write a size smaller than the sheet; the rest would be lost
-            sheets.append(sheet.iter_rows(values_only=True))
-        for line, (row, formulas) in enumerate(zip(*sheets, strict=True), start=1):
-            if any(value is None and formula is not None for value, formula in zip(row, formulas, strict=True)):
-                raise InputError(f"{path.name}: line {line}: a formula whose result was never saved; open the "
-                                 "workbook in Excel, save it and export it again")
-            cells = [_text(value) for value in row]
-            while cells and not cells[-1]:
-                cells.pop()
-            if cells:
-                yield line, cells
-    # SyntaxError: what a broken XML part within the workbook gives
-    except (zipfile.BadZipFile, zlib.error, EOFError, InvalidFileException, LookupError, ValueError, TypeError,
-            SyntaxError):
-        raise InputError(f"{path.name}: not a table: no Excel workbook (.xlsx)") from None
+    return sheet_rows(path, columns.file.sheet)
 
 
 def _read_statistical(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[str]]]:
@@ -223,7 +239,7 @@ def _read_statistical(path: Path, columns: ColumnMap) -> Iterator[tuple[int, lis
     except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, UnicodeError) as error:
         raise InputError(f"{path.name}: not a table: no {program} file ({error})") from None
     yield 1, list(frame.columns)
-    yield from enumerate(map(list, zip(*(map(_text, frame[name]) for name in frame), strict=True)), start=2)
+    yield from enumerate(map(list, zip(*(map(cell_text, frame[name]) for name in frame), strict=True)), start=2)
 
 
 def _read_parquet(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[str]]]:
@@ -236,19 +252,10 @@ def _read_parquet(path: Path, columns: ColumnMap) -> Iterator[tuple[int, list[st
             line = 2
             # not by way of pandas: it would take whole numbers with gaps between them for decimal ones
             for batch in file.iter_batches(BLOCK_ROWS):
-                rows = zip(*(map(_text, column.to_pylist()) for column in batch.columns), strict=True)
+                rows = zip(*(map(cell_text, column.to_pylist()) for column in batch.columns), strict=True)
                 yield from enumerate(map(list, rows), start=line)
                 line += batch.num_rows
+    except MemoryError:  # Arrow has one of its own
+        raise
     except pa.ArrowException as error:
         raise InputError(f"{path.name}: not a table: no Parquet file ({' '.join(str(error).split())[:200]})") from None
-
-
-def _text(value) -> str:
-    """A typed cell as text: 12.0 is written 12, a day as 2016-06-30, and nothing as an empty text."""
-    if value is None or value != value:  # NaN and NaT differ from themselves
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, dt.datetime):
-        return value.date().isoformat() if value.time() == dt.time() else value.isoformat(sep=" ")
-    return str(value).strip()

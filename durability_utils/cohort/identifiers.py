@@ -19,9 +19,9 @@ _EMAIL = re.compile(r"[^@\s]@[^@\s]+\.[A-Za-z]{2,}")
 _OUTWARD, _INWARD = "[A-Z]{1,2}[0-9][0-9A-Z]?", "[0-9][ABD-HJLNP-UW-Z]{2}"
 _POSTCODE = re.compile(rf"(?<![0-9A-Za-z])(?:{_OUTWARD}\s{_INWARD}|GIR\s0AA)(?![0-9A-Za-z])", re.I)
 _POSTCODE_IN_ONE = re.compile(f"(?:{_OUTWARD}{_INWARD}|GIR0AA)", re.I)
-# a day, by its year: 1950-06-01, 1/6/1950, 01-Jun-1950, with a time of day or without
-_DAY = re.compile(r"(?:([0-9]{4})-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[/. -](?:[0-9]{1,2}|[A-Za-z]{3,9})[/. -]([0-9]{4}))"
-                  r"(?:[ T].*)?")
+# a day, by its year: 1950-06-01, 1/6/1950, 01-Jun-50, with a time of day or without
+_DAY = re.compile(r"(?:([0-9]{4})-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[/. -](?:[0-9]{1,2}|[A-Za-z]{3,9})[/. -]"
+                  r"([0-9]{4}|[0-9]{2}))(?:[ T].*)?")
 _EXCEL_DAY = re.compile(r"[0-9]{5}(?:\.0+)?")
 # names of columns, in small letters with `_` between words
 _BIRTH = re.compile(r"(?:.*_)?(?:dob|d_o_b|born|birth|birthdate|birthday|birth_?date|date_?of_?birth)(?:_.*)?")
@@ -49,7 +49,7 @@ def refuse_identifiers(table: pd.DataFrame, file: str) -> None:
         if not kinds:
             kinds = _by_column(name, [cell for cell in cells.unique() if cell])
         _refuse(kinds, cells, name, file)
-        years = {cell: int(day[1] or day[2]) for cell in cells.unique() if (day := _DAY.fullmatch(cell))}
+        years = {cell: _year(day[1] or day[2]) for cell in cells.unique() if (day := _DAY.fullmatch(cell))}
         if 2 * cells.isin(years).sum() > (cells != "").sum():
             days[position] = years, cells.map(years).median()
     latest = max((middle for _, middle in days.values()), default=0)
@@ -57,6 +57,11 @@ def refuse_identifiers(table: pd.DataFrame, file: str) -> None:
         if middle < max(latest - YOUNGEST, FIRST_YEAR):
             births = dict.fromkeys(years, "a full date of birth")
             _refuse(births, table.iloc[:, position], table.columns[position], file)
+
+
+def _year(digits: str) -> int:
+    """A year of two digits may be that of a birth: from 31 on it is of the last century."""
+    return int(digits) + (0 if len(digits) == 4 else 1900 if int(digits) > 30 else 2000)
 
 
 def _refuse(kinds: dict[str, str], cells: pd.Series, name: str, file: str) -> None:

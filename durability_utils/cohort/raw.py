@@ -285,8 +285,7 @@ def _join_contacts(text: pd.DataFrame, referral: pd.Series, contact_text: pd.Dat
     of_row = contacts["referral"]
     for name in SCORES:
         lines = gives.index[(gives == name) & ~part]
-        total = contacts.loc[lines, "score"].map("{:g}".format)
-        derived[name] = contact_text.loc[lines, "score"].where(~lines.isin(head), total).set_axis(of_row[lines])
+        derived[name] = contacts.loc[lines, "score"].map("{:g}".format).set_axis(of_row[lines])
     for time in FOLLOW_UPS:
         answers = gives.isin([name for name in SCORES if name.endswith(f"_{time}")])
         first = contacts[answers].groupby(of_row[answers])["date"].min()
@@ -299,7 +298,7 @@ def _join_contacts(text: pd.DataFrame, referral: pd.Series, contact_text: pd.Dat
     for name, texts in derived.items():
         if name == "sessions" and name in told:
             continue
-        found = pd.Series(texts.reindex(referral).fillna("").to_numpy(), text.index)
+        found = pd.Series(texts.astype("str").reindex(referral).fillna("").to_numpy(), text.index)
         # of what may be several measures the one that was chosen
         asked = text["adsm"].isin(told_adsms) if name == "adsm" else text[name] == ""
         text[name] = text[name].mask(asked | (name not in told), found)
@@ -332,7 +331,8 @@ def _read_contacts(text, columns: ColumnMap, referrals: pd.DataFrame, measures: 
     for_items = {name: measure.item_range for name, measure in measures.items()}
     least, most = (limit.where(whole, named["measure"].map({name: at[end] for name, at in for_items.items()}))
                    for end, limit in ((0, least), (1, most)))
-    score, bad_score = as_number(text["score"], least, most, decimal & whole)
+    score, bad_score = as_number(text["score"], least, most, decimal & whole,
+                                 columns.columns["score"].decimal == "comma")
     known = referrals["patient_id"]
     told = pd.DataFrame({key: text[key] for key in KEYS}).assign(date=date)
     referral = referral_of(told, referrals)

@@ -17,7 +17,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from durability_utils.cohort.cells import read_day
-from durability_utils.cohort.exports import DELIMITED, LINES_A_FILE, file_format, read_as_text
+from durability_utils.cohort.exports import DELIMITED, LINES_A_FILE, read_as_text
+from durability_utils.cohort.formats import file_format
 from durability_utils.cohort.identifiers import refuse_identifiers
 from durability_utils.study.column_maps import ColumnMap
 from durability_utils.study.errors import InputError

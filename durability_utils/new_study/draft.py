@@ -8,21 +8,22 @@ import re
 import unicodedata
 from collections import defaultdict
 from contextlib import suppress
-from itertools import chain, count
+from itertools import chain, count, product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pandas as pd
 import yaml
 
-from durability_utils.new_study.exports import read_new_export
-from durability_utils.new_study.proposal import Proposal, propose
+from durability_utils.new_study.exports import Export, months_together, read_new_export, without_date
+from durability_utils.new_study.proposal import Proposal, joined, propose
 from durability_utils.study.columns import FOLLOW_UPS, dictionary
 from durability_utils.study.errors import InputError
 from durability_utils.study.measures import read_measures
 from durability_utils.study.study_file import SAFE_NAME
 
 MEASURES = "nhs_talking_therapies"
+_SCORES_OF_TREATMENT = {f"{measure}_{time}" for measure in ("phq9", "gad7") for time in ("baseline", "end")}
 # `all` is every service together; the others are no names of files on Windows
 _RESERVED = {"all", "con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
@@ -53,15 +54,26 @@ def new_services(paths: list[Path]) -> dict[str, Proposal]:
     """
     if len({path.resolve() for path in paths}) < len(paths):
         raise InputError("an export is named twice; expected each once")
-    proposals = {path: propose(read_new_export(path, read_measures(MEASURES))) for path in paths}
-    for path in paths:
+    exports = months_together([read_new_export(path, read_measures(MEASURES)) for path in paths])
+    proposals = {export.path: propose(export) for export in exports}
+    for path in [*proposals]:
         if (patients := _patients_of(proposals[path], proposals)) is not None:
             proposals[patients] = propose(proposals[patients].export, proposals.pop(path).export)
+    # a file with the scores of treatment, or its contacts, holds patients of its own; any other may tell more of them
+    alone = {path: proposal for path, proposal in proposals.items()
+             if proposal.contacts or proposal.events or _SCORES_OF_TREATMENT & proposal.placed.keys()}
+    for path, patients in product([path for path in proposals if path not in alone], alone):
+        if path in proposals and "patient_id" in proposals[patients].placed and (
+                found := joined(proposals[patients], proposals[path].export, _service_id(path.stem, {}))):
+            proposals[patients] = found
+            del proposals[path]
     services = {}
     for path, proposal in proposals.items():
         if not proposal.placed:
-            raise InputError(f"{path.name}: line 1: no name of a column is understood; is line 1 the header?")
-        services[_service_id(path, services)] = proposal
+            line = proposal.export.form.get("header", 1)
+            raise InputError(f"{path.name}: line {line}: no name of a column is understood; is line {line} the header?")
+        stem = without_date(path.stem) if proposal.export.later else path.stem
+        services[_service_id(stem, services)] = proposal
     return services
 
 
@@ -75,9 +87,9 @@ def _patients_of(scores: Proposal, others: dict[Path, Proposal]) -> Path | None:
     return max((path for path in known if known[path] >= 0.5), key=known.get, default=None)
 
 
-def _service_id(path: Path, taken: dict[str, Proposal]) -> str:
+def _service_id(stem: str, taken: dict[str, Proposal]) -> str:
     """A plain name from a file's, that no other service has."""
-    ascii_only = unicodedata.normalize("NFKD", path.stem).encode("ascii", "ignore").decode()
+    ascii_only = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
     name = re.sub("[^A-Za-z0-9-]+", "_", ascii_only).strip("_-") or "service"
     name = f"service_{name}" if name.casefold() in _RESERVED else name
     names = chain([name], (f"{name}_{number}" for number in count(2)))
@@ -108,17 +120,36 @@ def write_files(texts: dict[Path, str], force: bool = False) -> None:
 
 def summary(service: str, proposal: Proposal) -> list[str]:
     """What was found in a service's export, what has to be checked, and what has no place: lines for the screen."""
-    parts, meaning = [proposal, *filter(None, [proposal.contacts])], dictionary()["description"]
-    width, without = len(proposal.export.table.columns), [_short(name, 40) for name in proposal.unplaced]
+    beside = [*proposal.joined.values()]
+    parts, meaning = [proposal, *filter(None, [proposal.contacts]), *beside], dictionary()["description"]
+    width, without = len(proposal.export.table.columns), proposal.unplaced
+    described = [f"{kind}{_described(part)}" for kind, part in zip(
+        ["", *(["contacts: "] if proposal.contacts else []), *(f"joined {name}: " for name in proposal.joined)], parts,
+        strict=True)]
     checks = defaultdict(list)
     for column, guess in (placed for part in parts for placed in part.placed.items()):
         for doubt in guess.doubts:
             checks[doubt].append(column)
-    return [f"service {service}: {'; contacts: '.join(map(_described, parts))}",
+    return [f"service {service}: {'; '.join(described)}",
+            *(f"  {_short(remark)}" for remark in _remarks(proposal)),
             f"  {width - len(without)} of {width} columns have a place",
             *(f"  CHECK {', '.join(columns)}: {_short(doubt)}" for doubt, columns in checks.items()),
             *(f"  {how} {column}: {meaning[column]}" for column, how in _missed(proposal).items()),
-            *([f"  no place for: {', '.join(without[:12])}{', ...' if len(without) > 12 else ''}"] if without else [])]
+            *(line for part in (proposal, *beside) for line in _without_a_place(part.unplaced))]
+
+
+def _without_a_place(unplaced: dict[str, str]) -> list[str]:
+    """Lines on the columns without a place, twelve at most, those of which the values contradict the name first."""
+    by_reason = defaultdict(list)
+    for name, reason in unplaced.items():
+        by_reason[reason].append(_short(name, 40))
+    without = by_reason.pop("", [])
+    shown = [f"{', '.join(names[:3])}{', ...' if len(names) > 3 else ''} ({_short(reason)})"
+             for reason, names in sorted(by_reason.items(), key=lambda found: "its name suggests" not in found[0])]
+    left = max(12 - len(shown), 0)
+    more = len(without[left:]) + len(shown[12:])
+    lines = [*shown[:12], *filter(None, [", ".join(without[:left])]), *([f"{more} more"] if more else [])]
+    return [f"  no place for: {line}" for line in lines]
 
 
 def study_file(study: str, services: dict[str, Proposal], folder: Path) -> str:
@@ -139,9 +170,12 @@ def study_file(study: str, services: dict[str, Proposal], folder: Path) -> str:
     ]
     files = {}
     for service, proposal in services.items():
-        files[service] = {"file": _relative(proposal.export.path, folder), "columns": f"{study}_columns/{service}.yaml"}
+        files[service] = {"file": _files(proposal.export, folder), "columns": f"{study}_columns/{service}.yaml"}
         if proposal.contacts and proposal.contacts.export is not proposal.export:
-            files[service]["contacts"] = _relative(proposal.contacts.export.path, folder)
+            files[service]["contacts"] = _files(proposal.contacts.export, folder)
+        if proposal.joined:
+            files[service]["joined"] = {name: _files(beside.export, folder)
+                                        for name, beside in proposal.joined.items()}
     if any(proposal.contacts for proposal in services.values()):
         lines.append("follow_up_windows: {6m: [91, 273], 12m: [274, 456]}    # CHECK: days after discharge")
     return "\n".join([*lines, _dumped({"services": files}, default_flow_style=None)]) + "\n"
@@ -156,23 +190,32 @@ def column_map(service: str, proposal: Proposal) -> str:
         f"{len(export.table)} rows.",
         "# A comment says what speaks for its line: words of the column's name; what the values are.",
         "# A line below CHECK may be wrong. Correct it, then run `durability check`. Keys: docs/reference.md.",
+        *(f"# {_short(remark)}" for remark in _remarks(proposal)),
         *_section(proposal),
         *(["  # Not found. Name the column behind it and remove the #:"] if missed else []),
         *(f"{f'  # {column}:':<50}  # {how}: {meaning[column]}" for column, how in missed.items()),
         *([f"  # Not found either: {', '.join(others)}"] if others else []),
         *(["contacts:", *(f"  {line}" for line in _section(proposal.contacts, proposal))] if proposal.contacts else []),
-        *(["# Columns of the export without a place:"] if proposal.unplaced else []),
-        *(f"#   {_short(name)}{f': {_short(against)}' if against else ''}"
-          for name, against in proposal.unplaced.items()),
+        *(["joined:"] if proposal.joined else []),
+        *(line for name, beside in proposal.joined.items()
+          for line in (f"  {name}:", *(f"    {line}" for line in _section(beside, proposal)))),
     ]
+    for part in (proposal, *proposal.joined.values()):
+        if part.unplaced:
+            lines += [f"# Columns of {_short(part.export.path.name)} without a place:",
+                      *(f"#   {_short(name)}{f': {_short(against)}' if against else ''}"
+                        for name, against in part.unplaced.items())]
     return "\n".join(lines) + "\n"
 
 
 def _section(proposal: Proposal, above: Proposal | None = None) -> list[str]:
-    """File format, missing codes and date style where they are not as `above`, or the usual ones, and the columns."""
-    head, usual = ((of.export.form, of.missing, of.dates) if of else ({}, (), "iso") for of in (proposal, above))
+    """File format, missing codes, dates, decimal sign where not as `above`, or the usual ones, and the columns."""
+    head, usual = ((of.export.form, of.missing, of.dates, of.decimal) if of else ({}, (), "iso", "point")
+                   for of in (proposal, above))
     lines = [f"{key}: {_yaml(value)}" for key, value, other
-             in zip(("file", "missing", "dates"), head, usual, strict=True) if value != other]
+             in zip(("file", "missing", "dates", "decimal"), head, usual, strict=True) if value != other]
+    if proposal.events:
+        lines.append(f"events: {_yaml(dict(zip(('column', 'times'), proposal.events, strict=True)))}")
     lines.append("columns:" if proposal.placed else "columns: {}")
     for column, guess in proposal.placed.items():
         reading = guess.reading
@@ -200,11 +243,26 @@ def _missed(proposal: Proposal) -> dict[str, str]:
 
 def _described(proposal: Proposal) -> str:
     export, (rows, width) = proposal.export, proposal.export.table.shape
-    said = [export.path.name, f"{rows} rows", f"{width} columns"]
+    name = f"{export.path.name} and {len(export.later)} more" if export.later else export.path.name
+    said = [name, f"{rows} rows", f"{width} columns"]
     said += [f"{key} {value}".replace("\t", "tabs") for key, value in sorted(export.form.items(), reverse=True)]
     said += [f"dates {proposal.dates}"] if proposal.dates != "iso" else []
+    said += ["decimal comma"] if proposal.decimal == "comma" else []
     said += [f"missing {' '.join(proposal.missing)}"] if proposal.missing else []
     return ", ".join(map(_short, said))
+
+
+def _remarks(proposal: Proposal) -> list[str]:
+    """What a person has to know of the files of a service."""
+    exports = [part.export for part in (proposal, proposal.contacts, *proposal.joined.values()) if part]
+    return [f"{export.path.name}: {remark}" for export in {id(export): export for export in exports}.values()
+            for remark in export.remarks]
+
+
+def _files(export: Export, folder: Path) -> str | list[str]:
+    """The path of an export's file, a list of them where it has several; they start from `folder`."""
+    paths = [_relative(path, folder) for path in (export.path, *export.later)]
+    return paths if export.later else paths[0]
 
 
 def _relative(path: Path, folder: Path) -> str:

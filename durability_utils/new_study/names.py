@@ -16,6 +16,7 @@ from durability_utils.study.measures import Measure
 from durability_utils.study.parameters import PROJECT, read_yaml
 
 PATH = PROJECT / "parameters" / "words.yaml"
+EXACT, UNREAD = -1, 4  # the rank of a canonical name itself; what unexplained words add to a rank
 _MONTH = r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]* (?:20)?(\d\d)\b"
 
 
@@ -39,7 +40,8 @@ class Told:
 @dataclass(frozen=True)
 class Meaning:
     """A column, with `*` for its time, that a name suggests by the words `said`; `rest`: its other words.
-    `rank`: 0 is the surest. `doubt`: what a person has to look at before relying on it, or nothing."""
+    `rank`: 0 is the surest, EXACT surer. `doubt`: what a person has to look at before relying on it, or nothing.
+    `unread`: words of the name that nothing explains."""
 
     column: str
     told: Told
@@ -47,6 +49,7 @@ class Meaning:
     said: str
     rest: str
     doubt: str = ""
+    unread: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class Names:
         """The words of a name in small letters with a blank between them, and its numbers apart from its letters."""
         glued = "|".join({measure.columns.rstrip("0123456789") for measure in self.measures.values()})
         name = re.sub(f"(?<!s)({glued})", r" \1 ", name, flags=re.I)  # PHQfinal; but `score` has no CORE in it
+        name = name.replace("%", " percent ")
         name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
         return " ".join(re.findall(r"\d+|[^\W\d_]+", name.casefold()))
 
@@ -96,22 +100,52 @@ class Names:
         return replace(known, numbers=months, one_follow_up=not told)
 
     def meanings(self, name: str) -> list[Meaning]:
-        """The canonical columns that a name suggests, the likeliest first; totals, but no items."""
+        """The canonical columns that a name suggests, the likeliest first; totals, but no items.
+
+        A canonical name itself suggests nothing else. Words that nothing explains make a meaning the last of its place.
+        """
         found = []
         for meaning in self._untimed(self.words(name)):
             timed = self.timed(meaning)
             if timed and timed.column in dictionary().index:
-                found.append(timed)
+                if re.sub(r"[\s-]+", "_", name.strip().casefold()) == timed.column:
+                    return [replace(timed, rank=EXACT)]
+                found.append(self._with_unread(timed))
             elif not timed and (column := meaning.told.untimed):
                 doubt = f"no time in its name; is it at {dictionary().at[column, 'time']}?"
-                found.append(replace(meaning, column=column, rank=3, doubt=doubt))
+                found.append(self._with_unread(replace(meaning, column=column, rank=3, doubt=doubt)))
         return found
+
+    def _with_unread(self, meaning: Meaning) -> Meaning:
+        time = dictionary().at[meaning.column, "time"]
+        of_time = ["MONTH, YEAR, WEEK", *read_words()["times"][time]] if time else []
+        plain = ", ".join([read_words()["plain"], *of_time])
+        unread = " ".join(word for word in meaning.rest.split() if not said(plain, word))
+        return replace(meaning, unread=unread, rank=meaning.rank + UNREAD) if unread else meaning
+
+    def unmeant(self, name: str) -> str:
+        """Why a name in which words of ours stand suggests nothing; nothing where none stands there."""
+        text = self.words(name)
+        for measure, by in self.scores.items():
+            first = self.words(measure.name).split()[0]
+            if first not in text.split():
+                continue
+            if not (scores := suggested([by], text)):
+                return f"by its name another questionnaire than {measure.name}"
+            if words := said(read_words()["no_score"], scores[0].rest):
+                return f"`{words}` in its name: no score of {measure.name}"
+            return f"its name tells no one time of {', '.join(TIMES)}"
+        for by in told("columns"):
+            if (never := said(by.never, text)) and any(said(phrases, text) for phrases in by.names):
+                return f"`{never}` in its name: not {by.column}"
+        return ""
 
     def timed(self, meaning: Meaning) -> Meaning | None:
         """A meaning at the time that its `rest` tells; None where that is none, two, or one that is not ours."""
-        def at(time: str, rank: int, words: str, doubt: str = "") -> Meaning:
-            column = meaning.column.replace("*", time, 1)
-            return replace(meaning, column=column, rank=rank, said=f"{meaning.said}, {words}", doubt=doubt)
+        def at(time: str, rank: int, words: str, doubt: str = "", more: str = "") -> Meaning:
+            column, said = meaning.column.replace("*", time, 1), f"{meaning.said}, {words}{more}"
+            left = re.sub(rf"(?<!\S){words}(?!\S)", " ", meaning.rest, count=1)
+            return replace(meaning, column=column, rank=rank, said=said, rest=left, doubt=doubt)
 
         if "*" not in meaning.column:
             return meaning
@@ -130,7 +164,7 @@ class Names:
         for month, year in re.findall(_MONTH, rest) if self.discharged else ():
             later = (pd.Period(f"{month} 20{year}", "M") - self.discharged).n
             if time := "6m" if 4 <= later <= 8 else "12m" if 10 <= later <= 15 else "":
-                return at(time, 0, f"{month} {year}, {time[:-1]} months after discharge")
+                return at(time, 0, re.search(_MONTH, rest).group(), more=f", {time[:-1]} months after discharge")
         if (number := _number(rest)) not in self.numbers:
             return None
         every = ", ".join(f"{n} = {time}" for n, time in sorted(self.numbers.items()))
@@ -138,11 +172,12 @@ class Names:
         return at(self.numbers[number], 2, str(number), doubt)
 
     def phrases(self, measure: Measure) -> str:
-        """A measure's name, and its first word unless a number behind it makes it the name of another one."""
+        """A measure's name, and its first word unless a number or form behind it makes it the name of another one."""
         first, *rest = self.words(measure.name).split()
         if not rest:
-            return first
-        phrases = [f"{first} {' '.join(rest)}", first + "".join(rest), rf"{first}(?! \d)", rf"{first}(?= TIME(?!\S))"]
+            return rf"(?<!mini ){first}(?! FORM)"
+        phrases = [f"{first} {' '.join(rest)}(?! FORM)", first + "".join(rest), rf"{first}(?! \d|(?= FORM))",
+                   rf"{first}(?= TIME(?!\S))"]
         return ", ".join([*phrases, rf"^{first}(?= \d+$)"] if measure.name in self.counting else phrases)
 
     def _untimed(self, text: str) -> list[Meaning]:
@@ -162,7 +197,9 @@ def suggested(columns: Iterable[Told], text: str) -> list[Meaning]:
     for by in columns:
         for rank, phrases in enumerate(by.names):
             if (words := said(phrases, text)) and not said(by.never, text):
-                doubt = by.doubt if rank or said(by.doubtful, text) else ""
+                doubtful = said(by.doubtful, text)
+                doubt = by.doubt if rank or doubtful else ""
+                rank += UNREAD if doubtful else 0
                 found.setdefault(by.column, Meaning(by.column, by, rank, words, without(phrases, text), doubt))
     return list(found.values())
 

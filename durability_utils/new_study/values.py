@@ -17,8 +17,11 @@ NOTHING = {"", "null", "na", "n/a", "#n/a", "nan", ".", "_", "-", "--", "?", "mi
 MISSING_NUMBERS = {"-1", "-8", "-9", "-88", "-99", "-999", "-9999", "88", "99", "888", "999", "8888", "9999"}
 AGREE = 0.75  # of a column's values at least so many must be what its name suggests
 SHOWN = 5     # what stands in fewer rows may be one patient's value, and is not shown
+ENOUGH = 20   # so many values show what a measure's never are
 DAY_OR_MONTH = "no day is above 12, so it may be the month that comes first"
-_WHOLE, _DECIMAL = r"-?[0-9]+(\.0+)?", r"-?[0-9]+(\.[0-9]+)?"
+MONTH_FIRST = "dates have the month first: export them as 2016-06-30 or 30/06/2016"
+ROUNDED_IDS = "ids such as 4.51E+12 were rounded by Excel, and patients may share one: export them as text"
+_WHOLE, _DECIMAL = r"-?[0-9]+([.,]0+)?", r"-?[0-9]+([.,][0-9]+)?"
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Reading:
     """What the values of a column are, taken for a canonical column.
 
     `why`: what they look like. `meant`: text -> the number, day or canonical code that it is. `missing`: texts that
-    stand for nothing. `codes`, `dates`: as in a column map.
+    stand for nothing. `codes`, `dates`, `decimal`: as in a column map.
     """
 
     why: str
@@ -35,6 +38,7 @@ class Reading:
     doubt: str = ""
     codes: str | dict[str, str] | None = None
     dates: str = ""
+    decimal: str = ""
 
 
 class Contradiction(Exception):
@@ -50,9 +54,17 @@ def read_values(export: Export, meaning: Meaning, name: str, counts: pd.Series |
     measures = {name: measure for name, measure in export.measures.items()
                 if of_contacts or measure.role == "disorder_specific"}
     match of_contacts or dictionary().at[column, "type"]:
+        case "id":
+            return _read_texts(counts, "ids", 0, 1)
+        case "item":
+            return read_numbers(counts, 1, 99)
         case "text" if of_contacts:
             return _read_texts(counts, "several rows each", 0, 0.7)
         case "text" if column == "patient_id":
+            rounded = counts.index.str.fullmatch(r"[0-9](\.[0-9]+)?E\+?[0-9]+", case=False).any()
+            doubt = ROUNDED_IDS if rounded else ""
+            return replace(_read_texts(counts, doubt or "different in nearly every row", 0.75, 1), doubt=doubt)
+        case "text" if column == "referral_id":
             return _read_texts(counts, "different in nearly every row", 0.75, 1)
         case "text":
             return _read_texts(counts, "the same in many rows", 0, 0.5 if counts.sum() >= 20 else 1, labels)
@@ -70,21 +82,34 @@ def read_values(export: Export, meaning: Meaning, name: str, counts: pd.Series |
             return read_numbers(counts, 0, max(measure.maximum for measure in measures.values()), _DECIMAL)
         case "whole_number":
             reading = read_numbers(counts, *dictionary().loc[column, ["minimum", "maximum"]])
-            most = max((measure.item_range[1] for measure in export.measures.values()
-                        if column in (f"{measure.columns}_{time}" for time in TIMES)), default=-1)
-            if reading.meant and counts.sum() >= 20 and max(reading.meant.values()) <= most:
-                raise Contradiction(f"no value is above {most}, as in an item")
+            if reading.meant and counts[list(reading.meant)].sum() >= ENOUGH:
+                _refuse_small(column, max(reading.meant.values()), export.measures)
             return reading
+
+
+def _refuse_small(column: str, found: float, measures: dict) -> None:
+    """Raise Contradiction where the highest of many values is too low for an age or a total: of an item, of PHQ-2."""
+    if column == "age" and found <= 12:
+        raise Contradiction("nobody is above 12")
+    for measure in measures.values():
+        if column in (f"{measure.columns}_{time}" for time in TIMES):
+            most = measure.item_range[1]
+            if found <= most:
+                raise Contradiction(f"no value is above {most}, as in an item")
+            if found <= 2 * most and measure.role in ("depression", "anxiety"):
+                raise Contradiction(f"nobody is above {2 * most}, as in a form of two items")
 
 
 def read_numbers(counts: pd.Series, least: float, most: float, pattern: str = _WHOLE) -> Reading:
     """What values are, taken for numbers from `least` to `most`. Raises Contradiction where they are something else."""
-    meant = {text: float(text) for text in counts.index if re.fullmatch(pattern, text) and least <= float(text) <= most}
+    meant = {text: float(text.replace(",", ".")) for text in counts.index if re.fullmatch(pattern, text)}
+    meant = {text: number for text, number in meant.items() if least <= number <= most}
     rows = counts[list(meant)].groupby(meant).sum()
     common = rows.index[rows >= SHOWN]
     numbers = "whole numbers" if pattern is _WHOLE else "numbers"
     shown = f", most from {common.min():g} to {common.max():g}" if len(common) > 1 else ""
-    return _reading(counts, meant, f"{numbers}{shown}", f"not all are {numbers} from {least:g} to {most:g}")
+    reading = _reading(counts, meant, f"{numbers}{shown}", f"not all are {numbers} from {least:g} to {most:g}")
+    return replace(reading, decimal="comma" if any("," in text for text in meant) else "")
 
 
 def _read_texts(counts: pd.Series, expected: str, least: float, most: float, labels: dict | None = None) -> Reading:
@@ -101,11 +126,18 @@ def _read_dates(counts: pd.Series) -> Reading:
     read = {style: {text: day for text in counts.index if pd.notna(day := read_day(text, style)) and day.year >= 1980}
             for style in DATE_STYLES}
     style = max(DATE_STYLES, key=lambda style: counts[list(read[style])].sum())
-    why = {"iso": "ISO dates", "day_first": "dates, day first", "excel_serial": "Excel's day numbers"}[style]
+    day, month = "(1[3-9]|2[0-9]|3[01])", "(0?[1-9]|1[0-2])"
+    month_first, day_first = (counts[counts.index.str.match(f"{first}[/.-]{second}[/.-]")].sum()
+                              for first, second in ((month, day), (day, month)))
+    if month_first > max(day_first, counts.sum() / 20):
+        raise Contradiction(MONTH_FIRST)
+    why = {"iso": "ISO dates", "day_first": "dates, day first"}.get(style, "Excel's day numbers")
     otherwise = "not all are dates as 2016-06-30, 30/06/2016 (day first) or Excel's numbers"
     told = style != "day_first" or any(day.day > 12 or re.search("[a-z]{2}", text) for text, day in read[style].items())
-    return replace(_reading(counts, read[style], why, otherwise), doubt="" if told else DAY_OR_MONTH,
-                   dates=style if read[style] else "")
+    doubt = "" if told else DAY_OR_MONTH
+    if month_first >= SHOWN:
+        doubt = "some dates have the day first and some the month; those that fit both may be wrong"
+    return replace(_reading(counts, read[style], why, otherwise), doubt=doubt, dates=style if read[style] else "")
 
 
 def _read_codes(counts: pd.Series, told: Told, allowed: list[str], labels: dict, agree: float = AGREE) -> Reading:
@@ -175,7 +207,8 @@ def _reading(counts: pd.Series, meant: dict, why: str, otherwise: str, agree: fl
     # one 88 is a slip, several are a code
     often = others.groupby(codes).transform("sum") >= 3
     missing = frozenset(others.index[codes.isin(NOTHING) | (codes.isin(MISSING_NUMBERS) & often)])
-    return Reading(why if meant else "no values", meant, missing)
+    doubt = f"{wrong} values: {otherwise}" if 50 * wrong >= counts.sum() and wrong >= SHOWN else ""
+    return Reading(why if meant else "no values", meant, missing, doubt)
 
 
 def _shown(counts: pd.Series, texts: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, create_model
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, create_model
 
 from durability_utils.study.columns import KEYS, TIMES, dictionary
 from durability_utils.study.errors import InputError
@@ -15,7 +15,7 @@ CODES_PATH = PROJECT / "parameters" / "codes.yaml"
 # what kind of contact it was; the NHS counts as treatment those with `treatment` in their name
 APPOINTMENTS = ("assessment", "treatment", "assessment_and_treatment", "review", "review_and_treatment", "follow_up",
                 "other")
-DATE_STYLES = ("iso", "day_first", "excel_serial")
+DATE_STYLES = ("iso", "day_first", "excel_serial", "excel_serial_1904")
 # the columns of a contact in a long export, each with its codes and whether it must be there
 CONTACT_COLUMNS = {
     "patient_id": ("", True), "referral_id": ("", False), "contact_id": ("", False), "date": ("", True),
@@ -61,6 +61,8 @@ def _pairs(codes: dict[str, str]) -> tuple[tuple[str, str], ...]:
 _MissingCodes = Annotated[list[str], AfterValidator(lambda codes: frozenset(map(normalise, codes))),
                           Field(description="a list of missing codes, as in [NULL, -99]")]
 _Dates = Literal[*DATE_STYLES]
+_Decimal = Literal["point", "comma"]
+_LineNumber = Annotated[int, Field(strict=False, ge=1, description="the number of a line, 1 or more")]
 
 
 class Column(FileModel):
@@ -75,6 +77,7 @@ class Column(FileModel):
     codes: Annotated[dict[str, str], BeforeValidator(_listed), AfterValidator(_pairs)] = ()
     missing: _MissingCodes = frozenset()
     dates: _Dates = "iso"
+    decimal: _Decimal = "point"
 
     where = property(lambda self: self.source, doc="The column in a table of one row a patient; None of a constant.")
 
@@ -93,9 +96,17 @@ _Line = Annotated[
     Field(description="a column of the export, {column: ...} or {constant: ...}")]
 
 
-class FileFormat(FileModel):
-    """How the file of an export is written; `sheet` of an Excel workbook, None: its first.
+def _below_header(line: int, info: ValidationInfo) -> int:
+    if line <= info.data.get("header", 0):
+        raise ValueError("a line below the header's")
+    return line
 
+
+class FileFormat(FileModel):
+    """How the file of an export is written.
+
+    `sheet`: of an Excel workbook, None: its first. `header`: the line of the columns' names; `data`: the first line of
+    data, None: the next. Lines above the header, and between the two, are skipped.
     `tables`: that it is a folder of tables, and of which data set; None: a file.
     """
 
@@ -103,6 +114,8 @@ class FileFormat(FileModel):
         ",", description="one character")
     encoding: Text = "utf-8-sig"
     sheet: Text = None
+    header: _LineNumber = 1
+    data: Annotated[_LineNumber, AfterValidator(_below_header)] = None
     tables: Literal["talking_therapies"] = None
 
 
@@ -116,9 +129,11 @@ class Events(FileModel):
 
 
 class _Section(FileModel):
+    source: Text = ""
     file: FileFormat = FileFormat()
     missing: _MissingCodes = frozenset()
     dates: _Dates = "iso"
+    decimal: _Decimal = "point"
 
 
 class _Contacts(_Section):
@@ -140,7 +155,6 @@ class ColumnMap(_Patients):
     SESSIONS. `joined`: by name the same of each file beside the patients'.
     """
 
-    source: Text = ""
     contacts: _Contacts = None
     joined: dict[str, _Patients] = Field({})
 
@@ -230,5 +244,6 @@ def _column(key: str, line: Column, numbers: tuple[str, ...], time: str, allowed
         if allowed and meaning and meaning not in allowed.split("|"):
             raise InputError(f"{key}: codes: {code}: found '{meaning}', expected one of {allowed}")
     line = line.model_copy(update={"source": source, "missing": section.missing | line.missing,
-                                   "dates": line.dates if "dates" in line.model_fields_set else section.dates})
+                                   **{key: getattr(line if key in line.model_fields_set else section, key)
+                                      for key in ("dates", "decimal")}})
     return TimedColumn.model_construct(**dict(line), time=time) if time else line

@@ -302,7 +302,7 @@ class TestDates:
         ("day_first", {"14-OCT-2016 00:00:00": "2016-10-14", "2016-10-14T09:30": "2016-10-14",
                        "03/06/2016": "2016-06-03", "3/6/2016": "2016-06-03", "03.06.2016": "2016-06-03",
                        "03-06-2016": "2016-06-03", "03-Jun-2016": "2016-06-03", "29/02/2016": "2016-02-29",
-                       "03/06/2016 10:15": "2016-06-03",
+                       "03/06/2016 10:15": "2016-06-03", "03.06.16": "2016-06-03", "3-Jun-16": "2016-06-03",
                        # spreadsheets write real dates so, whatever the text cells beside them look like
                        "2016-06-03": "2016-06-03"}),
         # serial numbers by Excel: =DATE(2016,6,3) is 42524, 61 is 1900-03-01
@@ -319,7 +319,7 @@ class TestDates:
                  "today", "now", "NaT", "nan", "null"]),  # pandas reads the first two as the day of the run
         ("iso", ["2016-06-01 garbage:x"]),
         ("day_first", ["29/02/2015", "06/13/2016",  # an American date
-                       "03/06/16", "3-Jun-16", "42524", "20160603", "today", "Jun-03-2016"]),
+                       "06/30/16", "42524", "20160603", "today", "Jun-03-2016"]),
         ("excel_serial", ["0", "-5", "9" * 400, "\u00b2", "\u0661", ".", "03/06/2016", "1e4", "today", "999999999"])])
     def test_what_is_no_day(self, clean, style, texts):
         assert self.days(clean, texts, style) == [None] * len(texts)

@@ -1,17 +1,23 @@
 """Reading exports as text, and the files that cannot be used. Oracle: docs/reference.md, sections 2 and 3."""
 
+import csv
 import datetime as dt
 import os
 import random
 import re
+import socket
+import subprocess
+import sys
 import zipfile
 from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
 
 import openpyxl
 import pandas as pd
 import pyreadstat
 import pytest
-from conftest import canonical_rows, write_csv
+from conftest import canonical_rows, study_text, write_csv
 
 from durability_utils.cohort import exports
 from durability_utils.cohort.cleaning import clean_service
@@ -19,6 +25,7 @@ from durability_utils.cohort.exports import read_export
 from durability_utils.study.column_maps import ColumnMap, canonical_columns
 from durability_utils.study.columns import dictionary
 from durability_utils.study.errors import InputError
+from durability_utils.study.study_file import read_study
 
 REQUIRED = ["patient_id", "consent_contact"]
 HEADER = "patient_id,consent_contact,sessions"
@@ -128,17 +135,46 @@ class TestUnusable:
                 read(f"{first}\np2,yes,3")
             assert not re.search("Ann|ann@|999", str(caught.value)), first
 
-    def test_no_such_file_a_folder_and_another_kind_of_file(self, tmp_path):
-        (tmp_path / "folder.csv").mkdir()
+    def test_no_such_file_and_another_kind_of_file(self, tmp_path):
         (tmp_path / "a.pdf").write_text("x")
-        for name, message in (("absent.csv", "absent.csv: no such file"), ("folder.csv", "folder.csv: no such file"),
-                              ("a.pdf", "a.pdf: not a table that can be read; expected one of .csv, .tsv, .txt, .xlsx"),
-                              ("none", "none: not a table")):
+        for name, message in (("absent.csv", "absent.csv: no such file"), ("absent", "absent: no such file"),
+                              ("a.pdf/a.csv", "a.csv: no such file"), ("a\0.csv", "a\0.csv: no such file"),
+                              ("a.pdf", "a.pdf: not a table that can be read; expected one of .csv, .tsv, .txt, ")):
             with pytest.raises(InputError, match=f"^{re.escape(message)}"):
                 read_table(tmp_path / name)
         columns = ColumnMap(columns=canonical_columns().columns, source="ask the data team")
         with pytest.raises(InputError, match=r"no such file. ask the data team"):  # the map says where it comes from
             read_export(tmp_path / "absent.csv", columns, REQUIRED)
+
+    @pytest.mark.skipif(os.name != "posix", reason="what Windows has none of")
+    @pytest.mark.parametrize("ending", ["csv", "xlsx", "sav", "none"])
+    def test_what_is_no_file_is_not_opened(self, tmp_path, monkeypatch, ending):
+        monkeypatch.chdir(tmp_path)  # the name of a socket may not be long
+        (tmp_path / f"folder.{ending}").mkdir()
+        os.mkfifo(f"pipe.{ending}")  # reading it would wait for ever
+        (tmp_path / f"device.{ending}").symlink_to("/dev/zero")
+        (tmp_path / f"loop.{ending}").symlink_to(f"loop.{ending}")
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(f"socket.{ending}")
+            for name in ("folder", "pipe", "device", "socket"):
+                with pytest.raises(InputError, match=f"^{name}.{ending}: a {name}; expected a file$"):
+                    read_table(Path(f"{name}.{ending}"))
+        with pytest.raises(InputError, match=f"^loop.{ending}: cannot be read: Too many levels of symbolic links$"):
+            read_table(Path(f"loop.{ending}"))
+        with pytest.raises(InputError, match=r"^a{100}\.\.\.: cannot be read: File name too long$"):
+            read_table(Path(f"{'a' * 300}.{ending}"))
+        with pytest.raises(InputError, match=r"^\.: a folder; expected a file$"):
+            read_table(Path())
+
+    @pytest.mark.parametrize("reader", ["csv.reader", "_read_parquet"])
+    def test_what_does_not_fit_into_memory(self, read, monkeypatch, reader):
+        def too_large(*_, **__):
+            raise MemoryError
+        monkeypatch.setattr(exports, *(("csv", SimpleNamespace(reader=too_large, Error=csv.Error)) if "csv" in reader
+                                       else (reader, too_large)))
+        name = "a.csv" if "csv" in reader else "a.parquet"
+        with pytest.raises(InputError, match=f"^{name}: too large for this machine's memory$"):
+            read(HEADER, name)
 
     @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read every file")
     def test_a_file_that_may_not_be_read(self, read, tmp_path):
@@ -151,12 +187,137 @@ class TestUnusable:
         with pytest.raises(InputError, match=f"^a.csv: '{encoding}' in the column map is no known encoding"):
             read(f"{HEADER}\np1,yes,3", encoding=encoding)
 
+    @pytest.mark.parametrize("name", ["a.csv", "a.xlsx", "a.sav", "a.dta", "a.parquet"])
+    def test_a_file_without_a_byte(self, read, name):
+        with pytest.raises(InputError, match=f"^{name}: the file is empty; expected a header and one row a patient$"):
+            read(b"", name)
+
     @pytest.mark.parametrize("junk", [
-        b"", b"\0" * 500, b"PK\x03\x04 and nothing more", random.Random(2).randbytes(5000), b"patient_id\np1"])
+        b"\0" * 500, b"PK\x03\x04 and nothing more", random.Random(2).randbytes(5000), b"patient_id\np1"])
     @pytest.mark.parametrize("name", ["a.xlsx", "a.sav", "a.dta", "a.parquet"])
     def test_junk_under_the_name_of_a_workbook_or_spss_file(self, read, name, junk):
         with pytest.raises(InputError, match=f"^{name}: not a table: no "):
             read(junk, name)
+
+
+class TestAnotherContent:
+    """A file that is not what its name says: the message says what it is, and what to do."""
+
+    BOOK = "an Excel workbook; name it .xlsx"
+    PAGE = "a web page or XML under the name of a table; open it in Excel and save it as .xlsx"
+    OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+    @pytest.mark.parametrize(("name", "content", "message"), [
+        ("a.xlsx", f"{HEADER}\np1,yes,3", "a.xlsx: not a table: no Excel workbook (.xlsx), but text; name it .csv"),
+        ("a.xlsx", f"{HEADER}\nRené,yes,3".encode("utf-16"), "a.xlsx: not a table: no Excel workbook (.xlsx), but"),
+        ("a.xls", "<html><table><tr><td>p1</td></tr></table></html>", f"a.xls: {PAGE}; expected one of .csv, "),
+        ("a.xlsx", "\ufeff\n<!DOCTYPE HTML><html>", f"a.xlsx: not a table: {PAGE}"),
+        ("a.csv", "<table><tr><td>p1</td></tr></table>".encode("utf-16"), f"a.csv: not a table: {PAGE}"),
+        ("a.xls", '<?xml version="1.0"?><?mso-application progid="Excel.Sheet"?>', f"a.xls: {PAGE}"),
+        ("a.xlsx", OLD + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le"),
+         "a.xlsx: not a table: an Excel workbook with a password; save it without one, as .xlsx"),
+        ("a.xlsx", OLD + b"\0" * 600 + "Workbook".encode("utf-16-le"),
+         "a.xlsx: not a table: an old Excel workbook (.xls); open it in Excel and save it as .xlsx"),
+        ("a.xls", OLD, "a.xls: an old Excel workbook (.xls); open it in Excel and save it as .xlsx; expected one of"),
+        ("a.csv", OLD, "a.csv: not a table: an old Excel workbook (.xls)"),
+    ])
+    def test_by_its_first_bytes(self, read, name, content, message):
+        with pytest.raises(InputError, match=f"^{re.escape(message)}"):
+            read(content, name)
+
+    def test_a_zip(self, read, tmp_path):
+        openpyxl.Workbook().save(tmp_path / "book")
+        with zipfile.ZipFile(tmp_path / "zip", "w") as archive:
+            archive.writestr("a.csv", HEADER)
+        for name, content, message in (("a.csv", "book", f"not a table: {self.BOOK}"),
+                                       ("a.xls", "book", f"{self.BOOK}; expected one of"),
+                                       ("a.txt", "zip", "not a table: a zip archive; expected the file in it"),
+                                       ("a.zip", "zip", "a zip archive; expected the file in it; expected one of"),
+                                       ("a.xlsx", "zip", "not a table: no Excel workbook (.xlsx)")):
+            with pytest.raises(InputError, match=f"^{re.escape(f'{name}: {message}')}"):
+                read((tmp_path / content).read_bytes(), name)
+
+
+class TestLinesAboveTheHeader:
+    @pytest.fixture(params=["csv", "xlsx"])
+    def lines(self, request, read, tmp_path):
+        """lines("a,b", ...): a file with these lines, as text and as workbook, as read_export gives it."""
+        def of(*lines: str, **file):
+            if request.param == "csv":
+                return read("\n".join(lines), **file)
+            book = openpyxl.Workbook()
+            for line in lines:
+                book.active.append([cell or None for cell in line.split(",")])
+            book.save(tmp_path / "a.xlsx")
+            return read_table(tmp_path / "a.xlsx", **file)
+        return of
+
+    WIDE = "Extract,of,June,2016,made,by,the,team"
+
+    @pytest.mark.parametrize("title", [["Extract"], [WIDE, ""], ["", WIDE, "", ""], [""]])
+    def test_are_skipped_where_the_map_says_so(self, lines, title):
+        n = len(title)
+        rows = [(n + 2, "p1", "yes", "3"), (n + 4, "p2", "no", "")]
+        assert rows_of(lines(*title, HEADER, "p1,yes,3", "", "p2,no", header=n + 1)) == rows
+        rows = [(n + 4, "p1", "yes", "3")]
+        between = ["Which patient?,Did they agree?,How many?,surplus", "{1},{2},{3}"]
+        assert rows_of(lines(*title, HEADER, *between, "p1,yes,3", header=n + 1, data=n + 4)) == rows
+
+    @pytest.mark.parametrize("title", [["Extract"], [WIDE, "Team,North"], ["", "", WIDE], ["x"] * 18])
+    def test_are_told_from_the_header_where_the_map_says_nothing(self, lines, title):
+        first = next(line for line, text in enumerate(title, 1) if text)
+        with pytest.raises(InputError) as caught:
+            lines(*title, HEADER, "p1,yes,3")
+        assert str(caught.value).split(": ", 1)[1] == (
+            f"line {first}: not the header; most names of the column map stand in line {len(title) + 1}; say so in the "
+            f"map, as in file: {{header: {len(title) + 1}}}")
+
+    def test_where_another_line_is_named_the_message_names_both(self, lines):
+        with pytest.raises(InputError, match=r"line 2: not the header; most .* in line 4; .*\{header: 4\}$"):
+            lines("Extract", "of June", "", HEADER, "p1,yes,3", header=2)
+
+    def test_far_below_no_header_is_looked_for(self, lines):
+        with pytest.raises(InputError, match=r": line (1: the required column 'patient_id' is absent|21: 3 cells)"):
+            lines(*["x"] * 20, HEADER, "p1,yes,3")
+
+    def test_other_errors_count_from_the_file_s_first_line(self, lines):
+        with pytest.raises(InputError, match=r"^a.\w+: line 3: the required column 'consent_contact' is absent; found"):
+            lines("Extract", "", "patient_id,age", "p1,3", header=3)
+        with pytest.raises(InputError, match=r"^a.\w+: line 3: the column 'age' is there twice"):
+            lines("Extract", "", "patient_id,consent_contact,age,age", "p1,yes,3,4", header=3)
+        with pytest.raises(InputError, match=r"^a.\w+: line 5: 4 cells, but the header has 3 columns"):
+            lines("Extract", "", HEADER, "p1,yes,3", "p1,yes,3,4", header=3)
+        with pytest.raises(InputError, match=r"^a.\w+: no data row below the header"):
+            lines("Extract", HEADER, "p1,yes,3", header=2, data=4)
+        with pytest.raises(InputError, match=r"^a.\w+: the file is empty"):
+            lines("Extract", HEADER, "p1,yes,3", header=4)
+
+    def test_a_row_of_several_lines_between_header_and_data(self, read):  # as a survey's questions are written
+        content = f'{HEADER}\n"Which\n\npatient?",agreed,"How\nmany?"\n"{{""id"": 1}}",x,y\np1,yes,3'
+        assert rows_of(read(content, data=7)) == [(7, "p1", "yes", "3")]
+
+    def test_a_header_with_few_known_names_is_one(self, read):
+        # the map names all canonical columns, and this export has three of them among its own
+        assert len(read(f"{HEADER},x,y,z,u,v,w\np1,yes,3,,,,,,\n")) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such locale")
+def test_names_beyond_ascii_in_a_locale_that_knows_only_that_and_an_id_of_240_letters(tmp_path):
+    (tmp_path / "étude.yaml").write_text(study_text(services={"A": {"file": "données.csv", "columns": "clé.yaml"}}),
+                                         encoding="utf-8")
+    rows = [{"numéro" if name == "patient_id" else name: value for name, value in row.items()}
+            for row in canonical_rows([{"patient_id": "é" * 240, "phq9_end": "28"}])]
+    write_csv(tmp_path / "données.csv", rows)
+    (tmp_path / "clé.yaml").write_text("columns:\n" + "".join(
+        f"  {'patient_id' if name == 'numéro' else name}: {name}\n" for name in rows[0]), encoding="utf-8")
+    answer = subprocess.run(
+        [sys.executable, "-c", "from durability_utils.cli import app; app()", "check", tmp_path / "étude.yaml"],
+        capture_output=True, encoding="utf-8", env=os.environ | {
+            "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"})
+    assert (answer.stderr, answer.returncode) == ("", 0)
+    assert "1 rows read, 1 in the cohort" in answer.stdout and "patient_id from numéro" in answer.stdout
+    listed = clean_service(read_study(tmp_path / "étude.yaml"), "A").rejected
+    assert listed.loc[0, ["patient_id", "value"]].to_list() == ["é" * 240, "28"]
 
 
 class TestExcel:

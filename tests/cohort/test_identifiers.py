@@ -76,7 +76,8 @@ def test_other_names_stay(name):
     assert refusal("SPIN", name=name) == ""
 
 
-@pytest.mark.parametrize("cell", ["01/06/1985", "1985-06-01", "1.6.2005", "01-Jun-1985", "1985-06-01 00:00", "31199"])
+@pytest.mark.parametrize("cell", ["01/06/1985", "1985-06-01", "1.6.2005", "01-Jun-1985", "1985-06-01 00:00", "31199",
+                                  "01/06/85", "1.6.05", "01-Jun-85"])
 def test_a_full_date_of_birth_is_refused(cell):
     for name in ("DOB", "date of birth", "PatientDateOfBirth", "birth_date"):
         assert refusal("", cell, name=name).startswith(f"a.csv: line 3: column '{name}' holds a full date of birth")
@@ -91,6 +92,11 @@ def test_dates_of_birth_under_another_name_are_told_by_their_years():
     with pytest.raises(InputError, match=r"line 2: column 'other' holds a full date of birth"):
         refuse_identifiers(table, "a.csv")
     refuse_identifiers(table.drop(columns="other"), "a.csv")
+    # of two digits those up to 30 are of this century, as discharges are
+    short = pd.DataFrame({"discharged": ["01/06/24", "30/06/24"], "other": ["31/01/85", "1.2.52"]}, dtype="str")
+    with pytest.raises(InputError, match=r"column 'other' holds a full date of birth"):
+        refuse_identifiers(short, "a.csv")
+    refuse_identifiers(short[["discharged"]], "a.csv")
     assert "holds a full date of birth" in refusal("1985-06-01", "1990-06-01", name="d1")
 
 

@@ -71,3 +71,30 @@ def test_the_study_file_is_written_last(tmp_path, monkeypatch):
     write_csv(tmp_path / "north.csv", ROWS)
     new_study("mine", [tmp_path / "north.csv"], tmp_path)
     assert [path.relative_to(tmp_path).as_posix() for path in written] == ["mine_columns/north.yaml", "mine.yaml"]
+
+
+def test_reasons_stand_on_the_screen_before_names(service_of):
+    rows = [row | {"Notes": "x", "PHQ2_First": "4", "Left on": "06/30/2016", "Discharged": "06/30/2016",
+                   **{f"GAD7 item {n}": "1" for n in range(1, 6)}} for row in ROWS]
+    lines = summary("north", service_of([{key: row[key] for key in row if key != "discharge_date"} for row in rows]))
+    assert [line for line in lines if "no place" in line] == [
+        "  no place for: Discharged (its name suggests discharge_date, but dates have the month first: export them as "
+        "2016-06-30 or 30/06/2016)",
+        "  no place for: PHQ2_First (by its name another questionnaire than PHQ-9)",
+        "  no place for: GAD7 item 1, GAD7 item 2, GAD7 item 3, ... (`item` in its name: no score of GAD-7)",
+        "  no place for: Notes, Left on"]
+    more = service_of([row | {f"Notes {n}": "x" for n in range(20)} for row in rows])
+    many = [line for line in summary("north", more) if "no place" in line]
+    assert many[3].count(", ") == 8 and many[4] == "  no place for: 13 more"
+
+
+def test_an_export_with_a_title_and_decimal_commas_goes_to_a_map_that_reads_it(tmp_path):
+    names = ";".join(ROWS[0])
+    lines = [";".join(row.values()) for row in ROWS]
+    text = "\n".join(["Extract of June", "", names, *lines, "Total;;;"]).replace(";4;", ";4,0;")
+    (tmp_path / "north.csv").write_text(text, encoding="utf-8")
+    lines = new_study("mine", [tmp_path / "north.csv"], tmp_path)
+    assert any("a row of totals" in line for line in lines)
+    read = read_column_map(tmp_path / "mine_columns" / "north.yaml")
+    assert (read.file.separator, read.file.header, read.decimal) == (";", 3, "comma")
+    assert "# north.csv: line 24 is no patient's" in (tmp_path / "mine_columns" / "north.yaml").read_text("utf-8")

@@ -1,5 +1,8 @@
 """What names of columns may mean. Oracle: as a person reads them who knows services' exports."""
 
+import re
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -94,7 +97,7 @@ def test_months_of_the_calendar_count_from_discharge():
     ("names: [age]\n    code: {}", r"words.yaml: columns: age: found .*'code'")])
 def test_words_that_cannot_be_used_are_named(tmp_path, monkeypatch, line, message):
     text = names.PATH.read_text(encoding="utf-8")
-    text = text.replace("  age:\n    names: [age]", f"  age:\n    {line}")
+    text = re.sub("  age:\n    names: .*", f"  age:\n    {line}", text)
     (tmp_path / "words.yaml").write_text(text, encoding="utf-8")
     monkeypatch.setattr(names, "PATH", tmp_path / "words.yaml")
     cached = (names.read_words, names.told)
@@ -114,3 +117,12 @@ def test_columns_of_contacts():
         "ContactDate", "ToolCode", "PERSON SCORE", "Attendance", "Discharge date", "Referral Date", "Client ID")}
     assert found == {"ContactDate": ["date"], "ToolCode": ["measure"], "PERSON SCORE": ["score"],
                      "Attendance": ["attended"], "Discharge date": [], "Referral Date": [], "Client ID": ["patient_id"]}
+
+
+def test_a_score_is_no_core():
+    # CORE-10 as a declared measure: its name is within `score`
+    core = replace(next(iter(NAMES.measures.values())), name="CORE-10", columns="core10")
+    known = Names(NAMES.measures | {"CORE-10": core})
+    assert known.words("PHQ9_Score_First") == "phq 9 score first" and known.words("COREfirst") == "core first"
+    assert columns("PHQ9_Score_First", known.learned([])) == ["phq9_baseline"]
+    assert columns("TotalScore_Last", known.learned([])) == []

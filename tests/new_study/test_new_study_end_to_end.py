@@ -127,7 +127,7 @@ def test_all_files_are_written_or_none(tmp_path, stranger, monkeypatch):
 
 
 def test_six_exports_go_from_the_command_to_the_cohorts_of_the_hand_written_maps(tmp_path):
-    exports = [entry.file for entry in STUDY_2016.services.values()]
+    exports = [entry.file[0] for entry in STUDY_2016.services.values()]
     assert durability("new", "six", *exports, folder=tmp_path).returncode == 0
     file = tmp_path / "six.yaml"
     # the study of 2016 had a window and its own version of the measures: that is for a person to say
@@ -139,7 +139,7 @@ def test_six_exports_go_from_the_command_to_the_cohorts_of_the_hand_written_maps
     assert ran.returncode == 0, ran.stderr
     for service, entry in STUDY_2016.services.items():
         by_hand = clean_service(STUDY_2016, service)
-        folder = tmp_path / "results" / "six" / entry.file.stem / "cleaning"
+        folder = tmp_path / "results" / "six" / entry.file[0].stem / "cleaning"
         pd.testing.assert_frame_equal(pd.read_parquet(folder / "cohort.parquet"), by_hand.cohort)
         rejected = pd.read_csv(folder / "rejected.csv", dtype="str", keep_default_na=False)
         assert len(rejected) == len(by_hand.rejected)
@@ -167,8 +167,8 @@ def test_a_long_export(tmp_path, long_export, files):
     study = propose(tmp_path, *(tmp_path / name for name in files))
     assert study.follow_up_windows == {"6m": (91, 273), "12m": (274, 456)}
     (service, entry), = study.services.items()
-    assert (service, entry.contacts) == (("patients", tmp_path / "scores.csv") if len(files) == 2 else
-                                         ("contacts", None))
+    assert (service, entry.contacts) == (("patients", (tmp_path / "scores.csv",)) if len(files) == 2 else
+                                         ("contacts", ()))
     cohort = clean_service(study, service).cohort.set_index("patient_id")
     expected = long_export.set_index("patient_id").loc[cohort.index]
     assert len(cohort) == len(long_export)

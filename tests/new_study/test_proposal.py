@@ -79,7 +79,7 @@ def cohort():
 
 @pytest.mark.parametrize("service", list(STUDY_2016.services))
 def test_the_committed_exports_are_mapped_as_by_hand(service):
-    proposal = propose(read_new_export(STUDY_2016.services[service].file, MEASURES))
+    proposal = propose(read_new_export(STUDY_2016.services[service].file[0], MEASURES))
     by_hand = read_column_map(STUDY_2016.services[service].columns).columns
     assert sources(proposal) == {name: column.source for name, column in by_hand.items()}
     assert proposal.contacts is None

@@ -22,7 +22,7 @@ def read(column, cells, section="columns"):
     ("phq9_end", ["3.5", "2.25", "7.1"]), ("phq9_end", ["mild", "severe", "mild"]), ("phq9_end", ["1", "0"] * 15),
     ("age", ["18-25", "26-35"]), ("gender", ["yes", "no"]), ("consent_contact", ["01/06/2016", "02/06/2016"]),
     ("discharge_date", ["dropped out", "completed"]), ("discharge_date", ["06/30/2016", "06/28/2016"]),
-    ("discharge_date", ["30/06/16", "28/06/16"]), ("discharge_date", ["20160630"]), ("patient_id", ["a", "a", "b"]),
+    ("discharge_date", ["06/30/16", "06/28/16"]), ("discharge_date", ["20160630"]), ("patient_id", ["a", "a", "b"]),
     ("primary_problem", [f"told me about {n}" for n in range(30)]), ("adsm", ["PHQ-9", "GAD-7"])])
 def test_values_that_contradict_the_name(column, cells):
     with pytest.raises(Contradiction):
@@ -37,6 +37,7 @@ def test_values_that_contradict_the_name(column, cells):
     ("adsm_end", [*["1.5"] * 5, *["4"] * 5], "numbers, most from 1.5 to 4"),
     ("discharge_date", ["2016-06-30", "2016-06-01 10:30"], "ISO dates"),
     ("discharge_date", ["30/06/2016", "1.6.2016"], "day first"), ("discharge_date", ["14-Jun-2016"], "day first"),
+    ("discharge_date", ["30/06/16", "28/06/16"], "day first"),
     ("discharge_date", ["42551", "42522.0"], "day numbers"), ("patient_id", ["007", "7", "x1"], "nearly every row"),
     ("gender", ["F"] * 6 + ["M"] * 5 + ["O"], "codes F, M")])
 def test_what_values_look_like(column, cells, why):
@@ -73,3 +74,28 @@ def test_values_of_contacts(column, holds, contradicts):
     for cells in contradicts:
         with pytest.raises(Contradiction):
             read(column, cells, "contacts")
+
+
+@pytest.mark.parametrize(("cells", "said"), [
+    (["06/30/2016"] * 3 + ["06/05/2016"] * 9, "month first"), (["6/30/16"] * 5, "month first"),
+    (["06-30-2016"] * 5, "export them as 2016-06-30 or 30/06/2016"), (["2016-06-30"] * 30 + ["06/30/2016"], None),
+    (["30/06/2016"] * 30 + ["06/30/2016"], None), (["30/06/2016"] * 30 + ["06/30/2016"] * 6, "some the month")])
+def test_american_dates_are_told_from_british_ones(cells, said):
+    try:
+        found = read("discharge_date", cells).doubt
+    except Contradiction as contradiction:
+        found = str(contradiction)
+    assert (said in found) if said else found == ""
+
+
+def test_decimal_commas():
+    assert read("adsm_end", ["1,5", "4", "2,25"]).decimal == "comma"
+    assert read("phq9_end", ["12,0", "7,0"]).meant == {"12,0": 12, "7,0": 7}
+    assert read("phq9_end", ["12", "7.0"]).decimal == ""
+    with pytest.raises(Contradiction, match="not all are whole numbers"):
+        read("phq9_end", ["12,5", "7,1"])
+
+
+def test_what_is_no_value_of_some_is_asked_about():
+    assert read("phq9_end", ["13"] * 90 + ["31"] * 6).doubt == "6 values: not all are whole numbers from 0 to 27"
+    assert read("phq9_end", ["13"] * 90 + ["31"]).doubt == ""

@@ -66,26 +66,29 @@ def test_without_a_map_an_export_has_the_canonical_names():
 def test_what_a_map_says(read):
     found = read("""
 source: the record system
-file: {separator: "\\t", encoding: windows-1252, sheet: "2"}
+file: {separator: "\\t", encoding: windows-1252, sheet: "2", header: 3, data: 6}
 missing: [NULL, -99]
 dates: day_first
+decimal: comma
 columns:
   patient_id: Pat Ref
   consent_contact: {constant: yes}
   gender: {column: Sex, codes: {F: female, M: male, U: ""}}
   sessions: {column: Seen, missing: [999]}
-  discharge_date: {column: Out, dates: iso}
+  discharge_date: {column: Out, dates: iso, decimal: point}
 """)
     assert (found.source, found.file.separator, found.file.encoding, found.file.sheet) == (
         "the record system", "\t", "windows-1252", "2")
+    assert (found.file.header, found.file.data, found.decimal) == (3, 6, "comma")
     assert set(found.columns) == {"patient_id", "consent_contact", "gender", "sessions", "discharge_date"}
     assert found.columns["patient_id"].source == "Pat Ref"
     assert (found.columns["consent_contact"].source, found.columns["consent_contact"].constant) == (None, "yes")
     assert found.columns["gender"].codes == (("f", "female"), ("m", "male"), ("u", ""))
-    # a column's missing codes add to those of the file; its date style replaces the file's
+    # a column's missing codes add to those of the file; its date style and decimal sign replace the file's
     assert found.columns["gender"].missing == {"null", "-99"}
     assert found.columns["sessions"].missing == {"null", "-99", "999"}
     assert (found.columns["sessions"].dates, found.columns["discharge_date"].dates) == ("day_first", "iso")
+    assert (found.columns["sessions"].decimal, found.columns["discharge_date"].decimal) == ("comma", "point")
 
 
 def test_a_star_stands_for_each_number_of_a_family(read):
@@ -147,7 +150,7 @@ def test_every_committed_map_can_be_read(file):
     ("", "expected `key: value` lines"),
     ("source: x", "the key 'columns' is missing; expected `key: value` lines"),
     ("columns: [a]", "columns: found [a], expected `key: value` lines"),
-    ("seperator: ';'\ncolumns: {patient_id: id}", "unknown key 'seperator'; known keys: file, missing, dates, events"),
+    ("seperator: ';'\ncolumns: {patient_id: id}", "unknown key 'seperator'; known keys: source, file, missing"),
     ("file: {delimiter: ';'}\ncolumns: {patient_id: id}", "file: unknown key 'delimiter'; known keys: separator"),
     ("file: a.csv\ncolumns: {patient_id: id}", "file: found 'a.csv', expected `key: value` lines"),
     *((f"file: {{separator: {odd}}}\ncolumns: {{patient_id: id}}", "file: separator: found ")
@@ -157,6 +160,11 @@ def test_every_committed_map_can_be_read(file):
     ("source: [a]\ncolumns: {patient_id: id}", "source: found [a], expected a text"),
     ("missing: NULL\ncolumns: {patient_id: id}", "missing: found 'NULL', expected a list of missing codes"),
     ("missing: [[NULL]]\ncolumns: {patient_id: id}", "missing: found ['NULL'], expected a list of missing codes"),
+    ("file: {header: 0}\ncolumns: {patient_id: id}", "file: header: found '0', expected the number of a line, 1"),
+    ("file: {header: two}\ncolumns: {patient_id: id}", "file: header: found 'two', expected the number of a line"),
+    ("file: {data: 1}\ncolumns: {patient_id: id}", "file: data: found '1', expected a line below the header's"),
+    ("file: {header: 3, data: 3}\ncolumns: {patient_id: id}", "file: data: found '3', expected a line below the"),
+    ("decimal: dot\ncolumns: {patient_id: id}", "decimal: found 'dot', expected point or comma"),
     ("dates: american\ncolumns: {patient_id: id}", "dates: found 'american', expected iso or day_first or excel"),
     ("columns: {patient: id}", "columns: found 'patient', expected a canonical column, as data/dictionary.csv lists"),
     ("columns: {Patient_ID: id}", "columns: found 'Patient_ID', expected a canonical column"),
