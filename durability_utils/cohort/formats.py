@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from durability_utils.cohort.exports import DELIMITED, likely_encoding
-from durability_utils.cohort.workbooks import BROKEN, as_text
+from durability_utils.cohort.workbooks import BROKEN, cell_text
 
 LOOKED_AT = 60  # rows at the begin of a file that tell its form
 _NUMBER_OR_DAY = re.compile(r"[-+.,:/ TZ]*[0-9][-+.,:/ TZ0-9]*")
@@ -63,7 +63,7 @@ def _sheets(path: Path) -> dict[str, _Rows]:
         sheets = {}
         for name in book.sheet_names:
             rows = enumerate(islice(book.get_sheet_by_name(name).iter_rows(), LOOKED_AT), start=1)
-            texts = [(line, [as_text(cell) for cell in cells]) for line, cells in rows]
+            texts = [(line, [cell_text(cell) for cell in cells]) for line, cells in rows]
             sheets[name] = [(line, cells) for line, cells in texts if any(cells)]
         return sheets
     return {}

@@ -6,6 +6,7 @@ import csv
 import re
 import tempfile
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 
 import openpyxl
@@ -40,9 +41,10 @@ DIFFERS["contacts_of_referrals"] |= {name: "the cohort has none"
 MEANS = ("decimal_comma", *TABLES)
 
 
+@cache
 def sample() -> pd.DataFrame:
     """Who answered a follow-up, and of the others some."""
-    texts = cohort_texts()
+    texts = cohort_texts().apply(lambda column: column.str.removesuffix(".0"))
     answered = (texts[["phq9_6m", "phq9_12m"]] != "").any(axis=1)
     return pd.concat([texts[answered], texts[~answered].iloc[::9]], ignore_index=True)
 
