@@ -46,7 +46,7 @@ class Case(NamedTuple):
     """What an export is, what it must come to, words that have to be said, and how it is made of the cohort.
 
     make: cohort as text -> files by name. adsm: the truth has the ADSM. by_counts: ids are not the cohort's, and only
-    how many there are of each score is compared. xfail: where the product is not there yet, and why.
+    how many there are of each score is compared. part: some patients are left out on purpose. xfail: where the product is not there yet, and why.
     """
 
     id: str
@@ -55,17 +55,20 @@ class Case(NamedTuple):
     make: Callable[[pd.DataFrame], Files]
     adsm: bool = False
     by_counts: bool = False
+    part: bool = False
     xfail: str = ""
 
 
 @cache
 def truth() -> pd.DataFrame:
-    """Who answered a follow-up, and of the others who were scored at both times some; canonical columns as text."""
+    """Who answered a follow-up, and some who did not, agreed or not; canonical columns as text."""
     texts = cohort_texts().apply(lambda column: column.str.removesuffix(".0"))
     answered = (texts[["phq9_6m", "phq9_12m"]] != "").any(axis=1)
     scored = (texts[FIRST + LAST] != "").all(axis=1) & ~answered
-    agreed = scored & (texts["consent_contact"] == "yes")
-    chosen = pd.concat([texts[answered], texts[agreed].head(60), texts[scored & ~agreed].head(40)])
+    silent = texts[answered & (texts[FIRST + LAST] != "").all(axis=1)].head(36).copy()  # everybody who agreed answered once
+    silent["patient_id"] = "N" + silent["patient_id"]
+    silent[[name for name in texts if "6m" in name or "12m" in name]] = ""
+    chosen = pd.concat([texts[answered], silent, texts[scored].head(40)])
     return chosen.sort_values("patient_id", ignore_index=True)
 
 
@@ -156,7 +159,7 @@ def cells(columns, respell: Callable[[str], str], missing="NULL"):
 def rows(change: Callable[[pd.DataFrame], list[dict]], at=None):
     """Further rows, at the end or so far down."""
     def add(table):
-        new = pd.DataFrame(change(table)).reindex(columns=table.columns).fillna("")
+        new = pd.DataFrame(change(table)).reindex(columns=table.columns, fill_value="").fillna("")
         place = len(table) if at is None else at
         return pd.concat([table.iloc[:place], new, table.iloc[place:]])
     return one(add)
@@ -295,16 +298,15 @@ def swapped(one_column, other):
     return lambda texts, column: texts[other if column == one_column else one_column]
 
 
-def month_first(table, least=0):
+def month_first(table):
     for name in DATES:
         table[N[name]] = table[N[name]].str.replace(r"^(\d\d)/(\d\d)/", r"\2/\1/", regex=True)
     return table
 
 
 def early_days(texts):
-    found = texts[texts["discharge_date"].str[8:].astype(int) <= 12].copy()
-    found["discharge_date"] = found["discharge_date"].str.replace(r"-(\d\d)-(\d\d)$", r"-\2-\1", regex=True)
-    return own(found).drop(columns=[N["followup_6m_date"], N["followup_12m_date"]])
+    silent = (texts[["phq9_6m", "phq9_12m"]] == "").all(axis=1)
+    return month_first(own(texts[silent & (texts["discharge_date"].str[8:].astype(int) <= 12)]))
 
 
 def with_items(more: int, total: bool):
@@ -363,12 +365,12 @@ def later_sessions(texts, with_ids: bool):
     texts = texts.drop(columns=[name for name in texts if name.startswith(("adsm", "followup"))]).copy()
     agreed = texts["consent_contact"] == "yes"
     silent = texts[agreed & (texts["phq9_6m"] == "") & (texts["phq9_12m"] == "")]
-    texts = texts.reindex(columns=truth().columns).fillna("")
+    texts = texts.reindex(columns=truth().columns, fill_value="")
     with TemporaryDirectory() as folder:
         SHAPES["contacts_of_referrals"](texts, Path(folder))
         patients, contacts = (pd.read_csv(Path(folder, name), dtype=str, keep_default_na=False)
                               for name in ("patients.csv", "scores.csv"))
-    assert len(silent) > 20
+    assert len(silent) >= 30
     if not with_ids:  # the extract knows one discharge a patient
         patients = patients[patients["referral_id"].str.endswith("/1")].drop(columns=["referral_id", "referral_date"])
         contacts = contacts.drop(columns="referral_id")
@@ -406,9 +408,9 @@ SAID = [
     Case("baseline carried to the end", "said", "carried_forward", put(
         LAST, lambda texts, column: texts[column.replace("end", "baseline")], lambda texts, column: texts.index % 2 == 0)),
     Case("items from 1 to 4", "said", "phq9_6m", with_items(1, False)),
-    Case("items from 1 to 4 beside right totals", "right", "phq9_6m_item", with_items(1, True)),
+    Case("items from 1 to 4 beside their right totals", "said", "items_from_1", with_items(1, True)),
     Case("items from 0 to 3", "right", "", with_items(0, False)),
-    Case("totals of items from 1", "said", "phq9_baseline", put(
+    Case("totals of items from 1", "refused", "phq9_baseline", put(
         PAIR, lambda texts, column: whole(numbers(texts, column) + (9 if "phq9" in column else 7)))),
     Case("PHQ-2 instead of PHQ-9", "refused", "phq9_baseline", renamed(
         phq9_baseline="PHQ2_First", phq9_end="PHQ2_Last")),
@@ -432,13 +434,13 @@ SAID = [
         ["discharge_date"], everywhere("2016-07-04"))),
     Case("number of scores and no score", "refused", "phq9_end", renamed(phq9_end="Number of PHQ9 scores")),
     Case("month first", "said", "month first", one(month_first)),
-    Case("month first, no day above 12", "said", "discharge_date", lambda texts: {"north.csv": text_of(early_days(texts))}),
+    Case("month first, no day above 12", "said", "discharge_date", lambda texts: {"north.csv": text_of(early_days(texts))}, part=True),
     Case("dates without years", "said", "discharge_date", one(lambda table: table.assign(
         **{N["discharge_date"]: table[N["discharge_date"]].str[:5]}))),
     Case("serials of the 1904 system", "said", "discharge_date", one(lambda table: table.assign(**{
         N[name]: pd.to_datetime(table[N[name]].replace("NULL", None), dayfirst=True).map(
             lambda day: "NULL" if pd.isna(day) else str((day.date() - dt.date(1904, 1, 1)).days)) for name in DATES}))),
-    Case("ids rounded by a spreadsheet", "said", "E+", ids(lambda number, text: f"{4.51 + number // 2 / 100:.2f}E+12")),
+    Case("ids rounded by a spreadsheet", "refused", "E+", ids(lambda number, text: f"{4.51 + number // 2 / 100:.2f}E+12")),
     Case("all ids rounded to one", "refused", "E+", ids(lambda number, text: "4.51E+12")),
     Case("ids equal but for case", "said", "ids_equal_but_for_case", ids(
         lambda number, text: f"kx{number // 2}a" if number % 2 else f"KX{number // 2}A")),
@@ -573,7 +575,9 @@ def judge(case: Case, folder: Path) -> Judged:
         named += [f"{row.level} {row.name} patient_id" for row in shared.itertuples() if row.level == "warning"]
     cohort = pd.concat([each.cohort for each in cleaned.values()])
     wrong = differing(cohort, case)
-    silent = [column for column in wrong if not any(column in line for line in named)]
+    # a stop is no cohort, and a file that ends in the middle lacks anything
+    whole = any(line.startswith("stop ") or "written to its end" in line for line in [*lines, *named])
+    silent = [column for column in wrong if not whole and not any(column in line for line in named)]
     said = "\n".join([*lines, *named, *lists])
     return Judged("right" if not wrong else "wrong" if silent else "said", said, silent)
 
@@ -585,7 +589,8 @@ def differing(cohort: pd.DataFrame, case: Case) -> list[str]:
     expected = truth().set_index("patient_id")[columns]
     if case.by_counts:
         return [name for name in columns if sorted(found[name]) != sorted(expected[name])]
-    wrong = [] if sorted(found.index) == sorted(expected.index) else ["patient_id"]
+    same = {*found.index} <= {*expected.index} if case.part else sorted(found.index) == sorted(expected.index)
+    wrong = [] if same else ["patient_id"]
     found = found[~found.index.duplicated()]
     both = found.index.intersection(expected.index)
     found, expected = found.loc[both], expected.loc[both]
