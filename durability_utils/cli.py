@@ -18,7 +18,8 @@ from durability_utils.runs import batch, plan
 from durability_utils.runs.plan import Result, Run
 from durability_utils.study.column_maps import ColumnMap, read_column_map
 from durability_utils.study.columns import dictionary
-from durability_utils.study.errors import InputError
+from durability_utils.study.errors import NO_MEMORY, InputError, lacks_memory
+from durability_utils.study.findings import FINDINGS_FILE, PROFILE
 from durability_utils.study.parameters import read_yaml
 from durability_utils.study.study_file import DISCLOSURE_RULES, Study, read_study
 
@@ -28,13 +29,14 @@ app = typer.Typer(help=durability_utils.__doc__, no_args_is_help=True, add_compl
 
 @app.callback(help=durability_utils.__doc__)
 def in_utf_8() -> None:
-    # Python's way out of a locale that knows ASCII only, as of cron's, was closed: names of files could not be spoken
-    if sys.getfilesystemencoding() == "ascii":
+    # in another locale, as that of cron with `LC_ALL=C`, Python cannot name every file
+    if sys.getfilesystemencoding() != "utf-8":
         os.execve(sys.executable, sys.orig_argv, {**os.environ, "PYTHONUTF8": "1"})
 
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.")]
-Output = Annotated[Path, typer.Option(help="The folder that holds the results.", file_okay=False)]
+Output = Annotated[Path, typer.Option(help="The folder that holds the results.", file_okay=False,
+                                      callback=lambda path: _folder(path))]
 Services = Annotated[list[str], typer.Option("--service", help="Only this service, or `all`; may be repeated.")]
 Steps = Annotated[list[str], typer.Option("--step", help="Only this step: all, step2 or step3; may be repeated.")]
 Notebooks = Annotated[list[str], typer.Option("--notebook", help="Only this notebook, by name or number (03); "
@@ -43,10 +45,13 @@ Notebooks = Annotated[list[str], typer.Option("--notebook", help="Only this note
 Jobs = Annotated[int, typer.Option(min=1, help="Notebooks at a time, on this machine.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Run again what would come out the same, too.")]
 Timeout = Annotated[float | None, typer.Option(min=1, help="Seconds after which a notebook has failed.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing unless something fails, for cron.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing unless something fails or looks wrong, for cron.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit code 1 also where something looks wrong.")]
 Scheduler = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run on a Dask cluster: tcp://host:8786")]
-Results = Annotated[Path, typer.Option(help="The folder that holds the private results.", file_okay=False)]
-BundleFolder = Annotated[Path, typer.Option("--output", metavar="DIR", help="The folder of the bundle.")]
+Results = Annotated[Path, typer.Option(help="The folder that holds the private results.", file_okay=False,
+                                       callback=lambda path: _folder(path))]
+BundleFolder = Annotated[Path, typer.Option("--output", metavar="DIR", help="The folder of the bundle.",
+                                            callback=lambda path: _folder(path))]
 Disclosure = Annotated[str | None, typer.Option(help="none, nhs or opensafely; else as the study file says.")]
 RESULTS = Path("results")
 JOBS = batch.cores() + 2  # while kernels start and end others work
@@ -55,10 +60,11 @@ JOBS = batch.cores() + 2  # while kernels start and end others work
 @app.command()
 def run(study_file: StudyFile, output: Output = RESULTS, service: Services = (), step: Steps = (),
         notebook: Notebooks = (), jobs: Jobs = JOBS, fresh: Fresh = False, timeout: Timeout = None,
-        quiet: Quiet = False, scheduler: Scheduler = None) -> None:
+        quiet: Quiet = False, strict: Strict = False, scheduler: Scheduler = None) -> None:
     """Run the notebooks and write a report; what would come out the same is not run again.
 
-    Exit code 1: something failed; 2: nothing could be run; 130: stopped by Ctrl-C.
+    Exit code 1: something failed, or with --strict a warning is not acknowledged; 2: nothing could be run; 130: stopped
+    by Ctrl-C.
     """
     started = datetime.now(UTC)
     with ExitStack() as held:
@@ -69,6 +75,7 @@ def run(study_file: StudyFile, output: Output = RESULTS, service: Services = (),
             everything = plan.every_run(study, output, plan.NOTEBOOKS)
             runs = plan.plan(study, output, service, step, notebook, plan.NOTEBOOKS)
             pool, jobs = _pool(scheduler, jobs, len(runs))
+            _refuse_among_exports(everything, output / study.id)
             held.enter_context(batch.alone(study, output))
             for name in ("index.html", "run.json"):
                 (output / study.id / name).unlink(missing_ok=True)
@@ -78,13 +85,35 @@ def run(study_file: StudyFile, output: Output = RESULTS, service: Services = (),
                 for running, result in batch.run_all(runs, pool, jobs, timeout, fresh):
                     results += [result] if result else []
                     show(running, result)
-            _conclude(study, output, everything, results, started, quiet)
+            warnings = _conclude(study, output, everything, results, started, quiet)
         except KeyboardInterrupt:
             _stop(f"stopped after {len(results)} of {len(runs)}; the same command runs the rest", 130)
+        except (MemoryError, ImportError, RuntimeError) as error:
+            if not lacks_memory(f"{type(error).__name__}: {error}"):
+                raise
+            _stop(f"{study.id}: {NO_MEMORY}; the same command with fewer --jobs runs the rest", 1)
         except OSError as error:
             _stop(f"{study.id}: the results cannot be written ({error.strerror or error}); what stands there is "
                   "complete, and the same command runs the rest", 1)
-    raise typer.Exit(int(any(result.status in ("failed", "skipped") for result in results)))
+    failed = any(result.status in ("failed", "skipped") for result in results)
+    raise typer.Exit(int(failed or (strict and warnings > 0)))
+
+
+def _folder(path: Path) -> Path:
+    """A folder that an option names, whether or not it is there; refused where its links lead nowhere."""
+    try:
+        path.resolve()
+    except (OSError, RuntimeError):  # RuntimeError: a circle of links, up to Python 3.12
+        raise typer.BadParameter(f"dir '{path}' is a circle of links.") from None
+    return path
+
+
+def _refuse_among_exports(runs: list[Run], results: Path) -> None:
+    """What is run again, or fails, is removed from the results: no export may lie among them, nor they in one."""
+    results = results.resolve()
+    for file in (file.resolve() for run in runs if run.cleans for file in (run.study.path, *run.reads)):
+        if results in file.parents or file in (results, *results.parents):
+            raise InputError(f"--output: the results would lie where {file.name} lies; choose another folder")
 
 
 def _pool(scheduler: str | None, jobs: int, runs: int) -> tuple[Executor, int]:
@@ -131,18 +160,23 @@ def new(study: Annotated[str, typer.Argument(metavar="MY_STUDY", help="The name 
 
 
 @app.command()
-def check(study_file: StudyFile) -> None:
-    """Validate study file and exports and print what is read from where and what cleaning would refuse, with examples.
+def check(study_file: StudyFile, results: Results = RESULTS, strict: Strict = False) -> None:
+    """Validate study file and exports; print what is read from where, what cleaning would refuse, what looks wrong.
 
-    The examples are patients' values: what is printed stays with the service.
+    The examples are patients' values: what is printed stays with the service. What has changed is told against the
+    last run in --results. Exit code 1: an export cannot be used, or looks so wrong that it would be refused; with
+    --strict any warning that is not acknowledged.
     """
     with _refusals():
         study = read_study(study_file)
         if study.published:
             read_yaml(study.published)
+        cleaning = {run.service: run for run in plan.every_run(study, results, plan.NOTEBOOKS) if run.cleans}
+    from durability_utils.cohort import plausibility
     from durability_utils.cohort.cleaning import clean_service
+    from durability_utils.cohort.last_month import profile_of, read_profile
 
-    unusable = 0
+    unusable, everything_found, people = 0, [], {}
     for service in study.services:
         try:
             cleaned = clean_service(study, service)
@@ -159,7 +193,19 @@ def check(study_file: StudyFile) -> None:
                                ("in the export, but not used", cleaned.unused)):
             if columns:
                 typer.echo(f"  {words}: {', '.join(columns)}")
-    raise typer.Exit(int(unusable > 0))
+        last = cleaning[service]
+        before = read_profile(last.folder) if plan.is_left_whole(last, PROFILE) else None
+        findings = plausibility.look(study, service, cleaned, profile_of(study, service, cleaned, before))
+        typer.echo(_looks_wrong(findings, cleaned))
+        everything_found.append(findings)
+        people[service] = cleaned.cohort[plausibility.WHO]
+    of_all = plausibility.same_people(study, people)
+    if len(of_all):
+        typer.echo(f"all services\n{_looks_wrong(of_all, None)}")
+    levels = ("stop", "warning") if strict else ("stop",)
+    wrong = sum(len(plausibility.unacknowledged(findings, level))
+                for findings in (*everything_found, of_all) for level in levels)
+    raise typer.Exit(int(unusable + wrong > 0))
 
 
 @app.command()
@@ -236,6 +282,23 @@ def _examples(rejected, most: int = 5) -> str:
     return ", ".join(texts) + (", ..." if len(rejected) > most else "")
 
 
+def _looks_wrong(findings, cleaned) -> str:
+    """What looks wrong, a paragraph a finding, with the first lines of the export and the values there."""
+    from durability_utils.cohort import plausibility
+
+    said = []
+    for row in plausibility.rows_of(findings):
+        words = [f"{row.level} {row.name} ({plausibility.in_words(row)}): {row.means} {row.do}"]
+        if row.lines:
+            examples = ", ".join(plausibility.examples(row, cleaned))
+            words.append(f"rows {examples}{', ...' if row.count > len(row.lines) else ''}")
+        if row.acknowledged:
+            words.append(f"acknowledged: {row.acknowledged}")
+        for first, text in zip(("    ", *["      "] * 2), words, strict=False):
+            said += textwrap.wrap(text, 112, initial_indent=first, subsequent_indent="      ")
+    return "\n".join(["  what looks wrong:", *said]) if said else "  nothing looks wrong"
+
+
 @contextmanager
 def _progress(total: int, quiet: bool) -> Iterator[Callable[[list[Run], Result | None], None]]:
     """A function that shows how far the batch is: a bar in a terminal, else one line a finished run."""
@@ -259,12 +322,12 @@ def _progress(total: int, quiet: bool) -> Iterator[Callable[[list[Run], Result |
 
 
 def _conclude(study: Study, output: Path, everything: list[Run], results: list[Result], started: datetime,
-              quiet: bool) -> None:
-    """Write report and account, and say in a few lines how it went."""
+              quiet: bool) -> int:
+    """Write report and account, and say in a few lines how it went; how many warnings nobody has acknowledged."""
     from durability_utils.runs import report  # statsmodels comes with it: not for `list` and `--help`
 
-    first_page = output / study.id / "index.html"
-    batch.write(first_page, report.index(study, output, everything, results))
+    first_page, of_all = output / study.id / "index.html", _of_all(study, output)
+    batch.write(first_page, report.index(study, output, everything, results, of_all))
     batch.write(first_page.with_name("run.json"), batch.account(study, results, started))
     for result in results:
         if result.status == "failed":
@@ -274,8 +337,14 @@ def _conclude(study: Study, output: Path, everything: list[Run], results: list[R
         if {row["rule"]: row["rows"] for row in log}.get("rows_in_cohort") == "0":
             typer.echo(f"service {result.run.service}: every row was refused, nobody is in its cohort; "
                        f"{(result.run.folder / 'rejected.csv').as_posix()} says why", err=True)
+    findings = [(result.run.service, row) for result in results if result.run.cleans
+                for row in report.looks_wrong(result)] + [("all", row) for row in of_all]
+    warnings = [(service, row) for service, row in findings if row["level"] == "warning" and not row["acknowledged"]]
+    for service, row in warnings:
+        where = f"{row['column']}, " if row["column"] else ""
+        typer.echo(f"service {service}: {row['name']} ({where}{row['count']} of {row['of']}): {row['means']}", err=True)
     if quiet:
-        return
+        return len(warnings)
     for run in (result.run for result in results if result.status in ("succeeded", "unchanged")):
         if run.restricted:
             typer.echo(f"{run.label}: patients' ids are in {run.folder.as_posix()}/ and stay with the service")
@@ -288,3 +357,14 @@ def _conclude(study: Study, output: Path, everything: list[Run], results: list[R
         typer.echo(f"{published['agrees']} of {published['agrees'] + published['differs']} published figures "
                    f"reproduced; in {published['paper_contradicts_itself']} places the paper contradicts itself")
     typer.echo(f"report: {first_page.as_posix()}")
+    return len(warnings)
+
+
+def _of_all(study: Study, output: Path) -> list[dict[str, str]]:
+    """What looks wrong in the services together, as rows of text."""
+    folders = [output / study.id / service / "cleaning" for service in study.services]
+    if sum((folder / FINDINGS_FILE).is_file() for folder in folders) < 2:
+        return []
+    from durability_utils.cohort.plausibility import same_people_there
+
+    return same_people_there(study, output).drop(columns="lines").astype("str").to_dict("records")

@@ -18,7 +18,9 @@ import pandas as pd
 import PIL.Image
 from IPython.display import Image
 
+from durability_utils.study.dictionary import dictionary
 from durability_utils.study.errors import InputError
+from durability_utils.study.expected import expect_columns
 from durability_utils.study.holds import Holds
 from durability_utils.study.study_file import STEPS, Study
 
@@ -79,6 +81,8 @@ def read_cohort(results: str | Path, study: Study, service: str,
     `service` is categorical: a service with nobody in its cohort is one of its categories. Also the ids of the
     services whose cohort is not there (for `all`). Raises InputError where none is there.
     """
+    if not isinstance(study, Study):
+        raise InputError(f"study: found a {type(study).__name__}, expected what `read_study` gives")
     ids = list(study.services) if service == "all" else [service]
     paths = {name: cleaning_folder(results, study, name) / "cohort.parquet" for name in ids}
     there = [name for name, path in paths.items() if path.is_file()]
@@ -88,6 +92,8 @@ def read_cohort(results: str | Path, study: Study, service: str,
             f"no cleaned cohort of service {' or '.join(ids)}: run the notebook 01_cleaning for it first, or "
             f"`durability run {study_file} --output {Path(results).name} --notebook 01_cleaning`"
         )
+    if unknown := [name for name in columns or () if name not in dictionary().index]:
+        raise InputError(f"columns: found {unknown[0]!r}, expected those of data/dictionary.csv")
     read = (pd.read_parquet(paths[name], columns=columns) for name in there)
     cohorts = [keep(cohort) if keep else cohort for cohort in read]
     sizes = [len(cohort) for cohort in cohorts]
@@ -109,12 +115,14 @@ def readable(table: pd.DataFrame, digits: int) -> pd.DataFrame:
     return table.round(digits).astype("object").where(table.notna(), "")
 
 
-def write_table(table: pd.DataFrame, path: Path, holds: Holds | None = None) -> None:
+def write_table(table: pd.DataFrame, path: str | Path, holds: Holds | None = None) -> None:
     """Write a tidy CSV: one header line, unrounded numbers, and no text that a spreadsheet would run as a formula.
 
     What it holds is written beside it as JSON; a table that does not say it is never shared. Raises InputError where it
     does not hold what is said.
     """
+    path = Path(path)
+    expect_columns(table, [], "table")
     if holds:
         holds.check(table, path.name)
     beside = path.with_suffix(".json")
@@ -126,8 +134,11 @@ def write_table(table: pd.DataFrame, path: Path, holds: Holds | None = None) -> 
         write_aside(beside, lambda aside: aside.write_text(holds.as_json(), encoding="utf-8", newline="\n"))
 
 
-def write_figure(figure: matplotlib.figure.Figure, path: Path) -> Image:
+def write_figure(figure: matplotlib.figure.Figure, path: str | Path) -> Image:
     """Write the figure as a PNG, and return it for a notebook to show: drawn once is enough."""
+    path = Path(path)
+    if not isinstance(figure, matplotlib.figure.Figure):
+        raise InputError(f"figure: found a {type(figure).__name__}, expected a matplotlib Figure (of axes: `.figure`)")
     write_aside(path, lambda aside: aside.write_bytes(png(figure)))
     return Image(path.read_bytes(), width=round(96 * figure.get_figwidth()), alt=figure.get_suptitle())
 

@@ -1,15 +1,20 @@
 """The command: its exit codes, and what it says where."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from conftest import canonical_rows, study_text, write_csv
 from strangers_export import write_strangers_export
 from tiny_study import make_study
 from typer.testing import CliRunner
 
 from durability_utils.cli import app
-from durability_utils.cohort import cleaning
+from durability_utils.cohort import cleaning, last_month, plausibility
 from durability_utils.runs import plan
 from durability_utils.study.columns import dictionary
 from durability_utils.study.errors import InputError
@@ -68,6 +73,35 @@ def test_unknown_options_are_refused_and_nothing_is_touched(study, tmp_path, com
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_results_lie_neither_in_a_circle_of_links_nor_where_an_export_lies(study, tmp_path):
+    path = study({"A": "fine"})
+    (tmp_path / "one").symlink_to("other")
+    (tmp_path / "other").symlink_to("one")
+    for command in ("run", "list"):
+        result = durability(command, path, "--output", "one/results")
+        assert result.exit_code == 2 and "dir 'one/results' is a circle of links." in result.stderr
+    (tmp_path / "data" / "durability_2016").symlink_to(tmp_path / "data")
+    result = durability("run", path, "--output", "data")  # so that the export lies at data/durability_2016/A.csv
+    assert (result.exit_code, result.stderr) == (
+        2, "--output: the results would lie where A.csv lies; choose another folder\n")
+    assert (tmp_path / "data" / "A.csv").read_text(encoding="utf-8") == "fine"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="locales of Unix")
+def test_a_study_with_letters_beyond_ascii_is_read_in_any_locale(tmp_path):
+    folder = tmp_path / "Zürich"
+    (folder / "über").mkdir(parents=True)
+    write_csv(folder / "über" / "äö.csv", canonical_rows([{}] * 3))
+    (folder / "über" / "study.yaml").write_text(study_text(title="Wohlbefinden älterer, synthetisch", services={
+        "A": {"file": "äö.csv"}}), encoding="utf-8")
+    said = subprocess.run([Path(sys.executable).parent / "durability", "check", "über/study.yaml"], cwd=folder,
+                          env=os.environ | {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+                          capture_output=True, text=True, encoding="utf-8", check=False)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "service A: 3 rows read, 3 in the cohort" in said.stdout
+
+
 @pytest.mark.parametrize("command", ["run", "list", "check"])
 def test_a_bad_study_file_is_refused(tmp_path, monkeypatch, command):
     monkeypatch.chdir(tmp_path)
@@ -109,11 +143,13 @@ class TestCheck:
         def clean_service(study, service):
             if service == "B":
                 raise InputError("service B: B.csv: no column phq9_end")
-            return SimpleNamespace(cohort=pd.DataFrame(index=range(90)), rejected=REJECTED,
+            return SimpleNamespace(cohort=pd.DataFrame(index=range(90), columns=plausibility.WHO), rejected=REJECTED,
                                    absent=[name for name in dictionary().index if name not in MAPPED],
                                    unmatched=["PHQ_FUP1"], unused=["Team", "Notes"])
 
         monkeypatch.setattr(cleaning, "clean_service", clean_service)
+        monkeypatch.setattr(last_month, "profile_of", lambda *about: {})
+        monkeypatch.setattr(plausibility, "look", lambda *about: pd.DataFrame(columns=plausibility.COLUMNS))
 
     def test_counts_by_reason_with_no_more_than_five_examples(self, study, cleaner):
         result = durability("check", study({"A": "fine"}))
@@ -128,6 +164,7 @@ class TestCheck:
             "  value    out_of_range  phq9_end    7  20: 28, 21, 22: 99, 23: 99, 24: 99, ...",
             "  in the map, but not in the export: PHQ_FUP1",
             "  in the export, but not used: Team, Notes",
+            "  nothing looks wrong",
         ]
         assert "secret" not in result.output
 

@@ -274,6 +274,22 @@ class TestCohort:
         with pytest.raises(InputError, match=f"^{message}"):
             read_cohort(tmp_path, study, service)
 
+    @pytest.mark.parametrize(("call", "sentence"), [
+        (lambda folder, study: read_cohort(folder, "study.yaml", "B"),
+         "study: found a str, expected what `read_study` gives"),
+        (lambda folder, study: read_cohort(folder, study, "B", ["phq9"]),
+         "columns: found 'phq9', expected those of data/dictionary.csv"),
+        (lambda folder, study: write_table([1], folder / "a.csv"),
+         "table: found a list, expected a DataFrame, one row a patient"),
+        (lambda folder, study: write_figure("picture", folder / "a.png"),
+         "figure: found a str, expected a matplotlib Figure (of axes: `.figure`)")])
+    def test_wrong_calls_are_refused(self, study, tmp_path, call, sentence):
+        self.save(study, tmp_path, "B", "1")
+        with pytest.raises(InputError) as refused:
+            call(tmp_path, study)
+        assert str(refused.value) == sentence
+        assert not list(tmp_path.glob("a.*"))
+
     def test_the_cohort_is_written_last(self, study, tmp_path, monkeypatch):
         # others wait for it: where it is, the log and the refusals are complete
         monkeypatch.setattr(pd.DataFrame, "to_parquet", lambda *_, **__: 1 / 0)

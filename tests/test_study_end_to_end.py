@@ -127,7 +127,7 @@ def test_the_monthly_study_gives_back_the_published_relapses(tmp_path):
 
 @pytest.mark.slow("runs a third study: 15 seconds")
 def test_the_real_cohort_runs_through_the_same_notebooks(tmp_path):
-    export = read_study(PORT_FILE).services["port"].file
+    export = read_study(PORT_FILE).services["port"].file[0]
     if not export.is_file():
         pytest.skip(f"{os.path.relpath(export, PROJECT)} is not there: the PORT data are not part of this project; "
                     "parameters/columns/port.yaml says where they come from")

@@ -24,7 +24,7 @@ import os, sys
 from pathlib import Path
 from durability_utils.study.errors import InputError
 from durability_utils.study.study_file import read_study
-export = read_study(study).services[service].file
+export = read_study(study).services[service].file[0]
 folder = Path(results) / read_study(study).id / service / "cleaning"
 folder.mkdir(parents=True, exist_ok=True)
 (folder / "cohort.parquet").write_text(export.read_text())

@@ -12,7 +12,15 @@ import pandas as pd
 from scipy.special import expit, logit
 
 from durability_utils.outcomes.proportions import proportion
-from durability_utils.outcomes.rules import OUTCOMES, STEP_GROUPS, relevant_anxiety
+from durability_utils.outcomes.rules import OUTCOMES, STEP_GROUPS, expect_classified, relevant_anxiety
+from durability_utils.study.errors import InputError
+from durability_utils.study.expected import (
+    expect,
+    expect_columns,
+    expect_one_of,
+    expect_rules,
+    expect_same_rows,
+)
 from durability_utils.study.holds import Holds
 from durability_utils.study.rules import Rules
 
@@ -66,6 +74,12 @@ def well_at_end(cohort: pd.DataFrame, end: pd.DataFrame, later: pd.DataFrame, ou
     so that patients with different measures can stand in one column; its `reliable_change`, `caseness`, `lowest` and
     `highest` in points, `whole` where they are whole. `age` (years), `sessions`, `step3` (1, 0), `service`.
     """
+    expect_one_of(outcome, OUTCOMES, "outcome")
+    expect_rules(rules)
+    expect_columns(cohort, ["service"])
+    expect(cohort, ["age", "sessions", "step", *(f"phq9_{time}" for time in ("baseline", "end", "6m"))], rules)
+    expect_classified(end=end, later=later)
+    expect_same_rows(cohort=cohort, end=end, later=later)
     anxiety = relevant_anxiety(cohort, "end", rules)
     named = {key: anxiety["measure"].map({name: getattr(measure, key) for name, measure in rules.measures.items()})
              for key in ("minimum", "maximum", "scale")}
@@ -151,6 +165,7 @@ def estimate(outcome: str, method: str, patients: pd.DataFrame, found: tuple = (
 
 def complete_cases(kept: pd.Series) -> tuple[float, float, float]:
     """Share kept of those who answered, with Wilson's 95 % interval. Misuse: to read it as the share of all."""
+    _expect_kept(kept)
     return proportion(kept.sum(), kept.notna().sum())[2:]
 
 
@@ -161,6 +176,7 @@ def bounds(kept: pd.Series) -> dict[str, tuple[float, float, float]]:
     the first and the upper of the second hold that of the population with at least 95 % (Manski 1990; outer limits are
     wider than those of Imbens & Manski 2004). Misuse: to take the middle for an estimate.
     """
+    _expect_kept(kept)
     well, unanswered = kept.sum(), kept.isna().sum()
     return {"worst_case": proportion(well, len(kept))[2:], "best_case": proportion(well + unanswered, len(kept))[2:]}
 
@@ -173,6 +189,7 @@ def tipping_points(kept: pd.Series) -> pd.DataFrame:
     `answered_not_kept_share`, `unanswered`, `not_kept` (the smallest number; missing where all of them would not be
     enough, or where nobody answered), `not_kept_share` of `unanswered`. Misuse: they do not say how likely that is.
     """
+    _expect_kept(kept)
     answered, well, everyone = int(kept.notna().sum()), int(kept.sum()), len(kept)
     share, low, _ = complete_cases(kept)
     rows = []
@@ -185,6 +202,12 @@ def tipping_points(kept: pd.Series) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["threshold", "threshold_share", "answered", "answered_not_kept_share",
                                         "unanswered", "not_kept"])
     return table.assign(not_kept_share=table["not_kept"] / table["unanswered"].where(table["unanswered"] > 0))
+
+
+def _expect_kept(kept: pd.Series) -> None:
+    if not isinstance(kept, pd.Series) or not kept.dropna().isin([0, 1]).all() or kept.dtype == bool:
+        raise InputError("kept: found something else, expected 1 or 0 for every patient, and nothing (NaN) where it is "
+                         "not known, as `well_at_end` gives it")
 
 
 # -- weighting -------------------------------------------------------------------------------------

@@ -13,7 +13,10 @@ import pandas as pd
 
 from durability_utils.analyses.reliable_change import own_criterion
 from durability_utils.outcomes.proportions import with_proportions
-from durability_utils.outcomes.rules import classify, relapsed_on
+from durability_utils.outcomes.rules import classify, expect_classified, relapsed_on
+from durability_utils.study.columns import LATER_TIMES
+from durability_utils.study.errors import InputError
+from durability_utils.study.expected import expect_columns, expect_one_of, expect_rules, expect_same_rows
 from durability_utils.study.holds import Holds
 from durability_utils.study.rules import Rules
 
@@ -46,6 +49,7 @@ def reliable_improvement_kept(end: pd.DataFrame, later: pd.DataFrame) -> pd.Seri
 
     `end` and `later`: what `outcomes.classify` gives for both times. Misuse: it asks for change, not for being well.
     """
+    _expect_both(end, later)
     improved = "reliable_improvement"
     return _status((end["improvement"] == improved) & later["improvement"].notna(), later["improvement"] == improved)
 
@@ -55,6 +59,7 @@ def reliable_recovery_kept(end: pd.DataFrame, later: pd.DataFrame) -> pd.Series:
 
     `end` and `later`: what `outcomes.classify` gives for both times. Misuse: one point across a cut-off loses it.
     """
+    _expect_both(end, later)
     recovered = "reliable_recovery"
     return _status((end["recovery"] == recovered) & later["recovery"].notna(), later["recovery"] == recovered)
 
@@ -65,6 +70,7 @@ def recovery_kept(end: pd.DataFrame, later: pd.DataFrame) -> pd.Series:
     Whoever lost it has returned to caseness: this is `return to caseness alone`, told from the other side. `end` and
     `later`: what `outcomes.classify` gives for both times. Misuse: a return may be smaller than measurement error.
     """
+    _expect_both(end, later)
     return _status(remission(end) & later["recovery"].notna(), ~later["case_later"])
 
 
@@ -75,6 +81,7 @@ def no_relapse(cohort: pd.DataFrame, time: str, rules: Rules) -> pd.Series:
     al. (2017), Delgadillo et al. (2018). Misuse: they asked every month, so that a relapse between two follow-ups
     counted; here it does not, if the patient is well again at `time`.
     """
+    expect_rules(rules)
     end, later = (classify(cohort, when, rules.on_pair()) for when in ("end", time))
     relapsed = [relapsed_on(*(cohort[f"{measure.columns}_{when}"].to_numpy(float, na_value=np.nan)
                               for when in ("end", time)), measure.reliable_change, measure.caseness)
@@ -84,6 +91,7 @@ def no_relapse(cohort: pd.DataFrame, time: str, rules: Rules) -> pd.Series:
 
 def remission(end: pd.DataFrame) -> pd.Series:
     """True for those at caseness at baseline and not at caseness at end: both scores below their cut-offs."""
+    expect_classified(end=end)
     return end["recovery"].notna() & ~end["case_later"]
 
 
@@ -109,6 +117,19 @@ def _status(counts: pd.Series, kept: pd.Series) -> pd.Series:
     return pd.Series(pd.Categorical.from_codes(codes, list(LOST_OR_KEPT), ordered=True), counts.index)
 
 
+def _expect_both(end: pd.DataFrame, later: pd.DataFrame) -> None:
+    expect_classified(end=end, later=later)
+    expect_same_rows(end=end, later=later)
+
+
+def _expect_statuses(statuses: pd.DataFrame, time: str) -> None:
+    expect_one_of(time, LATER_TIMES, "time")
+    expect_columns(statuses, [], "statuses")
+    if wrong := [name for name in statuses if name not in KEPT_OF or set(statuses[name].dropna()) - {*LOST_OR_KEPT}]:
+        raise InputError(f"statuses: found the column {wrong[0]}, expected definitions with kept or lost, as "
+                         "`every_status` gives them")
+
+
 # -- all of them -----------------------------------------------------------------------------------
 
 def every_status(cohort: pd.DataFrame, time: str, rules: Rules, own: Rules) -> pd.DataFrame:
@@ -117,6 +138,7 @@ def every_status(cohort: pd.DataFrame, time: str, rules: Rules, own: Rules) -> p
     `own`: the rules `with_own_criteria`. Definitions ending in `_gad7` take PHQ-9 and GAD-7; the others the study's own
     measures, so where these are PHQ-9 and GAD-7 they are the same and stand there once, under the shorter name.
     """
+    expect_rules(rules)
     found = {}
     for suffix, by in {"": rules, "_gad7": rules.on_pair()}.items():
         if suffix and by == rules:
@@ -136,6 +158,7 @@ def shares_kept(statuses: pd.DataFrame, time: str, rules: Rules) -> pd.DataFrame
     Columns: `definition, measures, time, population, denominator, n, of, share, low, high`, Wilson 95 % intervals.
     `population` is `own` (whom the definition counts) or `common` (whom all count).
     """
+    _expect_statuses(statuses, time)
     rows = []
     for population, people in {"own": statuses, "common": statuses.dropna()}.items():
         for name in statuses:
@@ -152,6 +175,7 @@ def agreement(statuses: pd.DataFrame, time: str) -> pd.DataFrame:
     Columns: `time, first, second, both, first_only, second_only, neither`: how many kept it by both, one, neither. They
     add up to the patients whom both count.
     """
+    _expect_statuses(statuses, time)
     rows = []
     for first, second in combinations(statuses, 2):
         one, two = ((statuses[[first, second]].dropna() == "kept")[name] for name in (first, second))
@@ -165,6 +189,7 @@ def patterns(statuses: pd.DataFrame, time: str) -> pd.DataFrame:
 
     By definitions with the measures of their sources (AS_PUBLISHED), of whom any counts; `not_counted` by the others.
     """
+    _expect_statuses(statuses, time)
     statuses = statuses[[name if name in statuses else name.removesuffix("_gad7") for name in AS_PUBLISHED]]
     counted = statuses.dropna(how="all").astype("str").fillna("not_counted")
     found = counted.value_counts(sort=False).rename("n").reset_index()
@@ -181,6 +206,7 @@ def patterns_holds(found: pd.DataFrame) -> Holds:
 
 def classed_otherwise(cohort: pd.DataFrame, time: str, rules: Rules, own: Rules) -> pd.DataFrame:
     """Improvement on PHQ-9 and GAD-7 by fixed thresholds and by own criteria: `time, fixed, own, n`, zeros left out."""
+    expect_rules(rules)
     pairs = pd.DataFrame({"fixed": classify(cohort, time, rules.on_pair())["improvement"],
                           "own": by_own_criteria(cohort, time, own)["improvement"]})
     counts = pairs.dropna().astype("str").value_counts(sort=False).rename("n").reset_index()

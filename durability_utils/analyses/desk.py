@@ -12,6 +12,7 @@ import pandas as pd
 from durability_utils.results import cleaning_folder, for_owner_only, not_a_formula, write_table
 from durability_utils.study.columns import FOLLOW_UP_DATA, FOLLOW_UPS, completed, evidence, items_of
 from durability_utils.study.errors import InputError
+from durability_utils.study.expected import expect, expect_columns, expect_rules
 from durability_utils.study.holds import Holds
 from durability_utils.study.rules import Rules
 from durability_utils.study.study_file import Study
@@ -51,6 +52,9 @@ def answers(cohort: pd.DataFrame, rejected: pd.DataFrame, rules: Rules) -> pd.Da
     answer to the PHQ-9's risk item (`risk_answer`, points) and what it asks for, a code of RISK (`risk`).
     A questionnaire came back when it was completed, or when cleaning refused its date or any of its scores.
     """
+    expect_rules(rules)
+    expect(cohort, ["patient_id", "consent_contact", *FOLLOW_UP_DATA])
+    expect_columns(rejected, ["patient_id", "column"], "rejected")
     consented = cohort[cohort["consent_contact"] == "yes"]
     refused = _refused(consented, rejected)
     return pd.concat([_answers_at(time, consented, refused, rules) for time in FOLLOW_UPS], ignore_index=True)
@@ -102,6 +106,8 @@ def telephone(came_back: pd.DataFrame) -> pd.DataFrame:
     Columns: `patient_id, time, date, mode, risk, to_do, risk_answer, phq9_total, gad7_total`. Without a date, which may
     be the most recent, a questionnaire stands at the top.
     """
+    expect_columns(came_back, ["patient_id", "time", "date", "mode", "risk", "risk_answer", "phq9_total", "gad7_total"],
+                   "came_back")
     wanted = came_back[came_back["risk"].isin(TO_TELEPHONE)]
     wanted = wanted.sort_values("date", ascending=False, na_position="first", kind="stable", ignore_index=True)
     return wanted.assign(to_do=wanted["risk"].map(RISK))[
@@ -113,6 +119,8 @@ def unseen(rejected: pd.DataFrame, rules: Rules) -> pd.DataFrame:
 
     Refused whole (but for copies, of which the first stays), or the risk item withheld for want of consent to contact.
     """
+    expect_rules(rules)
+    expect_columns(rejected, ["row", "patient_id", "column", "reason", "refused"], "rejected")
     risk_items = [risk_column(time, rules) for time in FOLLOW_UPS]
     withheld = (rejected["reason"] == "no_contact_consent") & rejected["column"].isin(risk_items)
     whole = (rejected["refused"] == "row") & (rejected["reason"] != "copy")
@@ -126,6 +134,10 @@ def due(cohort: pd.DataFrame, came_back: pd.DataFrame, as_of: dt.date) -> pd.Dat
     6-month one from the day 6 months after discharge, and from the day 12 months after it the 12-month one in its
     place. `answered`, of `came_back` (as `answers` gives it): that questionnaire, or a later one, came back.
     """
+    expect(cohort, ["patient_id", "consent_contact", "discharge_date"])
+    expect_columns(came_back, ["patient_id", "time"], "came_back")
+    if not isinstance(as_of, dt.date):
+        raise InputError(f"as_of: found a {type(as_of).__name__}, expected a day, as `day(\"2017-06-30\")` makes it")
     consented = cohort.loc[cohort["consent_contact"] == "yes", ["patient_id", "discharge_date"]]
     table = pd.concat([consented.assign(time=time, due=consented["discharge_date"] + pd.DateOffset(months=months))
                        for time, months in MONTHS_AFTER.items()])
@@ -139,7 +151,7 @@ def day(as_of: str) -> dt.date:
     """A day from an ISO date; raises InputError where it is none."""
     try:
         return dt.date.fromisoformat(as_of)
-    except ValueError:
+    except (TypeError, ValueError):
         raise InputError(f"as_of: expected a day as YYYY-MM-DD, found '{as_of}'") from None
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from durability_utils.analyses.rates import RATES
+from durability_utils.study.expected import expect_columns, expect_numbers
 from durability_utils.study.holds import Holds
 
 LEVELS = {"95": 0.95, "998": 0.998}
@@ -62,11 +63,18 @@ def positions(rates: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     (control limits, as in `limits`), `z` (of `z_score`) and `position`: `within`, `below_` or `above_` one of LEVELS.
     Services without patients are left out; `z` is missing where the target is 0 or 1.
     """
+    _expect_targets(rates, targets)
     table = targets.merge(rates[rates["of"] > 0], on=["rate", "denominator"])[
         ["service", "rate", "denominator", "n", "of", "share", "target"]]
     rows = [_position(n, of, target) for n, of, target in zip(table["n"], table["of"], table["target"], strict=True)]
     columns = [*(f"{end}_{level}" for level in LEVELS for end in ("low", "high")), "z", "position"]
     return table.join(pd.DataFrame(rows, columns=columns, index=table.index))
+
+
+def _expect_targets(rates: pd.DataFrame, targets: pd.DataFrame) -> None:
+    expect_columns(rates, ["rate", "denominator", "n", "of"], "rates")
+    expect_columns(targets, ["rate", "denominator", "target"], "targets")
+    expect_numbers(targets["target"], "targets: target", (0, 1))
 
 
 def _position(n: int, of: int, target: float) -> tuple:
@@ -120,6 +128,7 @@ def wider_limits(target: float, of, tau: float, level: float) -> tuple[np.ndarra
 
 def dispersions(rates: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     """`dispersion` of each rate for which there is a target: `rate, denominator, target`, then its columns."""
+    _expect_targets(rates, targets)
     rows = []
     for rate, denominator, target in targets[["rate", "denominator", "target"]].itertuples(index=False):
         part = rates[(rates["rate"] == rate) & (rates["denominator"] == denominator) & (rates["of"] > 0)]

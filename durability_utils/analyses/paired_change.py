@@ -14,8 +14,18 @@ from durability_utils.analyses.reliable_change import TWO_SIDED
 from durability_utils.outcomes.rules import OUTCOMES, STEP_GROUPS, classify, in_step
 from durability_utils.outcomes.transitions import count
 from durability_utils.study.columns import LATER_TIMES, completed
+from durability_utils.study.expected import (
+    expect,
+    expect_bool,
+    expect_columns,
+    expect_numbers,
+    expect_one_of,
+    expect_rules,
+    expect_same_rows,
+)
 from durability_utils.study.holds import Holds
 from durability_utils.study.rules import Rules
+from durability_utils.study.study_file import STEPS
 
 HOLDS = {
     "tests": Holds("Whether shares differ between times", {
@@ -46,6 +56,9 @@ def exact_mcnemar(first: pd.Series, second: pd.Series) -> PairedTest:
     binomial (b + c, 1/2), at most 1; `statistic` is min(b, c), without degrees of freedom. Source: McNemar (1947),
     exact as in statsmodels. Misuse: a p above 0.05 with few changes does not show that nothing changed.
     """
+    for name, outcome in (("first", first), ("second", second)):
+        expect_bool(outcome, name)
+    expect_same_rows(first=first, second=second)
     from statsmodels.stats.contingency_tables import mcnemar
 
     lost, gained = int((first & ~second).sum()), int((~first & second).sum())
@@ -90,6 +103,9 @@ def cochrans_q(outcomes: pd.DataFrame) -> PairedTest:
     chi2 with k - 1 degrees of freedom. Source: Cochran (1950), as in statsmodels. Misuse: it does not say between which
     times; and chi2 is an approximation, doubtful with few patients who changed.
     """
+    expect_columns(outcomes, [], "outcomes")
+    for time in outcomes:
+        expect_bool(outcomes[time], f"outcomes: {time}")
     from statsmodels.stats.contingency_tables import cochrans_q as cochran
 
     changed = int((outcomes.any(axis=1) & ~outcomes.all(axis=1)).sum())
@@ -110,6 +126,10 @@ def paired_tests(cohort: pd.DataFrame, carried: pd.DataFrame, rules: Rules) -> p
     it; it serves end against 6 months alone, since elsewhere one answer would stand for two times. Stuart-Maxwell tests
     the three classes of improvement, the others whether a patient has the outcome; Cochran's Q needs both follow-ups.
     """
+    expect_rules(rules)
+    expect_columns(cohort, [])
+    expect_columns(carried, [], "carried")
+    expect_same_rows(cohort=cohort, carried=carried)
     both = cohort[completed(cohort, "6m") & completed(cohort, "12m")]
     rows = []
     for outcome, well in OUTCOMES.items():
@@ -151,6 +171,9 @@ def effect_size(before: pd.Series, later: pd.Series) -> EffectSize:
     Cumming (2012) and Lakens (2013) for d_av, Bonett (2008) for g and interval. Misuse: without a control group it
     holds regression to the mean and what else time brings: no effect of treatment; nor d_z, larger with correlation.
     """
+    for name, scores in (("before", before), ("later", later)):
+        expect_numbers(scores, name)
+    expect_same_rows(before=before, later=later)
     scores = pd.DataFrame({"before": before, "later": later}).astype(float).dropna()
     n, change, (sd1, sd2) = len(scores), (scores["before"] - scores["later"]).mean(), scores.std()
     if n < 3 or not (sd1 > 0 and sd2 > 0):
@@ -169,6 +192,9 @@ def effect_sizes(cohort: pd.DataFrame, step: str, rules: Rules) -> pd.DataFrame:
 
     Baseline to end, baseline to 6 months, end to 6 months; for `all` also by step. Negative values are losses.
     """
+    expect_rules(rules)
+    expect_one_of(step, STEPS, "step")
+    expect(cohort, [f"{measure.columns}_{time}" for measure in rules.pair for time in ("baseline", "end", "6m")], rules)
     rows = []
     for measure in rules.pair:
         for first, second in (("baseline", "end"), ("baseline", "6m"), ("end", "6m")):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from durability_utils.analyses.rates import RATES
+from durability_utils.study.expected import expect_columns
 
 SEED, DRAWS, GRID_STEPS, NARROWINGS = 2016, 20_000, 120, 4
 POOLED = replace(
@@ -84,6 +85,7 @@ def pooled_rates(rates: pd.DataFrame) -> pd.DataFrame:
     share, then `pooled` (posterior mean, 0 to 1), `pooled_low`, `pooled_high` (95 % interval), and those of `ranks`.
     Services without patients in a rate are not in it: nothing is known of them.
     """
+    expect_columns(rates, ["service", "rate", "denominator", "n", "of", "share", "low", "high"], "rates")
     parts = []
     for _, part in rates[rates["of"] > 0].groupby(["rate", "denominator"], sort=False):
         if len(part) > 1:

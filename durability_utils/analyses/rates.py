@@ -5,6 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from durability_utils.outcomes.proportions import with_proportions
+from durability_utils.outcomes.rules import expect_classified
+from durability_utils.study.expected import expect, expect_columns, expect_same_rows
 from durability_utils.study.holds import Holds
 from durability_utils.study.parameters import PROJECT, FileModel, Number, Text, read_checked
 
@@ -63,6 +65,10 @@ def end_counts(cohort: pd.DataFrame, end: pd.DataFrame) -> pd.DataFrame:
     Misuse: the NHS counts referrals with two treatment contacts or more, the assessment not among them; a study with
     a lower minimum of sessions counts more as finished.
     """
+    expect(cohort, ["consent_upflow"])
+    expect_columns(cohort, ["service"])
+    expect_classified(end=end)
+    expect_same_rows(cohort=cohort, end=end)
     withheld = (cohort["consent_upflow"] == "no").fillna(False).astype(bool)
     case, paired = end["case_baseline"], end["improvement"].notna()
     flags = pd.DataFrame({
@@ -90,6 +96,9 @@ def kept_counts(answered: pd.DataFrame, end: pd.DataFrame, later: pd.DataFrame) 
     follow-up), `improvement_kept` of them; `recovered_and_followed_up`, `recovery_kept`: the last rows of the tables of
     notebooks 03 and 04. `end`, `later`: what `classify` gives at end and 6m, after carry back where the study has it.
     """
+    expect_columns(answered, ["service"], "answered")
+    expect_classified(end=end, later=later)
+    expect_same_rows(answered=answered, end=end, later=later)
     flags = {}
     for outcome, words in (("improvement", "improved"), ("recovery", "recovered")):
         well = f"reliable_{outcome}"
@@ -129,6 +138,7 @@ def rates_from_counts(counts: pd.DataFrame) -> pd.DataFrame:
     Misuse: to compare one service's `nhs` rate with another's `paired` rate; or two `nhs` rates where the services
     lack scores of different shares of their patients: then it is the completeness that is compared.
     """
+    expect_columns(counts, ["finished", "not_at_caseness"], "counts")
     counts = counts.assign(eligible=counts["finished"] - counts["not_at_caseness"])
     index = list(counts.index.names)
     parts = [counts[[rate, of]].set_axis(["n", "of"], axis="columns").assign(rate=rate, denominator=denominator)
@@ -139,6 +149,7 @@ def rates_from_counts(counts: pd.DataFrame) -> pd.DataFrame:
 
 def targets(rates: pd.DataFrame) -> pd.DataFrame:
     """Rows of `rates_from_counts` as what services are held against: `rate, denominator, target` (a share, 0 to 1)."""
+    expect_columns(rates, ["rate", "denominator", "of", "share"], "rates")
     return rates.loc[rates["of"] > 0, ["rate", "denominator", "share"]].rename(columns={"share": "target"})
 
 

@@ -14,6 +14,7 @@ from durability_utils.outcomes.rules import STEP_GROUPS, at_caseness, relapsed_o
 from durability_utils.results import cleaning_folder
 from durability_utils.study.columns import FOLLOW_UPS, KEYS, TIMES
 from durability_utils.study.errors import InputError
+from durability_utils.study.expected import expect, expect_bool, expect_columns, expect_own_rows, expect_rules
 from durability_utils.study.holds import Holds
 from durability_utils.study.parameters import PROJECT
 from durability_utils.study.rules import Rules
@@ -65,6 +66,8 @@ def status_at_end(cohort: pd.DataFrame, rules: Rules) -> pd.Series:
 
     In remission: at caseness at baseline, and neither score at caseness at end. `scores_missing`: one of the four is.
     """
+    expect_rules(rules)
+    expect(cohort, [f"{measure.columns}_{time}" for time in ("baseline", "end") for measure in rules.pair], rules)
     scores = {time: [cohort[f"{measure.columns}_{time}"].to_numpy(float, na_value=np.nan) for measure in rules.pair]
               for time in ("baseline", "end")}
     case = {time: at_caseness(*of_time, *(each.caseness for each in rules.pair)) for time, of_time in scores.items()}
@@ -92,6 +95,11 @@ def scores_after_discharge(cohort: pd.DataFrame, after: pd.DataFrame, rules: Rul
     there, in their own place (nothing is carried back), NOMINAL_DAYS after discharge where the day is not known
     (`nominal`). A follow-up dated on the day of discharge is no score after it.
     """
+    expect_rules(rules)
+    expect(cohort, columns_read(rules), rules)
+    expect_own_rows(cohort, "cohort")
+    expect_columns(cohort, ["service"])
+    expect_columns(after, ["service", *KEYS, "days", "measure", "score"], "after")
     whose = ["service", *KEYS]
     patients = cohort.reset_index(names="patient").astype(dict.fromkeys(whose, "str")).fillna({"referral_id": ""})
     names = [measure.columns for measure in rules.pair]
@@ -101,7 +109,9 @@ def scores_after_discharge(cohort: pd.DataFrame, after: pd.DataFrame, rules: Rul
     monthly = patients[["patient", *whose]].merge(monthly.reset_index(), on=whose)
     seen, tables = pd.MultiIndex.from_frame(monthly[["patient", "days"]]), [monthly.assign(nominal=False)]
     for time, nominal in NOMINAL_DAYS.items():
-        days = (patients[f"followup_{time}_date"] - patients["discharge_date"]).dt.days
+        answered, discharged = (pd.to_datetime(patients[name])
+                                for name in (f"followup_{time}_date", "discharge_date"))
+        days = (answered - discharged).dt.days
         follow_ups = pd.DataFrame({"patient": patients["patient"], "days": days.fillna(nominal), "nominal": days.isna(),
                                    **{name: patients[f"{name}_{time}"] for name in names}})
         tables.append(follow_ups[~pd.MultiIndex.from_frame(follow_ups[["patient", "days"]]).isin(seen)])
@@ -132,6 +142,10 @@ def time_to_relapse(remitted: pd.DataFrame, scores: pd.DataFrame, rules: Rules) 
     measure and step 3 against step 2, as 1.0, 0.0 or missing. A month with one of the two scores counts as observed.
     What happens after a first relapse is not looked at: who relapses and recovers again has relapsed.
     """
+    expect_rules(rules)
+    expect(remitted, ["step", *(f"{measure.columns}_end" for measure in rules.pair)], rules, "remitted")
+    expect_own_rows(remitted, "remitted")
+    expect_columns(scores, ["patient", "days", *(measure.columns for measure in rules.pair)], "scores")
     scores = scores[scores["patient"].isin(remitted.index)]
     end = remitted.loc[scores["patient"]]
     on_measure = [relapsed_on(end[f"{measure.columns}_end"].to_numpy(float), scores[measure.columns].to_numpy(float),
@@ -182,6 +196,8 @@ def kaplan_meier(followed: pd.DataFrame) -> pd.DataFrame:
     Takes for granted that those censored run the risk of those who go on answering; relapse lies in truth before the
     month in which it is first seen (interval censoring), so that the curve is late, most where months are left out.
     """
+    expect_columns(followed, ["month", "relapsed"], "followed")
+    expect_bool(followed["relapsed"], "followed: relapsed")
     months = pd.RangeIndex(0, followed["month"].max() + 1, name="month") if len(followed) else pd.RangeIndex(0)
     per_month = pd.crosstab(followed["month"], followed["relapsed"]).reindex(
         months, columns=[False, True], fill_value=0)
@@ -206,6 +222,8 @@ def summary(followed: pd.DataFrame) -> dict[str, float]:
     Keys `median, median_low, median_high` (months; the interval inverts the log(-log) one, Brookmeyer & Crowley 1982;
     missing where not reached), `share_6m, low_6m, high_6m` and so for 12m (0 to 1; missing beyond all observation).
     """
+    expect_columns(followed, ["month", "relapsed"], "followed")
+    expect_bool(followed["relapsed"], "followed: relapsed")
     from statsmodels.duration.survfunc import SurvfuncRight
 
     found = {"n": len(followed), "relapses": int(followed["relapsed"].sum()),
@@ -224,6 +242,7 @@ def summary(followed: pd.DataFrame) -> dict[str, float]:
 
 def groups(followed: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
     """All patients as `all, all`, then those of each level of GROUPED_BY that anybody has; without one, `all` only."""
+    expect_columns(followed, ["month", "relapsed", *GROUPED_BY], "followed")
     return [("all", "all", followed), *((variable, levels[int(level)], patients) for variable, levels
                                         in GROUPED_BY.items() for level, patients in followed.groupby(variable))]
 
@@ -257,6 +276,7 @@ def log_rank(followed: pd.DataFrame) -> pd.DataFrame:
     Chi-square with 1 degree of freedom (Mantel 1966); of those in whom the variable is known. Missing where two levels
     cannot be compared or relapses are fewer than EVENTS_A_VARIABLE. Weak where curves cross; tells no size.
     """
+    expect_columns(followed, ["month", "relapsed", *GROUPED_BY], "followed")
     from statsmodels.duration.survfunc import survdiff
 
     rows = []

@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 
 from durability_utils.outcomes.rules import IMPROVEMENT
+from durability_utils.study.errors import InputError
+from durability_utils.study.expected import expect_numbers, expect_same_rows
 from durability_utils.study.holds import Holds
 from durability_utils.study.measures import Measure
 
@@ -42,7 +44,7 @@ def jacobson_truax(before: pd.Series, later: pd.Series, reliability: float) -> p
 
     Misuse: who begins with an extreme score comes nearer to the mean without change, for which it does not allow.
     """
-    before, later = _both(before, later)
+    before, later = _both(before, later, reliability)
     return (before - later) / (np.sqrt(2) * standard_error(_sd(before), reliability))
 
 
@@ -52,7 +54,7 @@ def gulliksen_lord_novick(before: pd.Series, later: pd.Series, reliability: floa
     Change beyond regression to the mean of the group. Source: Hsu (1989, 1995), after Gulliksen and Lord & Novick.
     Misuse: M and SD have to be those of the population to which the patient belongs.
     """
-    before, later = _both(before, later)
+    before, later = _both(before, later, reliability)
     return (_expected(before, reliability) - later) / (_sd(before) * np.sqrt(1 - reliability**2))
 
 
@@ -62,7 +64,7 @@ def hsu_linn_lindley(before: pd.Series, later: pd.Series, reliability: float) ->
     Source: Hsu (1989). Misuse: change is told relative to the mean change of the group. Where everybody improved alike
     nobody did by this index, so it says nothing about the effect of treatment.
     """
-    before, later = _both(before, later)
+    before, later = _both(before, later, reliability)
     change = reliability * (before - before.mean()) - (later - later.mean())
     return change / (_sd(before) * np.sqrt(1 - reliability**2))
 
@@ -74,7 +76,7 @@ def edwards_nunnally(before: pd.Series, later: pd.Series, reliability: float) ->
     et al. (1978) and Nunnally (1967); Speer takes 2 for 1.96. Misuse: the error of the later score is left out, so the
     interval is narrow and change is found often.
     """
-    before, later = _both(before, later)
+    before, later = _both(before, later, reliability)
     return (_expected(before, reliability) - later) / standard_error(_sd(before), reliability)
 
 
@@ -85,7 +87,7 @@ def nunnally_kotsch(before: pd.Series, later: pd.Series, reliability: float,
     r1 and r2: reliability at baseline and later (the same, unless given). Source: Nunnally & Kotsch (1983). Misuse: to
     take r2 from another population than that of the later scores.
     """
-    before, later = _both(before, later)
+    before, later = _both(before, later, reliability)
     left = 1 - (reliability if later_reliability is None else later_reliability)
     return (_expected(before, reliability) - later) / (
         _sd(before) * np.sqrt(reliability**2 * (1 - reliability) + left))
@@ -99,7 +101,7 @@ def hageman_arrindell(before: pd.Series, later: pd.Series, reliability: float) -
     Hageman & Arrindell (1999). Misuse: R is zero or less where changes vary no more than error does; then the method
     cannot tell, and every index is missing.
     """
-    before, later = _both(before, later)
+    before, later = _both(before, later, reliability)
     change, error = before - later, standard_error(_sd(before), reliability)
     variance = change.var()
     own = (variance - 2 * error**2) / variance if variance > 2 * error**2 else np.nan
@@ -134,6 +136,8 @@ def class_counts(before: pd.Series, later: pd.Series, measure: Measure) -> pd.Da
     `of` are those whom the method can class. Beside the METHODS `fixed_threshold` (the measure's reliable change) and
     `half_of_baseline` (a percentage change of 50 %).
     """
+    for name, scores in (("before", before), ("later", later)):
+        expect_numbers(scores, name, measure.range)
     before, later = _both(before, later)
     change = before - later
     found = {"fixed_threshold": _classes(change >= measure.reliable_change, change <= -measure.reliable_change,
@@ -172,7 +176,12 @@ def cut_off_c(clinical_mean: float, clinical_sd: float, functional_mean: float, 
 
 # -- the group -------------------------------------------------------------------------------------
 
-def _both(before: pd.Series, later: pd.Series) -> tuple[pd.Series, pd.Series]:
+def _both(before: pd.Series, later: pd.Series, reliability: float = 0.5) -> tuple[pd.Series, pd.Series]:
+    for name, scores in (("before", before), ("later", later)):
+        expect_numbers(scores, name)
+    expect_same_rows(before=before, later=later)
+    if isinstance(reliability, str) or not 0 <= reliability <= 1:
+        raise InputError(f"reliability: found {reliability!r}, expected a number from 0 to 1")
     scores = pd.DataFrame({"before": before, "later": later}).astype(float)
     scores = scores.where(scores.notna().all(axis=1))
     return scores["before"], scores["later"]

@@ -78,6 +78,7 @@ class Cleaned(NamedTuple):
     unmatched: list[str]
     raw: Raw
     after_discharge: pd.DataFrame | None = None
+    raw: Raw | None = None
 
 
 def clean_service(study: Study, service: str) -> Cleaned:

@@ -5,6 +5,8 @@ import re
 import pandas as pd
 
 from durability_utils.study.columns import FOLLOW_UPS, completed, dictionary
+from durability_utils.study.errors import InputError
+from durability_utils.study.expected import expect, expect_columns
 
 ANY_TIME = "any"
 
@@ -16,6 +18,10 @@ def missing_values(cohort: pd.DataFrame) -> pd.DataFrame:
     one, missing where any of them is. `time`: `baseline`, `end`, `6m`, `12m`, or ANY_TIME for a column without one.
     `n`: all; at a follow-up those who completed it; for scores of the ADSM who has one. `share`: 0 to 1, NaN of nobody.
     """
+    expect_columns(cohort, [])
+    if unknown := [name for name in cohort.columns if name not in dictionary().index]:
+        raise InputError(f"cohort: found the column {unknown[0]}, expected those of data/dictionary.csv alone")
+    expect(cohort, list(cohort.columns))
     groups: dict[tuple[str, str], list[str]] = {}
     for name in cohort.columns:
         time = dictionary().at[name, "time"]

@@ -17,6 +17,7 @@ from durability_utils.cohort.exports import check_header
 from durability_utils.cohort.referrals import next_referral, referral_of
 from durability_utils.cohort.shapes import Source, lost, no_rows, one_row_a_patient, read_files
 from durability_utils.cohort.tables import read_tables
+from durability_utils.cohort.workbooks import cell_text
 from durability_utils.study.column_maps import (
     APPOINTMENTS,
     CONTACT_COLUMNS,
@@ -285,7 +286,7 @@ def _join_contacts(text: pd.DataFrame, referral: pd.Series, contact_text: pd.Dat
     of_row = contacts["referral"]
     for name in SCORES:
         lines = gives.index[(gives == name) & ~part]
-        derived[name] = contacts.loc[lines, "score"].map("{:g}".format).set_axis(of_row[lines])
+        derived[name] = contacts.loc[lines, "score"].map(cell_text).astype("str").set_axis(of_row[lines])
     for time in FOLLOW_UPS:
         answers = gives.isin([name for name in SCORES if name.endswith(f"_{time}")])
         first = contacts[answers].groupby(of_row[answers])["date"].min()

@@ -1,9 +1,13 @@
 """Proportions as they always stand here: n of N, per cent and a 95 % interval."""
 
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+
+from durability_utils.study.errors import InputError
+from durability_utils.study.expected import expect_columns
 
 
 class Proportion(NamedTuple):
@@ -24,8 +28,11 @@ class Proportion(NamedTuple):
 
 
 def proportion(n: int, of: int) -> Proportion:
-    """n of `of` with Wilson's 95 % score interval (Wilson 1927; Brown, Cai & DasGupta 2001)."""
-    n, of = int(n), int(of)
+    """n of `of` with Wilson's 95 % score interval (Wilson 1927; Brown, Cai & DasGupta 2001).
+
+    Raises InputError where they are no counts, or there are more than all.
+    """
+    n, of = _counts(n, of)
     if of == 0:
         return Proportion(n, of, np.nan, np.nan, np.nan)
     from statsmodels.stats.proportion import proportion_confint  # a second to import: not for a page without rates
@@ -36,16 +43,33 @@ def proportion(n: int, of: int) -> Proportion:
 
 
 def rounded_percent(n: int, of: int, digits: int = 0) -> int | float | None:
-    """n of `of` in per cent, whole or to so many `digits`, halves rounded up (5 of 8 is 63); None where `of` is 0."""
+    """n of `of` in per cent, whole or to so many `digits`, halves rounded up (5 of 8 is 63); None where `of` is 0.
+
+    Raises InputError as `proportion`.
+    """
+    n, of = _counts(n, of)
     if of == 0:
         return None
-    steps = (200 * int(n) * 10**digits + int(of)) // (2 * int(of))
+    steps = (200 * n * 10**digits + of) // (2 * of)
     return steps / 10**digits if digits else steps
 
 
+def _counts(n, of, name: str = "n", whole: str = "of") -> tuple[int, int]:
+    for said, count in ((name, n), (whole, of)):
+        if isinstance(count, bool | np.bool) or not isinstance(count, Real) or not count >= 0 or count % 1:
+            found = repr(count) if isinstance(count, str) else count
+            raise InputError(f"{said}: found {found}, expected a count: a whole number of 0 or more")
+    if n > of:
+        raise InputError(f"{name}: found {n:g} of {of:g}, expected no more than `{whole}`")
+    return int(n), int(of)
+
+
 def with_proportions(table: pd.DataFrame, n: str, of: str) -> pd.DataFrame:
-    """The table with `share`, `low` and `high` of its columns `n` of `of`."""
-    pairs = zip(table[n], table[of], strict=True)
+    """The table with `share`, `low` and `high` of its columns `n` of `of`; raises InputError as `proportion`."""
+    expect_columns(table, [n, of], "table")
+    pairs = list(zip(table[n], table[of], strict=True))
+    for pair in pairs:
+        _counts(*pair, f"table: {n}", f"table: {of}")
     found = pd.DataFrame([proportion(*pair) for pair in pairs], columns=Proportion._fields, index=table.index)
     return table.assign(share=found["share"], low=found["low"], high=found["high"])
 
@@ -53,8 +77,11 @@ def with_proportions(table: pd.DataFrame, n: str, of: str) -> pd.DataFrame:
 def simultaneous_intervals(counts: pd.Series) -> pd.DataFrame:
     """Goodman's simultaneous 95 % intervals of the shares of several classes: columns n, of, share, low, high.
 
-    One statement about all classes at once, so wider than Wilson's for each (Goodman 1965). NaN for nobody.
+    One statement about all classes at once, so wider than Wilson's for each (Goodman 1965). NaN for nobody. Raises
+    InputError where they are no counts.
     """
+    for count in counts:
+        _counts(count, count)
     from statsmodels.stats.proportion import multinomial_proportions_confint
 
     total = int(counts.sum())

@@ -8,6 +8,7 @@ import pandas as pd
 
 from durability_utils.outcomes.response import response_flags, who_answered
 from durability_utils.outcomes.rules import in_step
+from durability_utils.study.expected import expect, expect_columns, expect_one_of
 from durability_utils.study.holds import Holds
 
 GROUPS = ("no_consent", "consent_no_participation", "consent_and_participation")
@@ -35,8 +36,12 @@ def participation(cohort: pd.DataFrame) -> pd.Series:
 
 
 def compared_variables(cohort: pd.DataFrame) -> pd.DataFrame:
-    """The columns of VARIABLES as floats; a change is baseline minus end of treatment, in points."""
-    table = cohort[["age", "phq9_baseline", "gad7_baseline", "sessions"]].astype(float)
+    """The columns of VARIABLES as floats; a change is baseline minus end of treatment, in points.
+
+    Raises InputError for a cohort without the columns or with what they cannot hold.
+    """
+    expect(cohort, [*(plain := ["age", "phq9_baseline", "gad7_baseline", "sessions"]), "phq9_end", "gad7_end"])
+    table = cohort[plain].astype(float)
     for name in ("phq9", "gad7"):
         table[f"{name}_change"] = table[f"{name}_baseline"] - cohort[f"{name}_end"].astype(float)
     return table[list(VARIABLES)]
@@ -48,7 +53,9 @@ def compare_groups(cohort: pd.DataFrame, test: str = "tukey") -> pd.DataFrame:
     p: one-way ANOVA with Tukey's HSD (`tukey`) or Welch's ANOVA with Games-Howell (`games_howell`). Groups
     that share a letter do not differ at 5 %. A group of fewer than two patients is not tested and has no letter; nor
     is, by Games-Howell, one without spread. Letters and p are blank where fewer than two can be, or none has spread.
+    Raises InputError for another test, and as `compared_variables`.
     """
+    expect_one_of(test, TESTS, "test")
     values, group = compared_variables(cohort), participation(cohort)
     tables = []
     for variable in VARIABLES:
@@ -121,8 +128,10 @@ def sample_characteristics(cohort: pd.DataFrame) -> pd.DataFrame:
 
     For a level (`gender/female`) `value` is the share n of `of`; those without an answer are in `of`, and in
     the level `missing`. Step: of those with a recorded step. For `age` and for `sessions` by step `value` is the
-    mean, SD or range, `n` the cases with a value and `of` the patients concerned. NaN where there is nobody.
+    mean, SD or range, `n` the cases with a value and `of` the patients concerned. NaN where there is nobody. Raises
+    InputError for a cohort without the columns or with what they cannot hold.
     """
+    expect(cohort, [*DESCRIBED, "age", "step", "sessions"])
     sample = who_answered(cohort)
     rows = []
     for variable in DESCRIBED:
@@ -144,6 +153,7 @@ def sample_characteristics(cohort: pd.DataFrame) -> pd.DataFrame:
 
 def sample_holds(sample: pd.DataFrame) -> Holds:
     """What a table of `sample_characteristics` holds, row by row."""
+    expect_columns(sample, ["variable", "level"], "sample")
     n, of, of_value = [], [], []
     for variable, level in zip(sample["variable"], sample["level"], strict=True):
         n.append(f"sample/{variable}/{'n' if variable == 'age' else level}")

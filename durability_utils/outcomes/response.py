@@ -4,6 +4,7 @@ import pandas as pd
 
 from durability_utils.outcomes.proportions import with_proportions
 from durability_utils.study.columns import FOLLOW_UP_DATA, FOLLOW_UPS, completed
+from durability_utils.study.expected import expect, expect_bool, expect_columns
 from durability_utils.study.holds import Holds
 
 STAGES = ("consented", "first_follow_up", "second_follow_up", "both_follow_ups", "either_follow_up")
@@ -20,9 +21,16 @@ ANSWERS_BY_MODE = Holds(
 
 
 def response_flags(cohort: pd.DataFrame) -> pd.DataFrame:
-    """For each patient whether they reached each of STAGES (bool), also where the cohort is `flagged` already."""
+    """For each patient whether they reached each of STAGES (bool), also where the cohort is `flagged` already.
+
+    Raises InputError, as the functions below, for a cohort without these columns or with what they cannot hold.
+    """
+    expect_columns(cohort, [])
     if set(STAGES) <= set(cohort):
+        for stage in STAGES:
+            expect_bool(cohort[stage], f"cohort: {stage}")
         return cohort[list(STAGES)]
+    expect(cohort, ["consent_contact"])
     first, second = (completed(cohort, time) for time in FOLLOW_UPS)
     flags = (cohort["consent_contact"] == "yes", first, second, first & second, first | second)
     return pd.DataFrame(dict(zip(STAGES, flags, strict=True)))
@@ -30,7 +38,8 @@ def response_flags(cohort: pd.DataFrame) -> pd.DataFrame:
 
 def flagged(cohort: pd.DataFrame) -> pd.DataFrame:
     """The cohort with the columns of STAGES in the place of its follow-up data, of which most patients have none."""
-    return cohort.drop(columns=FOLLOW_UP_DATA).join(response_flags(cohort))
+    flags = response_flags(cohort)
+    return cohort.drop(columns=FOLLOW_UP_DATA, errors="ignore").assign(**{stage: flags[stage] for stage in STAGES})
 
 
 def who_answered(cohort: pd.DataFrame) -> pd.DataFrame:
@@ -44,6 +53,7 @@ def response_rates(cohort: pd.DataFrame) -> pd.DataFrame:
     Columns: `service, discharged`, the counts of STAGES, then for each stage `<stage>_share`, `_low`, `_high`
     (0 to 1, Wilson 95 %): consent of those discharged, the follow-ups of those who consented. NaN of nobody.
     """
+    expect_columns(cohort, ["service"])
     flags = response_flags(cohort).assign(discharged=1, service=cohort["service"])
     counts = flags.groupby("service", sort=False, observed=False).sum().reset_index()
     if len(counts) > 1:
@@ -56,6 +66,7 @@ def response_rates(cohort: pd.DataFrame) -> pd.DataFrame:
 
 def answers_by_mode(cohort: pd.DataFrame) -> pd.DataFrame:
     """Completed follow-ups by how they were answered: `time, mode, n, of, share, low, high`; mode may be `missing`."""
+    expect(cohort, [f"followup_{time}_mode" for time in FOLLOW_UPS])
     rows = []
     for time in FOLLOW_UPS:
         answered = cohort[completed(cohort, time)]

@@ -8,7 +8,16 @@ study (its sections on reliable improvement and reliable recovery), made explici
 import numpy as np
 import pandas as pd
 
-from durability_utils.study.columns import columns_with, completed
+from durability_utils.study.columns import LATER_TIMES, columns_with, completed
+from durability_utils.study.errors import InputError
+from durability_utils.study.expected import (
+    expect,
+    expect_columns,
+    expect_one_of,
+    expect_own_range,
+    expect_rules,
+    scores_in,
+)
 from durability_utils.study.rules import Rules
 
 IMPROVEMENT = ("reliable_deterioration", "no_reliable_improvement", "reliable_improvement")
@@ -20,7 +29,12 @@ STEP_GROUPS = {"step2": ("step2",), "step3": ("step3", "step2+3")}
 # -- who is counted --------------------------------------------------------------------------------
 
 def in_step(cohort: pd.DataFrame, step: str) -> pd.DataFrame:
-    """The patients of one step group; `all` keeps everyone, those with no recorded step included."""
+    """The patients of one step group; `all` keeps everyone, those with no recorded step included.
+
+    Raises InputError for another step, and for codes of `step` that the data dictionary does not have.
+    """
+    expect_one_of(step, ("all", *STEP_GROUPS), "step")
+    expect(cohort, ["step"])
     return cohort if step == "all" else cohort[cohort["step"].isin(STEP_GROUPS[step])]
 
 
@@ -95,12 +109,25 @@ def relevant_anxiety(cohort: pd.DataFrame, time: str, rules: Rules) -> pd.DataFr
 
     Columns: `measure` (name, categorical), `baseline` and `later` (points, float), `caseness`, `reliable_change`.
     With `adsm_else_gad7` it is the ADSM of whoever has one scored at baseline and `time`, else the GAD-7 that all have.
+    Raises InputError for another time, and for a cohort without these columns or with what they cannot hold.
     """
-    anxiety = rules.anxiety
-    adsm = {column: _floats(cohort[f"adsm_{when}"]) for column, when in (("baseline", "baseline"), ("later", time))}
+    expect_rules(rules)
+    expect_one_of(time, LATER_TIMES, "time")
+    anxiety, when = rules.anxiety, {"baseline": "baseline", "later": time}
+    expect_columns(cohort, ["adsm", *(f"{name}_{at}" for name in ("adsm", anxiety.columns) for at in when.values())])
+    adsm, everybodys = ({column: scores_in(cohort, f"{name}_{at}", rules) for column, at in when.items()}
+                        for name in ("adsm", anxiety.columns))
     # with `gad7` an ADSM need not be one that the study's measures know; and any other measure decides nothing
     decides = [] if rules.anxiety_measure == "gad7" else rules.adsms
-    codes, names = pd.factorize(cohort["adsm"].where(cohort["adsm"].isin(decides)))
+    codes, found = pd.factorize(cohort["adsm"])
+    if decides and not rules.measures.keys() >= set(found):
+        expect(cohort, ["adsm"], rules)
+    names = [name for name in found if name in decides]
+    codes = np.array([*(names.index(name) if name in names else -1 for name in found), -1])[codes]
+    ends = [np.array([*(getattr(rules.measures[name], end) for name in names), np.nan])[codes]
+            for end in ("minimum", "maximum")]
+    for column, at in when.items():
+        expect_own_range(adsm[column], f"adsm_{at}", *ends)
     has_adsm = (codes >= 0) & ~np.isnan(adsm["baseline"]) & ~np.isnan(adsm["later"])
     names = [*names, anxiety.name]
     codes = np.where(has_adsm, codes, len(names) - 1).astype(np.int8)
@@ -108,8 +135,8 @@ def relevant_anxiety(cohort: pd.DataFrame, time: str, rules: Rules) -> pd.DataFr
                   for key in ("caseness", "reliable_change")}
     return pd.DataFrame({
         "measure": pd.Categorical.from_codes(codes, names),
-        "baseline": np.where(has_adsm, adsm["baseline"], _floats(cohort[f"{anxiety.columns}_baseline"])),
-        "later": np.where(has_adsm, adsm["later"], _floats(cohort[f"{anxiety.columns}_{time}"])),
+        "baseline": np.where(has_adsm, adsm["baseline"], everybodys["baseline"]),
+        "later": np.where(has_adsm, adsm["later"], everybodys["later"]),
         **thresholds,
     }, index=cohort.index, copy=False)
 
@@ -120,9 +147,12 @@ def classify(cohort: pd.DataFrame, time: str, rules: Rules) -> pd.DataFrame:
     Columns: `improvement` (codes of IMPROVEMENT) and `recovery` (codes of RECOVERY), missing where the patient does not
     count; `mixed` (bool); `case_baseline`, `case_later` (bool, False where scores are missing); `scored_baseline`
     (bool: both scores are there); `phq9_change`, `anxiety_change` (points); `anxiety_measure` (name, categorical).
+    Raises InputError for another time, and for a cohort without these columns or with what they cannot hold.
     """
-    depression, anxiety = rules.depression, relevant_anxiety(cohort, time, rules)
-    before, later = (_floats(cohort[f"{depression.columns}_{when}"]) for when in ("baseline", time))
+    anxiety, depression = relevant_anxiety(cohort, time, rules), rules.depression
+    columns = [f"{depression.columns}_{at}" for at in ("baseline", time)]
+    expect_columns(cohort, columns)
+    before, later = (scores_in(cohort, column, rules) for column in columns)
     anxiety_before, anxiety_later = (anxiety[when].to_numpy() for when in ("baseline", "later"))
     changes = (before - later, anxiety_before - anxiety_later)
     criteria = (depression.reliable_change, anxiety["reliable_change"].to_numpy())
@@ -143,5 +173,17 @@ def classify(cohort: pd.DataFrame, time: str, rules: Rules) -> pd.DataFrame:
     }, index=cohort.index, copy=False)
 
 
-def _floats(scores: pd.Series) -> np.ndarray:
-    return scores.to_numpy(dtype=float, na_value=np.nan)
+def expect_classified(**tables: pd.DataFrame) -> None:
+    """Raises InputError where one of these arguments, given by their names, is not what `classify` gives."""
+    for name, table in tables.items():
+        expect_columns(table, [*OUTCOMES, "mixed", "case_baseline", "case_later", "scored_baseline"], name)
+        for outcome in OUTCOMES:
+            expect_codes(table[outcome], f"{name}: {outcome}")
+
+
+def expect_codes(outcome: pd.Series, name: str) -> None:
+    """Raises InputError where the argument `name` is not one outcome of the patients as `classify` gives it."""
+    if not (isinstance(outcome, pd.Series) and isinstance(outcome.dtype, pd.CategoricalDtype)
+            and tuple(outcome.cat.categories) in (IMPROVEMENT, RECOVERY)):
+        raise InputError(f"{name}: found no improvement or recovery, expected a column of what `classify` gives, with "
+                         "its categories")

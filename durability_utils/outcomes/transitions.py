@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 
 from durability_utils.outcomes.proportions import with_proportions
+from durability_utils.outcomes.rules import expect_classified, expect_codes
 from durability_utils.study.columns import completed
+from durability_utils.study.expected import expect, expect_bool, expect_columns, expect_same_rows
 from durability_utils.study.holds import Holds
 
 INCLUSION = ("no_upflow_consent", "no_6_month_follow_up", "scores_missing", "below_caseness", "counted")
@@ -24,7 +26,11 @@ def inclusion(participants: pd.DataFrame, end: pd.DataFrame, follow_up: pd.DataF
 
     `participants` after carry back where the study has it, `end` and `follow_up` what `classify` gives for them at end
     and 6m. `below_caseness` is in the table of improvement and not in that of recovery, `counted` is in both.
+    Raises InputError where they are not about the same patients.
     """
+    expect(participants, ["consent_upflow"], name="participants")
+    expect_classified(end=end, follow_up=follow_up)
+    expect_same_rows(participants=participants, end=end, follow_up=follow_up)
     no_improvement, no_recovery = (end[outcome].isna() | follow_up[outcome].isna() for outcome in _WORDS)
     withheld = (participants["consent_upflow"] == "no").fillna(False).to_numpy(bool)
     holds = [withheld, ~completed(participants, "6m"), no_improvement, no_recovery]  # in the order of INCLUSION
@@ -35,17 +41,28 @@ def six_month_table(end: pd.Series, follow_up: pd.Series) -> pd.DataFrame:
     """Counts of end against the 6-month follow-up: `end, follow_up, n`, one row a pair of codes, zeros too.
 
     `end`, `follow_up`: one outcome (`improvement` or `recovery`) as `classify` gives it at both times, after carry back
-    where the study has it. Over those who count for both.
+    where the study has it. Over those who count for both. Raises InputError for anything else.
     """
+    _expect_outcomes(end=end, follow_up=follow_up)
     return count(pd.DataFrame({"end": end, "follow_up": follow_up}))
 
 
 def path_table(end: pd.Series, at_6m: pd.Series, at_12m: pd.Series, both: pd.Series) -> pd.DataFrame:
     """Counts along end, 6 and 12 months: `end, at_6m, at_12m, n`, over those who completed `both` follow-ups.
 
-    Nothing is carried back to whoever answered twice. Only those who count at all three times.
+    Nothing is carried back to whoever answered twice. Only those who count at all three times. Raises InputError for
+    anything but one outcome as `classify` gives it, and True or False.
     """
+    _expect_outcomes(end=end, at_6m=at_6m, at_12m=at_12m)
+    expect_bool(both, "both")
+    expect_same_rows(end=end, both=both)
     return count(pd.DataFrame({"end": end, "at_6m": at_6m, "at_12m": at_12m})[both])
+
+
+def _expect_outcomes(**codes: pd.Series) -> None:
+    for name, outcome in codes.items():
+        expect_codes(outcome, name)
+    expect_same_rows(**codes)
 
 
 def count(codes: pd.DataFrame) -> pd.DataFrame:
@@ -56,16 +73,19 @@ def count(codes: pd.DataFrame) -> pd.DataFrame:
 
 def by_status_at_end(table: pd.DataFrame) -> pd.DataFrame:
     """A six-month table with, of those with the same status at end (`of`), the share and its Wilson interval."""
+    expect_columns(table, ["end", "follow_up", "n"], "table")
     return with_proportions(table.assign(of=table.groupby("end", sort=False)["n"].transform("sum")), "n", "of")
 
 
 def margin(table: pd.DataFrame, column: str) -> pd.Series:
     """Counts of one column's codes over all others, in the order of the table."""
+    expect_columns(table, [column, "n"], "table")
     return table.groupby(column, sort=False)["n"].sum()
 
 
 def as_square(table: pd.DataFrame) -> pd.DataFrame:
     """A six-month table as the paper prints it: rows end, columns follow-up, both with totals."""
+    expect_columns(table, ["end", "follow_up", "n"], "table")
     square = table.pivot(index="end", columns="follow_up", values="n")
     codes = list(dict.fromkeys(table["end"]))
     square = square.loc[codes, codes]

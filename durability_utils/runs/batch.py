@@ -23,7 +23,8 @@ from pathlib import Path
 from durability_utils.runs import plan
 from durability_utils.runs.plan import RESTRICTED, Result, Run
 from durability_utils.runs.provenance import commit, hashes, versions, without_machine_paths
-from durability_utils.study.errors import InputError
+from durability_utils.study.errors import NO_MEMORY, InputError, lacks_memory
+from durability_utils.study.findings import PROFILE
 from durability_utils.study.study_file import Study
 
 UNFINISHED = ".unfinished"
@@ -157,16 +158,18 @@ def execute(run: Run, timeout: float | None = None) -> Result:
               "versions": versions(), "git": commit()}
     try:
         with _work_folder(run) as (work, attempt):
-            record["inputs"] = plan.input_hashes(run)
             _link_cleaned(run, work)
-            notebook, cell_seconds, memory = _execution().executed(
-                run.notebook, run.parameters | {"results": plan.relative(work, run.home)}, run.home, timeout)
+            _keep_profile(run, work)
+            with plan.same_inputs(run) as record["inputs"]:
+                notebook, cell_seconds, memory = _execution().executed(
+                    run.notebook, run.parameters | {"results": plan.relative(work, run.home)}, run.home, timeout)
             _raise_if_no_space(_execution().error(notebook))
             made = work / run.folder.relative_to(run.results)
             text, message = _without_traces(notebook, run, work, folders)
             message = message or _foreign(run, made)
             if message:
                 shutil.rmtree(made, ignore_errors=True)
+                _keep_profile(run, work)  # next time the export is still compared with the last that could be used
             _write_documents(run, made, text)
             status, seconds = "failed" if message else "succeeded", round(time.perf_counter() - started, 2)
             outputs = hashes([file for file in sorted(made.rglob("*")) if file.is_file()], [made])
@@ -174,11 +177,16 @@ def execute(run: Run, timeout: float | None = None) -> Result:
                        "finished": datetime.now(UTC).isoformat(timespec="seconds")}
             write(made / run.record.name, json.dumps(record, indent=1, ensure_ascii=False))
             _move_into_place(run, made, whole_service=bool(message) and run.cleans)
+    except plan.Replaced as error:
+        status, message = "failed", str(error)
+        _remove_old(run, [], whole_service=run.cleans)
     except Exception as error:  # a locked file, a folder that may not be written: this run has failed, others go on
         if isinstance(error, OSError) and error.errno in NO_SPACE:
             raise
         words = f": {error}" if not run.restricted or isinstance(error, OSError | InputError) else ""
         status, message = "failed", without_machine_paths(f"{type(error).__name__}{words}", folders)
+        if lacks_memory(f"{type(error).__name__}: {error}"):
+            message = NO_MEMORY
     return Result(run, status, message, round(time.perf_counter() - started, 2), round(cell_seconds, 2),
                   memory, attempt, _worker())
 
@@ -242,6 +250,14 @@ def _link_cleaned(run: Run, work: Path) -> None:
                 shutil.copyfile(file, place)
 
 
+def _keep_profile(run: Run, work: Path) -> None:
+    """Put what the last export was like where cleaning looks for it, and overwrites it."""
+    if run.cleans and plan.is_left_whole(run, PROFILE):
+        place = work / run.folder.relative_to(run.results) / PROFILE
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copyfile(run.folder / PROFILE, place)
+
+
 def _without_traces(notebook, run: Run, work: Path, folders: tuple[Path, ...]) -> tuple[str, str]:
     """The executed notebook as text and why it failed (empty: it did not), as if it had run in its final place."""
     from nbformat import v4
@@ -281,16 +297,8 @@ def _move_into_place(run: Run, made: Path, whole_service: bool) -> None:
 
     Without a cohort nothing else of that service may stay either, but for what a restricted run left.
     """
-    _within(run)
-    run.record.unlink(missing_ok=True)  # from here until its return the run counts as unfinished
     files = [file.relative_to(made) for file in made.rglob("*") if file.is_file()]
-    for old in _outputs(run, run.folder):
-        if old.relative_to(run.folder) not in files:
-            old.unlink(missing_ok=True)
-    if whole_service:
-        for folder in run.folder.parent.glob("*"):
-            if folder.name != RESTRICTED:
-                shutil.rmtree(folder, ignore_errors=True)
+    _remove_old(run, files, whole_service)
     if run.private:
         from durability_utils.results import owner_only
 
@@ -299,6 +307,19 @@ def _move_into_place(run: Run, made: Path, whole_service: bool) -> None:
     for name in sorted(files, key=lambda name: name.name == run.record.name):
         (run.folder / name).parent.mkdir(parents=True, exist_ok=True)
         (made / name).replace(run.folder / name)
+
+
+def _remove_old(run: Run, but: list[Path], whole_service: bool) -> None:
+    """Remove what an earlier run left, but for these files, that are about to be replaced."""
+    _within(run)
+    run.record.unlink(missing_ok=True)  # from here until its return the run counts as unfinished
+    for old in _outputs(run, run.folder):
+        if old.relative_to(run.folder) not in but:
+            old.unlink(missing_ok=True)
+    if whole_service:
+        for folder in run.folder.parent.glob("*"):
+            if folder.name != RESTRICTED:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _outputs(run: Run, folder: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from papermill.execute import execute_notebook, remove_error_markers
 from traitlets.config import Config
 
 from durability_utils.runs.kernels import WarmKernel
-from durability_utils.study.errors import InputError
+from durability_utils.study.errors import NO_MEMORY, InputError, lacks_memory
 
 logging.getLogger("papermill").setLevel(logging.CRITICAL)
 
@@ -81,6 +81,8 @@ def error(notebook, words: bool = True) -> str:
         text = " ".join(output.evalue.split())
         if output.ename == InputError.__name__:
             return text
+        if lacks_memory(f"{output.ename}: {text}"):
+            return NO_MEMORY
         if output.ename == "DeadKernelError":
             return "the kernel died (out of memory, or a library crashed)"
         if output.ename == "CellTimeoutError":

@@ -2,15 +2,17 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 from durability_utils.runs.heads import ALL_SERVICES, EACH_SERVICE, EACH_STEP, EXPORT, PUBLISHED, Head, read_heads
-from durability_utils.runs.provenance import PROJECT, hashes, own_code, versions
+from durability_utils.runs.provenance import PROJECT, hashes, name_below, own_code, state, versions
 from durability_utils.study.errors import InputError
-from durability_utils.study.study_file import STEPS, Study
+from durability_utils.study.study_file import STEPS, Study, read_study
 
 NOTEBOOKS = PROJECT / "notebooks"
 RULE_FILES = [PROJECT / name for name in ("parameters/measures.yaml", "parameters/codes.yaml", "data/dictionary.csv")]
@@ -191,9 +193,50 @@ def relative(path: Path, start: Path) -> str:
 
 def input_hashes(run: Run) -> dict[str, str]:
     """The SHA-256, by name, of all that decides what comes out: notebook, files read, package and lock."""
-    files = [run.notebook, run.study.path, *RULE_FILES, *run.reads, PROJECT / "requirements.lock",
-             *([run.study.published] if run.study.published else [])]  # part of the study: many compare with it
-    return hashes(files, [run.results, PROJECT, run.home, run.home.parent]) | own_code()
+    return hashes(_input_files(run), _bases(run)) | own_code()
+
+
+def _input_files(run: Run) -> list[Path]:
+    return [run.notebook, run.study.path, *RULE_FILES, *run.reads, PROJECT / "requirements.lock",
+            *([run.study.published] if run.study.published else [])]  # part of the study: many compare with it
+
+
+def _bases(run: Run) -> list[Path]:
+    return [run.results, PROJECT, run.home, run.home.parent]
+
+
+@contextmanager
+def same_inputs(run: Run) -> Iterator[dict[str, str]]:
+    """The `input_hashes`, of files that nobody touches meanwhile; raises Replaced at the end where somebody did.
+
+    What this package itself wrote into the results is only hashed again: others link it meanwhile, which is a change of
+    the file, though not of its content.
+    """
+    files = [file for file in _input_files(run) if run.results not in file.parents]
+    before = [_state(file) for file in files]
+    hashed = input_hashes(run)
+    yield hashed
+    touched = [name_below(file, _bases(run)) for file, then in zip(files, before, strict=True) if _state(file) != then]
+    now = input_hashes(run)
+    if names := touched or [name for name in hashed | now if hashed.get(name) != now.get(name)]:
+        raise Replaced(f"{names[0]} was replaced while it was read; run again")
+    if _study_at(run.study.path, before[files.index(run.study.path)]) != run.study:  # the batch planned by another
+        raise Replaced(f"{name_below(run.study.path, _bases(run))} was replaced while it was read; run again")
+
+
+class Replaced(InputError):
+    """A file that a run has read is not the one that was hashed."""
+
+
+def _state(file: Path) -> tuple[int, ...] | None:
+    with suppress(OSError):
+        return state(file)
+
+
+@cache
+def _study_at(path: Path, state: tuple[int, ...]) -> Study:
+    """The study as its file says now, read once as long as nobody has written to it."""
+    return read_study(path)
 
 
 def read_record(run: Run) -> dict:
@@ -209,6 +252,12 @@ def is_current(run: Run, record: dict) -> bool:
     """Whether a run would give again what stands there: it succeeded, with the same inputs, parameters and versions."""
     return (record.get("status") == "succeeded" and record.get("parameters") == run.shown_parameters
             and record.get("versions") == versions() and record.get("inputs") == input_hashes(run))
+
+
+def is_left_whole(run: Run, name: str) -> bool:
+    """Whether a file in the run's folder is there as the last run that came to its end left it."""
+    left = read_record(run).get("outputs", {}).get(name)
+    return left is not None and left == hashes([run.folder / name], [run.folder]).get(name)
 
 
 def is_complete(run: Run, record: dict) -> bool:

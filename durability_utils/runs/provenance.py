@@ -11,6 +11,7 @@ import tempfile
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import requires, version
+from itertools import chain, count
 from pathlib import Path
 
 from durability_utils.study.parameters import PROJECT
@@ -19,17 +20,28 @@ PACKAGE = PROJECT / "durability_utils"
 
 
 def hashes(files: list[Path], bases: list[Path]) -> dict[str, str]:
-    """The SHA-256 of every file that is there, by its name (see `name_below`)."""
+    """The SHA-256 of every file that is there, by its name (see `name_below`); of two with one name as `name (2)`."""
     found = {}
-    for file in files:
+    for file in dict.fromkeys(files):
         with suppress(OSError):
-            state = file.stat()
-            found[name_below(file, bases)] = _hash(file, state.st_ino, state.st_mtime_ns, state.st_size)
+            name = name_below(file, bases)
+            names = chain([name], (f"{name} ({number})" for number in count(2)))
+            if file.is_file():  # of a pipe reading never ends
+                found[next(name for name in names if name not in found)] = _hash(file, state(file))
     return found
 
 
+def state(file: Path) -> tuple[int, ...]:
+    """What is different once somebody has replaced a file or written to it, even where the time of its content is kept.
+
+    The time of the last change of the file itself (ctime) can be set by nobody. On Windows it is that of its making.
+    """
+    found = file.stat()
+    return found.st_ino, found.st_mtime_ns, found.st_size, found.st_ctime_ns
+
+
 @cache
-def _hash(file: Path, *state: int) -> str:
+def _hash(file: Path, state: tuple[int, ...]) -> str:
     """Read once as long as nobody has written to it: many runs read the same files."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()

@@ -7,6 +7,7 @@ import csv
 import json
 import re
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from durability_utils.outcomes.proportions import proportion
 from durability_utils.runs.plan import POOLED, Result, Run, is_current, read_record
 from durability_utils.runs.provenance import commit, versions
+from durability_utils.study.findings import FINDINGS_FILE
 from durability_utils.study.holds import read_holds
 from durability_utils.study.study_file import STEPS, Study
 
@@ -112,10 +114,11 @@ def _exporter():
 
 # -- the page that leads to them -------------------------------------------------------------------
 
-def index(study: Study, output: Path, runs: list[Run], results: list[Result]) -> str:
+def index(study: Study, output: Path, runs: list[Run], results: list[Result],
+          of_all: Sequence[dict[str, str]] = ()) -> str:
     """The page that leads to the others: `results`, and for the study's other runs what an earlier one left on disk.
 
-    Restricted runs are not in it.
+    Restricted runs are not in it. `of_all`: what looks wrong in all services together, as rows of `findings.csv`.
     """
     found = {result.run.target: result for result in results}
     latest = [found.get(run.target) or recorded(run) for run in runs if not run.restricted]
@@ -126,10 +129,18 @@ def index(study: Study, output: Path, runs: list[Run], results: list[Result]) ->
         heads=list(dict.fromkeys(result.run.head for result in latest)),
         problems=[(result.run.label, STATUS_NAMES[result.status], result.message, _link(result, output / study.id))
                   for result in latest if result.status in ("failed", "skipped", "outdated")],
+        findings=[(service_name(service), rows) for service, rows in [
+            *((result.run.service, looks_wrong(result)) for result in latest if result.run.cleans), (POOLED, of_all)
+        ] if rows],
         uncleaned=[result.run.service for result in latest
                    if result.run.cleans and result.status == "failed"],
         published=published_counts(latest), versions=versions(), git=commit(),
         finished=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"))
+
+
+def looks_wrong(result: Result) -> list[dict[str, str]]:
+    """The rows of `findings.csv` that a cleaning left; none where it failed."""
+    return [] if result.status == "failed" else read_table(result.run.folder / FINDINGS_FILE)
 
 
 def recorded(run: Run) -> Result:

@@ -9,19 +9,12 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from durability_utils.study.parameters import PROJECT
+from durability_utils.study.dictionary import dictionary
+from durability_utils.study.expected import expect, expect_one_of
 
-DICTIONARY_PATH = PROJECT / "data" / "dictionary.csv"
 TIMES = ("baseline", "end", "6m", "12m")
 LATER_TIMES, FOLLOW_UPS = TIMES[1:], TIMES[2:]
 KEYS = ["patient_id", "referral_id"]  # whose a row is
-
-
-@cache
-def dictionary() -> pd.DataFrame:
-    """The data dictionary, one row a canonical column (the index), in the order of the cohort."""
-    table = pd.read_csv(DICTIONARY_PATH, dtype=str, keep_default_na=False, index_col="column")
-    return table.assign(minimum=pd.to_numeric(table["minimum"]), maximum=pd.to_numeric(table["maximum"]))
 
 
 @cache
@@ -58,7 +51,12 @@ def evidence(time: str) -> list[str]:
 
 
 def completed(cohort: pd.DataFrame, time: str) -> pd.Series:
-    """True where the questionnaire of `time` (6m or 12m) came back: its date or any of its scores is there."""
+    """True where the questionnaire of `time` (6m or 12m) came back: its date or any of its scores is there.
+
+    Raises InputError for another time, and for a cohort without these columns or with what they cannot hold.
+    """
+    expect_one_of(time, FOLLOW_UPS, "time")
+    expect(cohort, evidence(time))
     return pd.Series(np.logical_or.reduce([cohort[name].notna() for name in evidence(time)]), cohort.index)
 
 

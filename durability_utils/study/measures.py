@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StrictInt
 
-from durability_utils.study.columns import dictionary
+from durability_utils.study.dictionary import dictionary
 from durability_utils.study.errors import InputError
 from durability_utils.study.parameters import PROJECT, Number, Text, holds, read_checked
 

@@ -3,13 +3,14 @@
 import datetime as dt
 import os.path
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from durability_utils.study.errors import InputError
+from durability_utils.study.findings import check_names
 from durability_utils.study.measures import THRESHOLDS, read_measures
 from durability_utils.study.parameters import FileModel, Number, Text, holds, read_checked
 from durability_utils.study.rules import ANXIETY_RULES, Rules
@@ -56,7 +57,8 @@ class Service(FileModel):
     def files(self) -> tuple[Path, ...]:
         """Every file of it that is read, those in a folder of tables too, the column map aside."""
         named = (*self.file, *self.contacts, *(file for files in self.joined.values() for file in files))
-        return tuple(file for path in named for file in (sorted(path.iterdir()) if path.is_dir() else [path]))
+        return tuple(file for path in named for file in (
+            sorted(filter(Path.is_file, path.rglob("*"))) if path.is_dir() else [path]))
 
 
 _ServiceLine = Annotated[Service, holds(
@@ -91,6 +93,8 @@ class _StudyFile(FileModel):
     published: _PathOfFile = Field(None, description="the path of a YAML file that is there")
     notebooks: list[_PathOfFile] = Field([], description="a list of paths of notebooks that are there")
     disclosure: Literal[*DISCLOSURE_RULES] = None
+    acknowledged: dict[str, Text] = Field({}, description=(
+        "one line a finding, `name_of_finding: why` or `service/name_of_finding: why`"))
     services: Annotated[dict[_ServiceId, _ServiceLine], holds(
         lambda services: len({name.casefold() for name in services}) == len(services),
         "ids that differ by more than letter case")] = Field(min_length=1, description=(
@@ -105,7 +109,8 @@ class Study:
     `follow_up_windows`: for `6m` and `12m` the first and last day after discharge, both included; or None.
     `notebooks`: those of one's own, which run after cleaning like the project's. `referrals`: which of a patient's
     several referrals in the study count, one of REFERRALS; `follow_ups_after_re_referral`: whether scores after a later
-    one began can be follow-ups of an earlier.
+    one began can be follow-ups of an earlier. `acknowledged`: why a finding, by its name or `service/name`, is no
+    surprise.
     """
 
     path: Path
@@ -121,6 +126,7 @@ class Study:
     notebooks: tuple[Path, ...] = ()
     referrals: str = REFERRALS[0]
     follow_ups_after_re_referral: bool = False
+    acknowledged: dict[str, str] = field(default_factory=dict)
 
 
 def read_study(path: str | Path) -> Study:
@@ -132,6 +138,7 @@ def read_study(path: str | Path) -> Study:
         if not set(table1) <= found.services.keys():
             raise InputError(f"table1_services: found [{', '.join(table1)}], expected services of this study "
                              f"({', '.join(found.services)})")
+        check_names(found.acknowledged, found.services)
         rules = Rules(read_measures(found.measures), found.anxiety_measure, found.carry_back, found.minimum_sessions)
         for measure, values in found.thresholds.items():
             rules = rules.changed(measure, **values)
@@ -143,4 +150,5 @@ def read_study(path: str | Path) -> Study:
         table1_services=tuple(table1), published=found.published, services=found.services, disclosure=found.disclosure,
         follow_up_windows=found.follow_up_windows, notebooks=tuple(found.notebooks), referrals=found.referrals,
         follow_ups_after_re_referral=found.follow_ups_after_re_referral,
+        acknowledged=found.acknowledged,
     )

@@ -44,7 +44,8 @@ def discharged(n: int, rng: np.random.Generator) -> pd.DataFrame:
     sizes = np.array([size for size, *_ in SERVICES.values()])
     service = rng.choice(list(SERVICES), n, p=sizes / sizes.sum())
     return with_adsm(pd.concat(parts).sort_index(), adsm, rng).assign(
-        step=step, service=service, age=np.rint(18 + rng.gamma(2.6, 9.0, n)), sessions=1.0 + rng.poisson(6, n))
+        step=step, service=service, age=np.rint(18 + rng.gamma(2.6, 9.0, n)).clip(max=120),
+        sessions=1.0 + rng.poisson(6, n))
 
 
 def simulated(n: int, mechanism: str, rng: np.random.Generator) -> pd.DataFrame:

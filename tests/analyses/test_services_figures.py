@@ -22,9 +22,10 @@ def rates(n, of):
 
 
 def every_rate(*services):
-    counts = pd.DataFrame({"finished": services, "not_at_caseness": 2, "paired": services, "paired_at_caseness":
-                           services, "reliable_improvement": services, "reliable_deterioration": 1, "recovery": 1,
-                           "reliable_recovery": 1}, index=pd.Index(range(len(services)), name="service").astype("str"))
+    one, two = ([min(few, service) for service in services] for few in (1, 2))
+    counts = pd.DataFrame({"finished": services, "not_at_caseness": two, "paired": services, "paired_at_caseness":
+                           services, "reliable_improvement": services, "reliable_deterioration": one, "recovery": one,
+                           "reliable_recovery": one}, pd.Index(range(len(services)), name="service").astype("str"))
     return rates_from_counts(counts)
 
 

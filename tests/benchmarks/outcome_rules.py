@@ -26,16 +26,17 @@ def cohort(n: int) -> pd.DataFrame:
     """Patients with random scores, a tenth of them missing, and three in ten with an ADSM, as cleaning types them."""
     random = np.random.default_rng(2016)
     adsm = np.where(random.random(n) < 0.3, random.choice(RULES.adsms, n), None)
-    top = pd.Series(adsm).map({name: MEASURES[name].maximum for name in RULES.adsms}).fillna(0).to_numpy()
+    ends = pd.Series(adsm).map({name: MEASURES[name].range for name in RULES.adsms})
+    least, most = (ends.str[at].fillna(0).to_numpy() for at in (0, 1))
 
-    def scores(highest, dtype):
-        drawn = np.floor(random.random(n) * (highest + 1))
+    def scores(highest, dtype, lowest=0):
+        drawn = lowest + np.floor(random.random(n) * (highest - lowest + 1))
         return pd.Series(np.where(random.random(n) < 0.1, np.nan, drawn)).astype(dtype)
 
     columns = {"adsm": pd.Series(adsm, dtype="str")}
     for time_ in ("baseline", *TIMES):
         columns |= {f"phq9_{time_}": scores(27, "Int64"), f"gad7_{time_}": scores(21, "Int64"),
-                    f"adsm_{time_}": scores(top, "Float64").mask(columns["adsm"].isna())}
+                    f"adsm_{time_}": scores(most, "Float64", least).mask(columns["adsm"].isna())}
     types = {"whole_number": "Int64", "score": "Float64", "date": "datetime64[us]"}
     for name in (name for time_ in FOLLOW_UPS for name in columns_with(time=time_) if name not in columns):
         columns[name] = pd.Series(None, range(n), dtype=types.get(dictionary().at[name, "type"], "str"))

@@ -231,6 +231,13 @@ class TestNumbers:
         assert refused_values(cleaned) == [(line, column, rows[line - 2][column], "out_of_range")
                                            for line, (column, kept) in enumerate(expected, start=2) if kept is None]
 
+    def test_with_a_decimal_comma(self, clean):
+        row = {"phq9_baseline": "18,0", "gad7_end": "7,5", "adsm": "MI", "adsm_baseline": "2,3", "adsm_end": "2.3"}
+        names = as_they_are("patient_id", *PATIENT, "adsm", "adsm_baseline", "adsm_end")
+        cleaned = clean([row], f"decimal: comma\n{names}", measures="nhs_talking_therapies")
+        assert [value(cleaned, name) for name in ("phq9_baseline", "adsm_baseline", "adsm_end")] == [18, 2.3, 2.3]
+        assert refused_values(cleaned) == [(2, "gad7_end", "7,5", "not_a_whole_number")]
+
     def test_the_mi_is_an_item_mean_in_nhs_data_and_a_sum_in_the_study(self, clean):
         row = {"adsm": "MI", "adsm_baseline": "2.3", "adsm_end": "0.73", "adsm_6m": "5.01", "adsm_12m": "2,3"}
         cleaned = clean([row, {**row, "adsm": "PDSS"}], measures="nhs_talking_therapies")

@@ -78,6 +78,18 @@ def refused(cleaned) -> list[tuple]:
     return list(listed[["row", "column", "value", "reason"]].itertuples(index=False, name=None))
 
 
+def test_scores_with_a_decimal_comma(long):
+    mean = "2,3333333333333335"  # 7/3, to the last digit
+    contacts = [contact("2016-01-10", "20,0"), contact("2016-01-10", mean, tool="MI"), contact("2016-06-10", "8,0"),
+                contact("2016-12-20", "6"), contact("2016-12-20", "9,5", tool="GAD-7")]
+    patients, keys = [P | {"disorder": "MI"}], {"measures": "nhs_talking_therapies"}  # where the MI is an item mean
+    cleaned = long(contacts, patients, ADSM_MAP + "  decimal: comma\n", **keys)
+    assert scores(cleaned) == {"phq9_baseline": 20, "adsm_baseline": 2.3333333333333335, "phq9_end": 8, "phq9_6m": 6}
+    assert [row[1:] for row in refused(cleaned)] == [("score", "9,5", "not_a_whole_number")]
+    listed = refused(long(contacts, patients, ADSM_MAP, **keys))
+    assert [row[2:] for row in listed] == [(score, "not_a_whole_number") for score in ("20,0", mean, "8,0", "9,5")]
+
+
 def test_baseline_end_and_follow_ups(long):
     cleaned = long([
         contact("2016-06-01", "9"), contact("2016-03-01", "20"), contact("2016-06-15", "8"),  # not in order of date

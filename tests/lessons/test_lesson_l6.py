@@ -25,7 +25,7 @@ def small():
     return cohort(
         patient((20, 15), (4, 3), phq9_6m=4, gad7_6m=3, **asked),
         patient((20, 15), (4, 3), phq9_6m=20, gad7_6m=15, **asked),
-        patient((20, 15), (4, 3), followup_6m_date="2017-01-01", **asked),
+        patient((20, 15), (4, 3), followup_6m_date=pd.Timestamp("2017-01-01"), **asked),
         patient((20, 15), (4, 3), **asked),
         patient((8, 15), (8, 15), phq9_12m=8, gad7_12m=5, **asked),
         patient((20, 15), (20, 15), consent_contact="no"))

@@ -14,7 +14,8 @@ from durability_utils.new_study.exports import Export, read_new_export
 from durability_utils.new_study.proposal import propose, propose_contacts
 from durability_utils.study import measures
 from durability_utils.study.column_maps import normalise, read_column_map
-from durability_utils.study.columns import DICTIONARY_PATH, TIMES, columns_with, dictionary, from_contacts
+from durability_utils.study.columns import TIMES, columns_with, from_contacts
+from durability_utils.study.dictionary import DICTIONARY_PATH, dictionary
 from durability_utils.study.measures import read_measures
 
 MEASURES = read_measures("nhs_talking_therapies")
@@ -208,7 +209,7 @@ def declared(tmp_path, monkeypatch):
     pd.concat([rows, likes.assign(column=likes["column"].str.replace("phq9", "core9"), maximum=maximum)]).to_csv(
         tmp_path / "dictionary.csv", index=False)
     monkeypatch.setattr(measures, "PATH", tmp_path / "measures.yaml")
-    monkeypatch.setattr("durability_utils.study.columns.DICTIONARY_PATH", tmp_path / "dictionary.csv")
+    monkeypatch.setattr("durability_utils.study.dictionary.DICTIONARY_PATH", tmp_path / "dictionary.csv")
     cached = (dictionary, from_contacts, columns_with)
     for function in cached:
         function.cache_clear()

@@ -141,6 +141,59 @@ class TestExecution:
         assert (tmp_path / "elsewhere" / "cleaning").is_dir()
 
 
+HOW_REPLACED = {  # what somebody does to `file`, of which the time of the content stays as it was
+    "moved over": "other.write_text('fine, too'); os.utime(other, ns=times); other.replace(file)",
+    "rewritten in place": "file.write_text('evil'); os.utime(file, ns=times)",
+    "and put back": "file.rename(other); file.write_text('evil'); file.read_text(); other.replace(file)",
+    "rewritten and put back": "text = file.read_text(); file.write_text('evil'); file.write_text(text); "
+                              "os.utime(file, ns=times)",
+    "gone": "file.unlink()",
+}
+TOUCH = """
+import os
+from pathlib import Path
+file, other = Path({file!r}), Path('other')
+times = (file.stat().st_atime_ns, file.stat().st_mtime_ns)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps no time of the last change of a file")
+class TestReplaced:
+    """Oracle: no table may stand there whose provenance has the hash of another file than the notebook read."""
+
+    @pytest.mark.parametrize("how", HOW_REPLACED)
+    def test_an_export_replaced_while_it_is_read_leaves_nothing(self, planned, tmp_path, how):
+        runs = planned(["A"], ["all"], ["02"])
+        assert statuses(runs) == ["succeeded"] * 2
+        change(tmp_path, "01_cleaning", TOUCH.format(file="../data/A.csv") + HOW_REPLACED[how])
+        results = run_all(runs)
+        assert [result.status for result in results.values()] == ["failed", "skipped"]
+        assert results["01", "A", "all"].message == "data/A.csv was replaced while it was read; run again"
+        assert contents(tmp_path / "results" / "durability_2016" / "A") == {}
+
+    @pytest.mark.parametrize("file", ["parameters/durability_2016.yaml", "notebooks/02_response_rates.ipynb",
+                                      "parameters/published.yaml", "results/durability_2016/A/cleaning/cohort.parquet"])
+    def test_so_does_whatever_else_a_notebook_reads(self, planned, tmp_path, file):
+        runs = planned(["A"], ["all"], ["02"])
+        change(tmp_path, "02_response_rates", TOUCH.format(file=f"../{file}") + "file.write_text('x')")
+        results = run_all(runs)
+        assert [result.status for result in results.values()] == ["succeeded", "failed"]
+        name = file.removeprefix("results/").removeprefix("parameters/")
+        assert results["02", "A", "all"].message == f"{name} was replaced while it was read; run again"
+        assert not list((tmp_path / "results" / "durability_2016" / "A").rglob("02_*"))
+
+    def test_a_study_file_replaced_since_the_batch_was_planned_fails_what_still_runs(self, planned, study, tmp_path):
+        runs = planned(["A"], ["all"], ["02"])
+        text = study[0].path.read_text(encoding="utf-8")
+        study[0].path.write_text(text + "\n# nothing else\n", encoding="utf-8")
+        assert statuses(runs) == ["succeeded"] * 2  # it says the same
+        study[0].path.write_text(text.replace("carry_back: true", "carry_back: false"), encoding="utf-8")
+        results = run_all(runs)
+        assert results["01", "A", "all"].message == (
+            "durability_2016.yaml was replaced while it was read; run again")
+        assert contents(tmp_path / "results" / "durability_2016" / "A") == {}
+
+
 def test_a_file_that_the_head_of_an_own_notebook_does_not_name_fails_it_and_is_put_nowhere(tmp_path):
     own = make_notebook("functioning kept", analysis("02_response_rates"), "study", "service", "results",
                         runs_for="each service", reads="`cohort.parquet`", writes="`functioning*`")

@@ -112,7 +112,7 @@ class TestRecorded:
                   "parameters": run.parameters, "versions": versions()}
         write(run.record, json.dumps(record))
         assert report.recorded(run).status == "succeeded"
-        study.services["A"].file.write_text("corrected", encoding="utf-8")
+        study.services["A"].file[0].write_text("corrected", encoding="utf-8")
         assert report.recorded(run).status == "outdated"
 
 

@@ -77,7 +77,8 @@ CLEAN = """
 import json
 from durability_utils.cohort.cleaning import clean_service
 from durability_utils.outcomes.rules import carry_back
-from durability_utils.study.columns import PROJECT, completed
+from durability_utils.study.columns import completed
+from durability_utils.study.parameters import PROJECT
 from durability_utils.study.study_file import read_study
 
 cleaned = clean_service(read_study(PROJECT / "study.yaml"), "A")
