@@ -362,7 +362,7 @@ def later_sessions(texts, with_ids: bool):
     """Patients and contacts in two files; every third of those who agreed was treated again after discharge."""
     from tempfile import TemporaryDirectory
 
-    texts = texts.drop(columns=[name for name in texts if name.startswith(("adsm", "followup"))]).copy()
+    texts = texts.drop(columns=[name for name in texts if name.startswith("adsm")]).copy()
     agreed = texts["consent_contact"] == "yes"
     silent = texts[agreed & (texts["phq9_6m"] == "") & (texts["phq9_12m"] == "")]
     texts = texts.reindex(columns=truth().columns, fill_value="")
@@ -410,7 +410,7 @@ SAID = [
     Case("items from 1 to 4", "said", "phq9_6m", with_items(1, False)),
     Case("items from 1 to 4 beside their right totals", "said", "items_from_1", with_items(1, True)),
     Case("items from 0 to 3", "right", "", with_items(0, False)),
-    Case("totals of items from 1", "refused", "phq9_baseline", put(
+    Case("totals of items from 1", "said", "totals_from_1", put(
         PAIR, lambda texts, column: whole(numbers(texts, column) + (9 if "phq9" in column else 7)))),
     Case("PHQ-2 instead of PHQ-9", "refused", "phq9_baseline", renamed(
         phq9_baseline="PHQ2_First", phq9_end="PHQ2_Last")),
@@ -456,7 +456,7 @@ SAID = [
     Case("two services with the same people", "said", "same_people", same_people_in_two),
     Case("a later referral's sessions, with ids", "right", "", partial(later_sessions, with_ids=True)),
     Case("a later referral's sessions, without ids", "said", "treated_again", partial(later_sessions, with_ids=False)),
-    Case("contacts without the zeros of their ids", "said", "patient_id", contacts_without_zeros, by_counts=True),
+    Case("contacts without the zeros of their ids", "refused", "REQUIRED phq9_baseline", contacts_without_zeros),
     Case("follow-ups before discharge", "said", "before_discharge", put(
         ["followup_6m_date"], shifted(-366), lambda texts, column: ~blank(texts, column))),
     Case("follow-ups on the day of discharge", "said", "follow_up_on_day_of_discharge", put(
@@ -466,7 +466,7 @@ SAID = [
         columns={N["consent_contact"]: "Consent to share with GP"}).assign(
             **{"Consent to share with GP": ["Y", "N"] * (len(table) // 2) + ["Y"] * (len(table) % 2)}))),
     Case("consent as 1 and 2, reversed", "said", "consent_contact", cells(["consent_contact"], {"Y": "2", "N": "1"}.get)),
-    Case("nobody's consent is known", "refused", "consent_contact", cells(["consent_contact"], lambda code: "")),
+    Case("nobody's consent is known", "said", "nobody_consents", cells(["consent_contact"], lambda code: "")),
     *(Case(f"consent as {yes} and {no}", "refused", "consent_contact", cells(["consent_contact"], {"Y": yes, "N": no}.get))
       for yes, no in (("WAHR", "FALSCH"), ("VRAI", "FAUX"), ("P", "Q"))),
     Case("the MI as a sum", "said", "adsm_baseline", one(
@@ -475,7 +475,7 @@ SAID = [
         lambda table: table.assign(ADSM=table["ADSM"].replace("OCI", "OCI-R")), "adsm", "adsm_baseline", "adsm_end"),
         adsm=True),
     Case("prorated totals", "said", "phq9_6m", put(["phq9_6m"], prorated)),
-    Case("a space within numbers", "said", "phq9_end", cells(["phq9_end"], lambda text: "\u00a0".join(text))),
+    Case("a space within numbers", "refused", "phq9_end", cells(["phq9_end"], lambda text: "\u00a0".join(text))),
     Case("numbers behind apostrophes", "refused", "phq9_baseline", cells(PAIR, "'{}".format)),
     Case("scores as words", "refused", "phq9_end", cells(["phq9_end"], lambda text: "severe" if len(text) > 1 else "mild")),
     Case("scores as fractions", "refused", "phq9_end", cells(["phq9_end"], "{}/27".format)),
@@ -486,9 +486,10 @@ SAID = [
     Case("merged header cells", "refused", "", two_headings),
     Case("a score's column twice", "refused", "phq9_baseline", one(
         lambda table: pd.concat([table, table[[N["phq9_baseline"]]]], axis=1))),
-    Case("two columns for one score", "said", "or is it", one(lambda table: table.rename(
+    Case("two columns for one score", "right", "or is it", one(lambda table: table.rename(
         columns={N["phq9_end"]: "PHQ9 end"}).assign(**{"PHQ9 last": table[N["phq9_baseline"]]}))),
-    Case("rows shifted within the table", "said", "", one(shifted_rows)),
+    Case("rows shifted within the table", "said", "row_shifted", one(shifted_rows), xfail=(
+        "durability_utils/cohort/odd_rows.py: row_shifted wants three fifths of a row's cells refused; here a third is")),
     Case("patients twice who differ", "said", "conflicting_rows", rows(
         lambda table: table.head(4).assign(**{N["phq9_end"]: "27"}).to_dict("records"))),
     Case("no follow-up's column", "said", "NOT FOUND phq9_6m", one(
@@ -532,7 +533,15 @@ def of_shape(name: str):
     return make
 
 
-SHAPED = [Case(f"shape: {name}", "right", "", of_shape(name)) for name in SHAPES if not name.startswith("tables")]
+# three files whose names tell no months are three services, with the same people where they overlap; of plain numbers
+# nobody can know from which year they count
+SAID_OF_SHAPES = {"files_that_overlap": "same_people", "serials_of_1904": "from 1904"}
+NOT_YET = {"events_as_rows": "durability_utils/new_study/proposal.py: employment of two events is proposed as that at "
+                             "baseline; patients of whom it differs are then refused as conflicting_rows"}
+SHAPED = [Case(f"shape: {name}", "said" if name in SAID_OF_SHAPES else "right", SAID_OF_SHAPES.get(name, ""),
+               of_shape(name), xfail=NOT_YET.get(name, "")) for name in SHAPES if not name.startswith("tables")]
+# those that differ from a case above in more than how a cell is written
+TABLES_OF_THEIR_OWN = ("files", "consent", "qualtrics", "forms", "events", "contacts", "one_row", "hidden", "spss")
 CASES = [*RIGHT, *SAID, *REFUSED, *SHAPED]
 
 
@@ -563,7 +572,7 @@ def judge(case: Case, folder: Path) -> Judged:
     lists = []
     for service, each in cleaned.items():
         findings = look(study, service, each, today=TODAY)
-        named += [f"{row.level} {row.name} {row.column or 'patient_id'}" for row in findings.itertuples()
+        named += [f"{row.level} {row.name} {about(row.column)}" for row in findings.itertuples()
                   if row.level in ("warning", "stop")]
         lists += [f"note {row.name} {row.column}" for row in findings.itertuples() if row.level == "note"]
         counts = each.rejected.groupby(["refused", "reason", "column"]).size()
@@ -582,6 +591,11 @@ def judge(case: Case, folder: Path) -> Judged:
     return Judged("right" if not wrong else "wrong" if silent else "said", said, silent)
 
 
+def about(column: str) -> str:
+    """The columns that a finding names; of contacts all that they may give, without any it is about whole rows."""
+    return " ".join(PAIR + list(DATES)) if column.startswith("the contacts'") else column or "patient_id"
+
+
 def differing(cohort: pd.DataFrame, case: Case) -> list[str]:
     """The columns in which a cohort is not the truth; `patient_id` where patients lack or are too many."""
     columns = [name for name in DECIDES if case.adsm or name not in ADSM]
@@ -598,7 +612,14 @@ def differing(cohort: pd.DataFrame, case: Case) -> list[str]:
     for time in ("6m", "12m"):
         no_day = (expected[f"followup_{time}_date"] == "") & (expected[f"phq9_{time}"] != "")
         found.loc[no_day, f"followup_{time}_date"] = ""
-    return [*wrong, *(name for name in columns if (found[name] != expected[name]).any())]
+    # what is withheld for want of consent is said where the consent is
+    alike = found["consent_contact"] == expected["consent_contact"]
+    return [*wrong, *(name for name in columns
+                      if ((found[name] != expected[name]) & (alike | (not is_of_follow_up(name)))).any())]
+
+
+def is_of_follow_up(column: str) -> bool:
+    return "6m" in column or "12m" in column
 
 
 def as_text(column: pd.Series) -> pd.Series:
@@ -606,8 +627,13 @@ def as_text(column: pd.Series) -> pd.Series:
     return shown.astype("str").fillna("").str.removesuffix(".0")
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, id=case.id, marks=pytest.mark.xfail(
-    strict=True, reason=case.xfail) if case.xfail else ()) for case in CASES])
+def marks(case: Case) -> list:
+    plain = case in SHAPED and not case.id.removeprefix("shape: ").startswith(TABLES_OF_THEIR_OWN)
+    return [*([pytest.mark.xfail(strict=True, reason=case.xfail)] if case.xfail else []),
+            *([pytest.mark.slow(reason="written as in another case")] if plain else [])]
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.id, marks=marks(case)) for case in CASES])
 def test_nothing_is_wrong_without_a_word(case, tmp_path):
     judged = judge(case, tmp_path)
     assert judged.silent == [] and judged.verdict == case.expected

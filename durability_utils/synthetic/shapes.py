@@ -197,7 +197,8 @@ def events(texts: pd.DataFrame, folder: Path) -> Written:
     for name in table:
         time = next((time for time in TIMES if re.search(rf"_{time}(_|$)", name)), None)
         if time:
-            times[name] = time, re.sub(rf"_{time}(?=_|$)", "_now", name)
+            column = re.sub(rf"_{time}(?=_|$)", "", name)
+            times[name] = time, f"{column}_total" if column in table else column
     fixed = [name for name in table if name not in times]
     own = list(dict.fromkeys(column for _, column in times.values()))
     rows = []
