@@ -17,9 +17,7 @@ import openpyxl
 import pandas as pd
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
-from durability_utils.study.columns import FOLLOW_UPS, KEYS, TIMES, dictionary, items_of, totals
-from durability_utils.study.parameters import read_yaml
-from durability_utils.study.parameters import PROJECT
+from durability_utils.study.columns import FOLLOW_UPS, TIMES, dictionary, items_of, totals
 from durability_utils.synthetic.tables import write_tables
 
 EVENTS = {"baseline_arm_1": "baseline", "end_arm_1": "end", "6_months_arm_1": "6m", "12_months_arm_1": "12m"}
@@ -39,7 +37,7 @@ class Written(NamedTuple):
 
     service: dict
     columns: dict
-    study: dict = {}
+    study: dict | None = None
 
 
 Writer = Callable[[pd.DataFrame, Path], Written]
@@ -228,10 +226,12 @@ def of_contacts(by_item: bool = False, referrals: bool = False) -> Writer:
                  for name in scores if name.endswith("_end")}
         patients = table[[name for name in table if name not in scores and "_item" not in name]].assign(**{
             name: cells for name, cells in alone.items() if cells.any()})
-        contacts = [contact for _, patient in table.iterrows() for contact in _contacts(patient, scores, alone, by_item)]
+        contacts = [contact for _, patient in table.iterrows()
+                    for contact in _contacts(patient, scores, alone, by_item)]
         head = ["patient_id", "referral_id", "date", "measure", "item", "score", "attended"]
         if referrals:
-            again = [patient for _, patient in patients[(table.filter(regex="_6m|_12m") == "").all(axis=1)][::3].iterrows()]
+            silent = (table.filter(regex="_6m|_12m") == "").all(axis=1)
+            again = [patient for _, patient in patients[silent][::3].iterrows()]
             contacts += [contact for patient in table.to_dict("records") for contact in _missed(patient)]
             contacts += [contact for patient in again for contact in _again(patient)]
             patients = _with_referrals(patients, again)

@@ -52,7 +52,7 @@ def sample() -> pd.DataFrame:
 def read(written: Written, folder: Path) -> Cleaned:
     (folder / "a.yaml").write_text(yaml.safe_dump(written.columns, sort_keys=False), encoding="utf-8")
     service = {**written.service, "columns": "a.yaml"}
-    text = study_text(services={"A": service}, **{"discharged": None, "minimum_sessions": 0, **written.study})
+    text = study_text(services={"A": service}, **{"discharged": None, "minimum_sessions": 0, **(written.study or {})})
     (folder / "study.yaml").write_text(text, encoding="utf-8")
     return clean_service(read_study(folder / "study.yaml"), "A")
 
@@ -123,7 +123,8 @@ def paths(folder: Path, named) -> list[Path]:
 
 def rows_in_files(written: Written, folder: Path) -> dict[str, int]:
     """Rows of each kind of file, as the log of cleaning calls them."""
-    counts = {"rows": sum(lines(path, written.columns.get("file", {})) for path in paths(folder, written.service["file"]))}
+    form = written.columns.get("file", {})
+    counts = {"rows": sum(lines(path, form) for path in paths(folder, written.service["file"]))}
     if "events" in written.columns:
         counts = {"events": counts["rows"]}
     if "contacts" in written.service:
