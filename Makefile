@@ -49,7 +49,8 @@ exports: .venv/installed  ## write the synthetic exports anew (the same bytes)
 	$(BIN)/python -c "from durability_utils.synthetic.cohort import study_cohort; \
 		from durability_utils.synthetic.exports import write_exports; write_exports(study_cohort(), 'data/raw')"
 	$(BIN)/python -c "from durability_utils.synthetic.monthly import write_export; write_export('data/raw')"
-	$(BIN)/python -c "from durability_utils.synthetic.example import write_example; write_example('data/example')"
+	$(BIN)/python -c "from durability_utils.synthetic.example import write_example, \
+		write_example_tables; write_example('data/example'); write_example_tables('data/example')"
 
 lock: .venv/installed  ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra cluster --extra book --universal --python-version 3.11 \

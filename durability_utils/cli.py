@@ -146,7 +146,8 @@ def list_runs(study_file: StudyFile, output: Output = RESULTS, service: Services
 
 @app.command()
 def new(study: Annotated[str, typer.Argument(metavar="MY_STUDY", help="The name of the study: letters, digits, - _")],
-        exports: Annotated[list[Path], typer.Argument(metavar="EXPORT...", help="One export a service.")],
+        exports: Annotated[list[Path], typer.Argument(metavar="EXPORT...", help="One export a service: a file, or a "
+                                                      "folder of Talking Therapies tables.")],
         force: Annotated[bool, typer.Option("--force", help="Replace files that are there already.")] = False) -> None:
     """Propose a study file and column maps for exports, in this folder: a draft to read and correct.
 

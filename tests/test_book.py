@@ -185,3 +185,22 @@ def test_the_way_with_an_own_export_is_shown_as_it_is(tmp_path, monkeypatch):
     assert (checked[0], checked[-1]) == (shown[0], shown[-1])
     for line in re.search(r"```yaml\n(.*?)```", page, re.S)[1].splitlines():
         assert line in (tmp_path / "riverside_columns" / "riverside.yaml").read_text(encoding="utf-8")
+
+
+def test_the_way_with_tables_is_shown_as_it_is(tmp_path, monkeypatch):
+    page = (PROJECT / "docs" / "talking_therapies.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(PROJECT / "data" / "example" / "lakeside", tmp_path / "lakeside")
+    proposed = CliRunner().invoke(app, ["new", "lakeside", "lakeside"])
+    assert f"$ durability new lakeside lakeside\n{proposed.output}```" in page
+    checked = CliRunner().invoke(app, ["check", "lakeside.yaml"])
+    assert (proposed.exit_code, checked.exit_code) == (0, 0)
+    shown = page.split("$ durability check lakeside.yaml\n")[1].split("$ durability run")[0].splitlines()
+    assert {line for line in shown if line.strip() != "..."} <= set(checked.output.splitlines())
+    written = "".join((tmp_path / name).read_text(encoding="utf-8") for name in (
+        "lakeside.yaml", "lakeside_columns/lakeside.yaml"))
+    for block in re.findall(r"```yaml\n(.*?)```", page, re.S):
+        assert not [line for line in block.splitlines() if line not in written]
+    command = re.search(r"python -c \"(.*?)\"\n```", page, re.S)[1].replace("\\\n", "").replace('\\"', '"')
+    exec(compile(command, "page", "exec"))
+    assert len(list((tmp_path / "my_tables").rglob("IDS101*"))) > 20

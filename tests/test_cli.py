@@ -205,7 +205,7 @@ class TestNew:
         assert sorted(path.name for path in folder.iterdir()) == sorted(["north.csv", name])
 
     @pytest.mark.parametrize("arguments", [("a/b", "north.csv"), ("..", "north.csv"), ("mine", "none.csv"),
-                                           ("mine", "north.csv", "north.csv"), ("mine", "."), ("mine",)])
+                                           ("mine", "north.csv", "north.csv"), ("mine", ".", "north.csv"), ("mine",)])
     def test_what_cannot_be_done_is_refused(self, folder, arguments):
         result = durability("new", *arguments)
         assert result.exit_code == 2 and "Traceback" not in result.output

@@ -59,7 +59,7 @@ def test_files_with_ids_are_their_owners_only_whatever_the_usual_rights(tmp_path
     usual = os.umask(0o022)
     try:
         log = pd.DataFrame({"rule": ["copy"], "rows": [0]})
-        write_cleaned(Cleaned(cohort, cohort, log, [], [], [], cohort), tmp_path / "cleaning")
+        write_cleaned(Cleaned(cohort, cohort, log, [], [], [], None, cohort), tmp_path / "cleaning")
     finally:
         os.umask(usual)
     assert (tmp_path / "cleaning").stat().st_mode & 0o777 == 0o700

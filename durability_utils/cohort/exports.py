@@ -23,6 +23,7 @@ from durability_utils.study.errors import InputError
 # the place of a row: the number of its file times this, and its line; in the first file the line itself
 LINES_A_FILE = 10**9
 DELIMITED = (".csv", ".tsv", ".txt")
+READABLE = (*DELIMITED, ".xlsx", ".sav", ".dta", ".parquet")
 BLOCK_ROWS = 20_000
 HEADER_WITHIN = 20  # lines in which a header is looked for where line 1 is none
 _NO_FILES = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device",
@@ -62,7 +63,7 @@ def read_as_text(path: Path, columns: ColumnMap, most: int | None = None) -> pd.
         other = _other_content(path)
         if reader is None:
             raise InputError(f"{path.name}: {other or 'not a table that can be read'}; expected one of "
-                             f"{', '.join(readers)}")
+                             f"{', '.join(READABLE)}")
         if other and reader in (_read_delimited, _read_excel):
             raise InputError(f"{path.name}: not a table: {other}")
         header, rows = _header_and_rows(path, reader(path, columns), columns)

@@ -105,7 +105,8 @@ def read_tables(folder: Path) -> Tables:
     contacts, a file of a table cannot be read, has a column twice or lacks one, fits two tables, or still holds an
     identifier where none should be.
     """
-    files, others = _recognised(folder)
+    files, others = recognised(folder)
+    _check_tables(folder, files, others)
     names = sorted((name for found in files.values() for name in found), key=_in_order)
     tables = _with_ids({table: _same_names(_read(folder, name, table, number) for number, name in enumerate(names)
                                            if name in found)
@@ -129,8 +130,11 @@ def read_tables(folder: Path) -> Tables:
 
 # -- which file is which table ---------------------------------------------------------------------
 
-def _recognised(folder: Path) -> tuple[dict[str, list[str]], list[str]]:
-    """The names below the folder of each table's files, in the order of TABLES; and those of the other files."""
+def recognised(folder: Path) -> tuple[dict[str, list[str]], list[str]]:
+    """The names below the folder of each table's files, in the order of TABLES; and those of the other files.
+
+    Raises InputError where there is no such folder, or a file named after a table is not as it has to be.
+    """
     if not folder.is_dir():
         raise InputError(f"{folder.name}: no such folder; expected one with tables of the Talking Therapies Data Set")
     names, others = {table: [] for table in TABLES}, []
@@ -139,14 +143,17 @@ def _recognised(folder: Path) -> tuple[dict[str, list[str]], list[str]]:
         if path.is_file() and not any(part.startswith((".", "~$")) for part in name.parts):
             table = _table_of(folder, name.as_posix())
             (names[table] if table else others).append(name.as_posix())
-    if not names["IDS101"]:
+    return {table: found for table, found in names.items() if found}, others
+
+
+def _check_tables(folder: Path, names: dict[str, list[str]], others: list[str]) -> None:
+    if "IDS101" not in names:
         there = sorted(name for found in (*names.values(), others) for name in found)
         raise InputError(f"{folder.name}: no table of referrals: expected a file with the columns of IDS101Referral "
                          f"({', '.join(TABLES['IDS101'].has)}); found {', '.join(there)[:300] or 'no file'}")
-    if names["IDS607"] and not (names["IDS201"] and names["IDS202"]):
+    if "IDS607" in names and not {"IDS201", "IDS202"} <= names.keys():
         raise InputError(f"{names['IDS607'][0]}: its scores have no date of their own: expected "
                          "IDS202CareActivity and IDS201CareContact in the folder, too")
-    return {table: found for table, found in names.items() if found}, others
 
 
 def _table_of(folder: Path, name: str) -> str | None:
@@ -198,6 +205,11 @@ def _lacking(table: str, plain: set[str]) -> str | None:
     return next((name for name in TABLES[table].has if not _there(name, plain)), None)
 
 
+def identifies(column: str) -> bool:
+    """Whether a column by this name may identify somebody, so that it is left out."""
+    return bool(_IDENTIFIES.search(_plain(column)))
+
+
 def _there(name: str, plain: Iterable[str]) -> bool:
     return any(_plain(each) in plain for each in (name, *IDS.get(name, ())))
 
@@ -220,7 +232,7 @@ def _read(folder: Path, name: str, table: str, number: int) -> pd.DataFrame:
     Of IDS001 the day of birth is kept, as `PersonBirthDate`, until the age at referral is known.
     """
     named = _text(folder, name).rename(columns=lambda column: _KNOWN.get(_plain(column), column))
-    kept = named[[column for column in named if not _IDENTIFIES.search(_plain(column))]]
+    kept = named[[column for column in named if not identifies(column)]]
     # ids that only join tables: a million of ten digits would hold some that look like an NHS number
     refuse_identifiers(kept.drop(columns=["CareContactId", "CareActId"], errors="ignore"), name)
     if table == "IDS001" and "PersonBirthDate" in named:

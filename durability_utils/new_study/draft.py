@@ -5,27 +5,27 @@ Each line says what speaks for it, and above it stands what has to be checked. N
 
 import os
 import re
-import unicodedata
 from collections import defaultdict
 from contextlib import suppress
-from itertools import chain, count, product
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pandas as pd
 import yaml
 
-from durability_utils.new_study.exports import Export, months_together, read_new_export, without_date
+from durability_utils.cohort.exports import READABLE
+from durability_utils.cohort.tables import recognised
+from durability_utils.new_study.exports import Export, months_together, plain_name, read_new_export, without_date
 from durability_utils.new_study.proposal import Proposal, joined, propose
-from durability_utils.study.columns import FOLLOW_UPS, dictionary
+from durability_utils.new_study.tables import propose_tables
+from durability_utils.study.columns import FOLLOW_UPS, dictionary, from_contacts
 from durability_utils.study.errors import InputError
 from durability_utils.study.measures import read_measures
 from durability_utils.study.study_file import SAFE_NAME
 
 MEASURES = "nhs_talking_therapies"
 _SCORES_OF_TREATMENT = {f"{measure}_{time}" for measure in ("phq9", "gad7") for time in ("baseline", "end")}
-# `all` is every service together; the others are no names of files on Windows
-_RESERVED = {"all", "con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 
 def new_study(study: str, exports: list[Path], folder: Path, force: bool = False) -> list[str]:
@@ -50,13 +50,18 @@ def new_study(study: str, exports: list[Path], folder: Path, force: bool = False
 def new_services(paths: list[Path]) -> dict[str, Proposal]:
     """Look at exports, one service each, and guess what their columns are: service id -> proposal.
 
-    A file of contacts goes with the file that holds its patients. Raises InputError for an export that cannot be used.
+    A folder of Talking Therapies tables is one service; of any other folder each file counts as if it were named. A
+    file of contacts goes with the file that holds its patients. Raises InputError for an export that cannot be used.
     """
-    if len({path.resolve() for path in paths}) < len(paths):
+    measures = read_measures(MEASURES)
+    folders = [path for path in paths if path.is_dir() and recognised(path)[0].keys() - {"IDS001"}]
+    files = [file for path in paths if path not in folders for file in (_exports_in(path) if path.is_dir() else [path])]
+    if len({path.resolve() for path in (*folders, *files)}) < len(folders) + len(files):
         raise InputError("an export is named twice; expected each once")
-    exports = months_together([read_new_export(path, read_measures(MEASURES)) for path in paths])
-    proposals = {export.path: propose(export) for export in exports}
-    for path in [*proposals]:
+    exports = months_together([read_new_export(path, measures) for path in files])
+    proposals = {folder: propose_tables(folder, measures) for folder in folders}
+    proposals |= {export.path: propose(export) for export in exports}
+    for path in [path for path in proposals if path not in folders]:
         if (patients := _patients_of(proposals[path], proposals)) is not None:
             proposals[patients] = propose(proposals[patients].export, proposals.pop(path).export)
     # a file with the scores of treatment, or its contacts, holds patients of its own; any other may tell more of them
@@ -64,7 +69,7 @@ def new_services(paths: list[Path]) -> dict[str, Proposal]:
              if proposal.contacts or proposal.events or _SCORES_OF_TREATMENT & proposal.placed.keys()}
     for path, patients in product([path for path in proposals if path not in alone], alone):
         if path in proposals and "patient_id" in proposals[patients].placed and (
-                found := joined(proposals[patients], proposals[path].export, _service_id(path.stem, {}))):
+                found := joined(proposals[patients], proposals[path].export)):
             proposals[patients] = found
             del proposals[path]
     services = {}
@@ -72,9 +77,20 @@ def new_services(paths: list[Path]) -> dict[str, Proposal]:
         if not proposal.placed:
             line = proposal.export.form.get("header", 1)
             raise InputError(f"{path.name}: line {line}: no name of a column is understood; is line {line} the header?")
-        stem = without_date(path.stem) if proposal.export.later else path.stem
-        services[_service_id(stem, services)] = proposal
+        stem = path.absolute().name if path in folders else path.stem
+        stem = without_date(stem) if proposal.export.later else stem
+        services[plain_name(stem, services)] = proposal
     return services
+
+
+def _exports_in(folder: Path) -> list[Path]:
+    """The files below a folder that may be exports. Raises InputError where there is none."""
+    found = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in READABLE and path.is_file()
+             and not any(part.startswith((".", "~$")) for part in path.relative_to(folder).parts)]
+    if not found:
+        raise InputError(f"{folder.absolute().name}: no table in this folder; expected tables of the Talking Therapies "
+                         f"Data Set, or exports ({', '.join(READABLE)})")
+    return found
 
 
 def _patients_of(scores: Proposal, others: dict[Path, Proposal]) -> Path | None:
@@ -85,15 +101,6 @@ def _patients_of(scores: Proposal, others: dict[Path, Proposal]) -> Path | None:
     known = {path: ids.isin(other.export.table[other.placed["patient_id"].source]).mean()
              for path, other in others.items() if not other.contacts and "patient_id" in other.placed}
     return max((path for path in known if known[path] >= 0.5), key=known.get, default=None)
-
-
-def _service_id(stem: str, taken: dict[str, Proposal]) -> str:
-    """A plain name from a file's, that no other service has."""
-    ascii_only = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
-    name = re.sub("[^A-Za-z0-9-]+", "_", ascii_only).strip("_-") or "service"
-    name = f"service_{name}" if name.casefold() in _RESERVED else name
-    names = chain([name], (f"{name}_{number}" for number in count(2)))
-    return next(name for name in names if name.casefold() not in map(str.casefold, taken))
 
 
 def write_files(texts: dict[Path, str], force: bool = False) -> None:
@@ -132,6 +139,8 @@ def summary(service: str, proposal: Proposal) -> list[str]:
             checks[doubt].append(column)
     return [f"service {service}: {'; '.join(described)}",
             *(f"  {_short(remark)}" for remark in _remarks(proposal)),
+            *([f"  CHECK referrals: patients with several: {proposal.several}; the first in the study counts, unless "
+               "the study file says last or all"] if proposal.several else []),
             f"  {width - len(without)} of {width} columns have a place",
             *(f"  CHECK {', '.join(columns)}: {_short(doubt)}" for doubt, columns in checks.items()),
             *(f"  {how} {column}: {meaning[column]}" for column, how in _missed(proposal).items()),
@@ -171,11 +180,13 @@ def study_file(study: str, services: dict[str, Proposal], folder: Path) -> str:
     files = {}
     for service, proposal in services.items():
         files[service] = {"file": _files(proposal.export, folder), "columns": f"{study}_columns/{service}.yaml"}
-        if proposal.contacts and proposal.contacts.export is not proposal.export:
+        if proposal.contacts and proposal.contacts.export.path != proposal.export.path:
             files[service]["contacts"] = _files(proposal.contacts.export, folder)
         if proposal.joined:
             files[service]["joined"] = {name: _files(beside.export, folder)
                                         for name, beside in proposal.joined.items()}
+    if several := sum(proposal.several for proposal in services.values()):
+        lines.append(f"referrals: first    # CHECK: patients with several: {several}; or last, or all")
     if any(proposal.contacts for proposal in services.values()):
         lines.append("follow_up_windows: {6m: [91, 273], 12m: [274, 456]}    # CHECK: days after discharge")
     return "\n".join([*lines, _dumped({"services": files}, default_flow_style=None)]) + "\n"
@@ -184,7 +195,8 @@ def study_file(study: str, services: dict[str, Proposal], folder: Path) -> str:
 def column_map(service: str, proposal: Proposal) -> str:
     """The text of a service's column map."""
     export, missed, meaning = proposal.export, _missed(proposal), dictionary()["description"]
-    others = [column for column in proposal.absent if column not in missed and "_item" not in column]
+    given = {*from_contacts(), "sessions"} if proposal.contacts else {}
+    others = [column for column in proposal.absent if column not in {*missed, *given} and "_item" not in column]
     lines = [
         f"# Column map of service {service}, proposed by `durability new` from {_short(export.path.name)}: "
         f"{len(export.table)} rows.",
@@ -214,6 +226,8 @@ def _section(proposal: Proposal, above: Proposal | None = None) -> list[str]:
                    for of in (proposal, above))
     lines = [f"{key}: {_yaml(value)}" for key, value, other
              in zip(("file", "missing", "dates", "decimal"), head, usual, strict=True) if value != other]
+    if proposal.sessions:
+        lines.append(f"sessions: {proposal.sessions}")
     if proposal.events:
         lines.append(f"events: {_yaml(dict(zip(('column', 'times'), proposal.events, strict=True)))}")
     lines.append("columns:" if proposal.placed else "columns: {}")
@@ -237,8 +251,9 @@ def _missed(proposal: Proposal) -> dict[str, str]:
     # not required, but without them nobody is followed up, or counted in a window
     wanted = {"discharge_date", *(f"{measure.columns}_{time}" for measure in proposal.export.measures.values()
                                   for time in FOLLOW_UPS if measure.role in ("depression", "anxiety"))}
+    given = from_contacts() if proposal.contacts else ()
     return {column: "REQUIRED" if required[column] else "NOT FOUND" for column in proposal.absent
-            if required[column] or column in wanted}
+            if (required[column] or column in wanted) and column not in given}
 
 
 def _described(proposal: Proposal) -> str:

@@ -1,10 +1,12 @@
 """An export of a new study: its table, and what else its file tells, as labels, other sheets, lines below the table."""
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain, count
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +24,9 @@ _YEAR = "(19|20)[0-9]{2}"
 _DATE = re.compile(rf"(?<![0-9a-z])({_YEAR}[-_. ]?(0[1-9]|1[0-2])([-_. ]?[0-3][0-9])?|{_YEAR}[-_. ]?({_MONTH}|q[1-4])?|"
                    rf"([0-3]?[0-9][-_. ]?)?{_MONTH}[-_. ]?({_YEAR}|[0-9]{{2}})|q[1-4][-_. ]?{_YEAR}|"
                    rf"([0-3]?[0-9][-_. ])?(0[1-9]|1[0-2])[-_. ]?{_YEAR})(?![0-9a-z])", re.IGNORECASE)
+
+# `all` is every service together; the others are no names of files on Windows
+_RESERVED = {"all", "con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,15 @@ def without_date(name: str) -> str | None:
     """A name without its date; None where it has none."""
     left, dates = _DATE.subn("_", name)
     return left.strip("_-. ") if dates else None
+
+
+def plain_name(stem: str, taken: Iterable[str]) -> str:
+    """A plain name from a file's, that none of `taken` is; letter case does not count."""
+    ascii_only = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
+    name = re.sub("[^A-Za-z0-9-]+", "_", ascii_only).strip("_-") or "service"
+    name = f"service_{name}" if name.casefold() in _RESERVED else name
+    names, taken = chain([name], (f"{name}_{number}" for number in count(2))), {*map(str.casefold, taken)}
+    return next(name for name in names if name.casefold() not in taken)
 
 
 def _together(exports: list[Export]) -> Export:

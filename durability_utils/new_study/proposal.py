@@ -13,10 +13,12 @@ from itertools import product
 import pandas as pd
 
 from durability_utils.new_study import values
-from durability_utils.new_study.exports import Export
+from durability_utils.new_study.exports import Export, plain_name
 from durability_utils.new_study.names import EXACT, UNREAD, Meaning, Names, said, suggested, told, without
 from durability_utils.study.column_maps import CONTACT_COLUMNS, normalise
-from durability_utils.study.columns import FOLLOW_UPS, TIMES, dictionary, from_contacts
+from durability_utils.study.columns import FOLLOW_UPS, KEYS, TIMES, dictionary, from_contacts
+
+NO_MEASURE = "no column says of which measure"
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Proposal:
     patients were discharged, or None. `contacts`: what was guessed of the contacts of a long export, or None.
     `joined`: by name what was guessed of the files beside it, which tell more of the same patients. `events`: where a
     patient has a row an event, the column that names it, and event -> time; a key of `placed` then has `<time>`.
+    `sessions`: how contacts are counted, where not as usual. `several`: patients with more than one referral.
     """
 
     export: Export
@@ -54,6 +57,8 @@ class Proposal:
     decimal: str = "point"
     joined: dict[str, "Proposal"] = field(default_factory=dict)
     events: tuple[str, dict[str, str]] | None = None
+    sessions: str = ""
+    several: int = 0
 
 
 def propose(export: Export, contacts: Export | None = None) -> Proposal:
@@ -67,9 +72,10 @@ def propose(export: Export, contacts: Export | None = None) -> Proposal:
         taken = {guess.source for guess in of_contacts.placed.values()}
         patient = of_contacts.placed["patient_id"].source
         patients = replace(export, table=export.table.drop_duplicates(patient).drop(columns=taken - {patient}))
-    guesses, against = _guess(patients, wanted)
+    guesses, against = guess_columns(patients, wanted)
     taken |= {name for guess in guesses.values() for name in guess.names}
-    return replace(_proposal(export, guesses, wanted), contacts=of_contacts, discharged=_months(patients, guesses),
+    return replace(as_proposal(export, guesses, wanted), contacts=of_contacts,
+                   discharged=usual_months(patients, guesses),
                    unplaced={name: against.get(name, "") for name in export.table if name not in taken})
 
 
@@ -98,7 +104,7 @@ def _propose_of_events(export: Export, column: str, times: dict[str, str]) -> Pr
     by = next(by for by in told("columns") if by.column == "patient_id")
     ids = next((name for name in export.counts if suggested([by], names.words(name))), None)
     if ids is None:
-        return _proposal(export, {}, list(dictionary().index))
+        return as_proposal(export, {}, list(dictionary().index))
     rows = export.table.set_index(ids)
     wide, of_time = {}, {}
     for name in rows.columns.drop(column):
@@ -136,32 +142,40 @@ def _template(name: str) -> str:
     return re.sub(r"\d+(?=\D*$)", "*", name)
 
 
-def joined(patients: Proposal, export: Export, name: str) -> Proposal | None:
-    """The proposal with a file beside it, of one row a patient: follow-up answers, consent. None where it is none.
+def joined(patients: Proposal, export: Export) -> Proposal | None:
+    """The proposal with a file beside it, of one row a patient or referral: follow-up answers, consent. None where it
+    is none.
 
     Whose a row is say values, whatever their column is called. A column that the patients' file has is not read twice.
     """
-    known = patients.export.table[patients.placed["patient_id"].source]
-    ids = max(export.counts, key=lambda column: export.table[column].isin(known).mean(), default=None)
-    if ids is None or export.table[ids].isin(known).mean() < 0.5 or export.table[ids].duplicated().mean() > 0.25:
+    known = {key: patients.export.table[patients.placed[key].source] for key in KEYS if key in patients.placed}
+    shares = {(key, column): export.table[column].isin(ids[ids != ""]).mean() for key, ids in known.items()
+              for column in export.counts}
+    # of a patient's several referrals a row of theirs tells which it is about
+    key, ids = max(reversed(shares), key=shares.get, default=("", ""))
+    if not ids or shares[key, ids] < 0.5 or export.table[ids].duplicated().mean() > 0.25:
         return None
-    by = next(by for by in told("columns") if by.column == "patient_id")
+    name = plain_name(export.path.stem, patients.joined)
+    by = next(by for by in told("columns") if by.column == key)
     found = {text: text for text in export.counts[ids].index}
-    guess = Guess(Meaning("patient_id", by, 0, f"ids of {patients.export.path.name}", ""), ids, (ids,),
+    guess = Guess(Meaning(key, by, 0, f"ids of {patients.export.path.name}", ""), ids, (ids,),
                   values.Reading("the same ids", found))
     wanted = [column for column in patients.absent if column not in ("referral_id", "re_referred_date")]
     # a survey of one follow-up may say its time in the name of the file only
     texts = {column: f"{export.descriptions.get(column, column)} {name}" for column in export.table}
     others = replace(export, table=export.table.drop(columns=ids), descriptions=texts)
-    guesses, against = _guess(others, wanted)
+    guesses, against = guess_columns(others, wanted)
     if not guesses:
         return None
-    found = _proposal(export, {"patient_id": guess} | guesses, ["patient_id", *wanted])
+    if "sessions" in guesses and patients.contacts:
+        counted = "the contacts would tell it, too: take this line away to have them counted"
+        guesses["sessions"] = replace(guesses["sessions"], doubts=(*guesses["sessions"].doubts, counted))
+    found = as_proposal(export, {key: guess} | guesses, [key, *wanted])
     taken = {name for guess in found.placed.values() for name in guess.names}
     found = replace(found, unplaced={name: against.get(name, "") for name in export.table if name not in taken})
     return replace(patients, joined=patients.joined | {name: found}, absent=[
         column for column in patients.absent if column in found.absent or column not in wanted],
-        discharged=patients.discharged or _months(export, guesses))
+        discharged=patients.discharged or usual_months(export, guesses))
 
 
 def propose_contacts(export: Export) -> Proposal | None:
@@ -171,10 +185,10 @@ def propose_contacts(export: Export) -> Proposal | None:
     guesses, _ = _place(export, {name: suggested(columns, names.words(name)) for name in export.counts})
     if any(required and column not in guesses for column, (_, required) in CONTACT_COLUMNS.items()):
         return None
-    return _proposal(export, guesses, list(CONTACT_COLUMNS))
+    return as_proposal(export, guesses, list(CONTACT_COLUMNS))
 
 
-def _guess(export: Export, wanted: list[str]) -> tuple[dict[str, Guess], dict[str, str]]:
+def guess_columns(export: Export, wanted: list[str]) -> tuple[dict[str, Guess], dict[str, str]]:
     """The guesses by their column, and for each other column what speaks against the place that it suggests."""
     names = Names(export.measures)
     items = _items(export, names)
@@ -319,7 +333,7 @@ def _checked_by_follow_ups(export: Export, names: Names, guesses: dict[str, Gues
                       for column, found in doubts.items()}
 
 
-def _months(export: Export, guesses: dict[str, Guess]) -> tuple[pd.Period, pd.Period] | None:
+def usual_months(export: Export, guesses: dict[str, Guess]) -> tuple[pd.Period, pd.Period] | None:
     """The first and the last month in which patients were discharged; None where no day is known."""
     months = _days(export, guesses).dropna().dt.to_period("M").value_counts()
     usual = months.index[months >= max(values.SHOWN, months.sum() / 100)]  # a month with a few is somebody's slip
@@ -333,7 +347,7 @@ def _days(export: Export, guesses: dict[str, Guess], column: str = "discharge_da
     return pd.to_datetime(export.table[guesses[column].source].map(guesses[column].reading.meant))
 
 
-def _proposal(export: Export, guesses: dict[str, Guess], order: list[str]) -> Proposal:
+def as_proposal(export: Export, guesses: dict[str, Guess], order: list[str]) -> Proposal:
     """The lines of a map with all their doubts, and what is said once for all of them: missing codes and date style."""
     readings = [guess.reading for guess in guesses.values()]
     missing = frozenset().union(*(reading.missing for reading in readings))
@@ -347,7 +361,7 @@ def _proposal(export: Export, guesses: dict[str, Guess], order: list[str]) -> Pr
     for column in sorted(guesses, key=lambda column: order.index(column.replace("*", "1"))):
         guess, doubt = guesses[column], guesses[column].reading.doubt
         doubts = [guess.meaning.doubt, "" if day_first and doubt == values.DAY_OR_MONTH else doubt, *guess.doubts,
-                  "no column says of which measure" if column.startswith("adsm_") and "adsm" not in guesses else "",
+                  NO_MEASURE if column.startswith("adsm_") and "adsm" not in guesses else "",
                   *(f"{code} stands there too: a value, or missing?" for code
                     in sorted(values.MISSING_NUMBERS & missing & taken[column]) if column != "patient_id")]
         placed[column] = replace(guess, doubts=tuple(filter(None, doubts)))

@@ -70,7 +70,7 @@ def read_values(export: Export, meaning: Meaning, name: str, counts: pd.Series |
         case "text":
             return _read_texts(counts, "the same in many rows", 0, 0.5 if counts.sum() >= 20 else 1, labels)
         case "date":
-            return _read_dates(counts)
+            return read_dates(counts)
         case "code":
             allowed = CONTACT_COLUMNS[column][0] if of_contacts else dictionary().at[column, "allowed"]
             return _read_codes(counts, told, allowed.split("|"), labels)
@@ -122,7 +122,8 @@ def _read_texts(counts: pd.Series, expected: str, least: float, most: float, lab
     return Reading(expected, meant, frozenset(counts.index) - meant.keys(), codes=codes or None)
 
 
-def _read_dates(counts: pd.Series) -> Reading:
+def read_dates(counts: pd.Series) -> Reading:
+    """What values are, taken for days. Raises Contradiction where they are something else."""
     # from 1980: what else is a number is no day of Excel's
     read = {style: {text: day for text in counts.index if pd.notna(day := read_day(text, style)) and day.year >= 1980}
             for style in DATE_STYLES}

@@ -1,6 +1,7 @@
 """A small export of a service that nobody has described: names, codes and dates of its own, and the WSAS.
 
-Patients of the synthetic service B, everyone who consented and some of the others; nobody in it exists.
+Patients of the synthetic service B, everyone who consented and some of the others; nobody in it exists. And a folder of
+Talking Therapies tables as they come back, of a few of them.
 """
 
 from pathlib import Path
@@ -11,6 +12,7 @@ import pandas as pd
 from durability_utils.study.column_maps import code_lists
 from durability_utils.synthetic.cohort import study_cohort
 from durability_utils.synthetic.scores import functioning, random_generator
+from durability_utils.synthetic.tables import write_tables
 
 FILE = "riverside.csv"
 NAMES = {
@@ -28,6 +30,7 @@ CODES = {"consent_contact": {"yes": "Y", "no": "N"}, "consent_upflow": {"yes": "
 LISTS = {"gender": "nhs_gender", "ethnicity": "nhs_ethnic_category"}
 DATES = ("discharge_date", "followup_6m_date", "followup_12m_date")
 OTHERS = 240  # who did not consent
+FOLDER, IN_TABLES = "lakeside", 30
 
 
 def in_its_own_words(cohort: pd.DataFrame) -> pd.DataFrame:
@@ -66,3 +69,11 @@ def write_example(folder: str | Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     example_export().to_csv(path, index=False, sep=";", encoding="windows-1252", lineterminator="\r\n")
     return path
+
+
+def write_example_tables(folder: str | Path) -> list[Path]:
+    """Write tables of IN_TABLES patients, of whom half consented, into FOLDER in a folder; returns their paths."""
+    cohort = study_cohort()
+    of_b = cohort[cohort["service"] == "B"]
+    half = [of_b[of_b["consent_contact"] == answer].head(IN_TABLES // 2) for answer in ("yes", "no")]
+    return write_tables(pd.concat(half), Path(folder, FOLDER), form="as_returned")

@@ -276,7 +276,8 @@ def test_no_id_leaves_the_restricted_folder(results):
         "index.html", "run.json", "B/restricted/07_follow_up_desk.ipynb",
         "B/restricted/07_follow_up_desk.provenance.json", "B/cleaning/01_cleaning.ipynb", "B/cleaning/01_cleaning.html",
         "B/cleaning/01_cleaning.provenance.json", "B/cleaning/cleaning_log.csv", "B/cleaning/cleaning_log.json",
-        "B/cleaning/figures/missing_values.png"}
+        "B/cleaning/figures/missing_values.png", "B/cleaning/findings.csv", "B/cleaning/findings.json",
+        "B/cleaning/profile.json"}
 
 
 def test_neither_does_one_stand_in_the_committed_notebook():
