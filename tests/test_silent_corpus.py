@@ -558,7 +558,8 @@ NOT_YET = {"events_as_rows": "durability_utils/new_study/proposal.py: employment
 SHAPED = [Case(f"shape: {name}", "said" if name in SAID_OF_SHAPES else "right", SAID_OF_SHAPES.get(name, ""),
                of_shape(name), xfail=NOT_YET.get(name, "")) for name in SHAPES]
 # those that differ from a case above in more than how a cell is written
-TABLES_OF_THEIR_OWN = ("tables", "files", "consent", "qualtrics", "forms", "events", "contacts", "one_row", "hidden", "spss")
+TABLES_OF_THEIR_OWN = ("tables", "files", "consent", "qualtrics", "forms", "events", "contacts", "one_row", "hidden",
+                       "spss")
 CASES = [*RIGHT, *SAID, *REFUSED, *SHAPED]
 
 
