@@ -19,6 +19,7 @@ AGREE = 0.75  # of a column's values at least so many must be what its name sugg
 SHOWN = 5     # what stands in fewer rows may be one patient's value, and is not shown
 ENOUGH = 20   # so many values show what a measure's never are
 DAY_OR_MONTH = "no day is above 12, so it may be the month that comes first"
+SERIALS = "days are numbers, read as Excel counts them from 1900; if from 1904, they are four years later"
 MONTH_FIRST = "dates have the month first: export them as 2016-06-30 or 30/06/2016"
 ROUNDED_IDS = "ids such as 4.51E+12 were rounded by Excel, and patients may share one: export them as text"
 _WHOLE, _DECIMAL = r"-?[0-9]+([.,]0+)?", r"-?[0-9]+([.,][0-9]+)?"
@@ -135,7 +136,7 @@ def read_dates(counts: pd.Series) -> Reading:
     why = {"iso": "ISO dates", "day_first": "dates, day first"}.get(style, "Excel's day numbers")
     otherwise = "not all are dates as 2016-06-30, 30/06/2016 (day first) or Excel's numbers"
     told = style != "day_first" or any(day.day > 12 or re.search("[a-z]{2}", text) for text, day in read[style].items())
-    doubt = "" if told else DAY_OR_MONTH
+    doubt = SERIALS if style == "excel_serial" and read[style] else "" if told else DAY_OR_MONTH
     if month_first >= SHOWN:
         doubt = "some dates have the day first and some the month; those that fit both may be wrong"
     return replace(_reading(counts, read[style], why, otherwise), doubt=doubt, dates=style if read[style] else "")
