@@ -17,7 +17,7 @@ CLOSE_BELOW = 0.8
 SHARE_OF_ROWS_REFUSED, SHARE_OUTSIDE = 0.5, 0.9
 SHARE_REFUSED = SHARE_OF_NOBODY = 0.2
 LEAST_REFUSED = 5
-CELLS_OF_A_ROW, SHARE_OF_A_ROW = 5, 0.6
+CELLS_OF_A_ROW, SHARE_OF_A_ROW = 3, 0.2
 DAYS_TO_ANSWER = 456  # after discharge, the last day of the 12-month window
 DAYS_BEFORE = 730
 # days from an attended contact to the next, and from a score to the next but one: weekly, never monthly
@@ -72,12 +72,14 @@ def rows(seen: Seen) -> Iterator[Found]:
     if alone.any() and seen.raw.columns.contacts is None:
         yield Found("row_with_only_an_id", "patient_id", rows_where(alone), read)
     if seen.unread:
-        unread = pd.concat([pd.Series(1, frame.index) for frame in seen.unread.values()]).groupby(level=0).sum()
-        unread = unread[unread.index.isin(seen.filled.index)]
-        judged = [name for name in told if dictionary().at[name, "type"] != "text"]
+        # not items: a whole questionnaire of them may be coded in another way
+        judged = [name for name in told if dictionary().at[name, "type"] != "text" and "_item" not in name]
+        unread = pd.concat([pd.Series(0, seen.cohort.index[:0]), *(
+            pd.Series(1, frame.index) for name, frame in seen.unread.items() if name in judged)])
+        unread = unread.groupby(level=0).sum().loc[lambda counts: counts.index.isin(seen.filled.index)]
         cells = seen.filled.loc[unread.index, judged].sum(axis=1)
         shifted = (unread >= CELLS_OF_A_ROW) & (unread >= SHARE_OF_A_ROW * cells)
-        if shifted.any():
+        if 0 < shifted.sum() < read / 2:  # of most rows it is the column map
             yield Found("row_shifted", "", rows_where(shifted), len(seen.cohort))
 
 

@@ -110,7 +110,11 @@ def _propose_of_events(export: Export, column: str, times: dict[str, str]) -> Pr
     for name in rows.columns.drop(column):
         cells = rows[name][rows[name] != ""]
         timed = names.meanings(f"{name} baseline") or names.meanings(f"{name} 6m") or "*" in _template(name)
-        if names.meanings(name) or not timed:
+        untimed = names.meanings(name)
+        # whose name tells no time, as employment, has one where it stands in rows of several
+        if untimed and dictionary().at[untimed[0].column, "time"]:
+            untimed = untimed if rows.loc[rows[name] != "", column].map(times).nunique() < 2 else []
+        if untimed or not timed:
             wide[name] = cells[~cells.index.duplicated()]
             continue
         for time in dict.fromkeys(times.values()):
