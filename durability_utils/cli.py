@@ -265,10 +265,9 @@ def _mapped(columns: ColumnMap, absent: list[str]) -> str:
 
 def _refused(rejected) -> str:
     """What was refused, counted by reason, one line each, with the first lines of the export where it stands."""
-    row = rejected["row"].astype("str")
-    rejected = rejected.assign(where=rejected["file"] + " " + row if rejected["file"].nunique() > 1 else row)
     groups = rejected.groupby(["refused", "reason", "column"], dropna=False, sort=True)
-    lines = [(refused, reason, "" if column != column else column, str(len(rows)), _examples(rows))
+    lines = [(refused, reason, "" if column != column else column, str(len(rows)),
+              _examples(rows, rejected["file"].nunique() > 1))
              for (refused, reason, column), rows in groups]
     if not lines:
         return "  nothing refused\n"
@@ -278,11 +277,13 @@ def _refused(rejected) -> str:
                    + "\n" for line in lines)
 
 
-def _examples(rejected, most: int = 5) -> str:
-    """Row and value of the first few; a long value is cut, and what would move the cursor is written out."""
+def _examples(rejected, several: bool, most: int = 5) -> str:
+    """Row and value of the first few, of `several` files with the file before its first; a long value is cut, and what
+    would move the cursor is written out."""
     rows = rejected.sort_values(["file", "row"]).head(most)
-    texts = [f"{where}: {repr(value[:20])[1:-1]}" if value else where
-             for where, value in zip(rows["where"], rows["value"], strict=True)]
+    where = (rows["file"] + " ").mask(rows["file"].duplicated() | (not several), "") + rows["row"].astype("str")
+    texts = [f"{line}: {repr(value[:20])[1:-1]}" if value else line
+             for line, value in zip(where, rows["value"], strict=True)]
     return ", ".join(texts) + (", ..." if len(rejected) > most else "")
 
 

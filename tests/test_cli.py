@@ -22,7 +22,7 @@ from durability_utils.study.errors import InputError
 REJECTED = pd.DataFrame({
     "row": [4, 9, *range(20, 27)], "patient_id": "secret", "column": ["patient_id", "patient_id", *["phq9_end"] * 7],
     "value": ["P1", "\x1b[2J" + "x" * 10_000_000, "28", "", *["99"] * 5],
-    "reason": ["copy", "copy", *["out_of_range"] * 7], "refused": ["row"] * 2 + ["value"] * 7,
+    "reason": ["copy", "copy", *["out_of_range"] * 7], "refused": ["row"] * 2 + ["value"] * 7, "file": "a.csv",
 })
 MAPPED = ["patient_id", "consent_contact", "phq9_baseline", *(f"phq9_6m_item{item}" for item in range(1, 10))]
 

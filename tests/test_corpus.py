@@ -101,9 +101,9 @@ def unreadable_exports():
         ("header and blank lines", f"{PLAIN}\n\n\n".encode(), "a.csv: no data row"),
         ("junk", JUNK, "a.csv: line 1"), ("NULs", b"\0" * 2000, "a.csv: line 1: the required column"),
         ("a picture", b"\x89PNG\r\n\x1a\n" + JUNK, "a.csv: line 1: cannot be read as utf-8-sig"),
-        ("a workbook by a wrong name", table("xlsx"), "a.csv: line "),
+        ("a workbook by a wrong name", table("xlsx"), "a.csv: not a table: an Excel workbook; name it .xlsx"),
         ("a Parquet file by a wrong name", table("parquet"), "a.csv: line "),
-        ("a page", b"<!DOCTYPE html>\n<table><tr><td>1</td></tr></table>", "a.csv: line 1: the required column"),
+        ("a page", b"<!DOCTYPE html>\n<table><tr><td>1</td></tr></table>", "a.csv: not a table: a web page"),
         ("JSON", b'{"patient_id": ["p1"], "phq9_end": [3]}', "a.csv: line 1: "),
         ("quote never closed", lines('"p2,2016-06-15,yes'), "a.csv: line 3: a quote is opened and never closed"),
         ("quote never closed in the header", b'"patient_id,x\np1,2\n', "a.csv: line 1: a quote is opened"),
@@ -151,7 +151,7 @@ def unreadable_exports():
     for name, content, says in (
         ("an empty sheet", sheet(), "a.xlsx: the file is empty"),
         ("a header", sheet(HEADER), "a.xlsx: no data row below the header"),
-        ("a title above the header", sheet(["Report of June"], HEADER, FINE.split(",")), "a.xlsx: line 2: 8 cells"),
+        ("a title above the header", sheet(["Report of June"], HEADER, FINE.split(",")), "line 1: not the header; "),
         ("a row too long", sheet(HEADER, [*FINE.split(","), "x"]), "a.xlsx: line 2: 9 cells"),
         ("a formula", sheet(HEADER, [*FINE.split(",")[:7], "=1+1"]), "a.xlsx: line 2: a formula whose result"),
         ("a column twice", sheet([*HEADER, "sessions"], [*FINE.split(","), 3]), "'sessions' is there twice"),
@@ -313,10 +313,10 @@ def study_files():
     for name, content in (("nothing", ""), ("a list", "- a"), ("a text", "a"), ("NUL", "\0"), ("deep", "[" * 3000)):
         yield Case(f"study: {name}", 2, "study.yaml", study=content)
     for entry, code, says in (({"file": "absent.csv"}, 1, "absent.csv: no such file"),
-                              ({"file": "."}, 1, "not a table"),
+                              ({"file": "."}, 1, "a folder; expected a file"),
                               ({"file": "a.csv", "columns": "absent.yaml"}, 1, "absent.yaml: no such file"),
                               ({"file": "a.csv", "columns": "."}, 1, "cannot be read as a UTF-8 text file"),
-                              ({"file": "x" * 300 + ".csv"}, 1, "x.csv: "), ({"file": "a\0.csv"}, 1, "no such file"),
+                              ({"file": "x" * 300 + ".csv"}, 1, "File name too long"), ({"file": "a\0.csv"}, 1, "no such file"),
                               ({"file": "a.csv", "sheet": "x"}, 2, "services: A: unknown key 'sheet'; known keys: "),
                               ({"columns": "a.yaml"}, 2, "services: A: the key 'file' is missing"),
                               ("a.csv", 2, "services: A: found 'a.csv', expected {file: ...")):

@@ -147,7 +147,7 @@ def _raw(source: Source, contacts: Source | None, joined: dict[str, Source], col
     source = sections["row"][0]
     text = _canonical_text(source.table, columns, dictionary().index)
     not_patients = _not_patients(source.table, text["patient_id"])
-    read, gone, places = {}, [source.lost.assign(refused="row")], {}
+    read, gone, places = {}, [source.lost.assign(refused="event" if columns.events else "row")], {}
     if columns.events:
         read["events"] = source.read
     told = {name for name in dictionary().index if _is_there(columns, name, _positions(source.table))}
@@ -157,18 +157,19 @@ def _raw(source: Source, contacts: Source | None, joined: dict[str, Source], col
         own = [column for column in section.columns if column not in KEYS]
         rows, refused = _joined_rows(joined_text, text, [*own], KEYS[1] if KEYS[1] in section.columns else KEYS[0])
         text[own] = joined_text[own].reindex(rows).fillna("").to_numpy()
+        _keep_answers_of_referral(text, columns, own)
         places |= dict.fromkeys(own, pd.Series(rows, text.index))
         gone += [each.lost.assign(refused="joined"), refused.assign(refused="joined")]
         read[f"joined_{name}"] = each.read
         told |= {column for column in own if _is_there(section, column, _positions(each.table))}
     referral = text[text["patient_id"] != ""].groupby(KEYS, sort=False).ngroup().reindex(text.index, fill_value=-1)
+    _tell_re_referrals(text, columns)
     contact_text = placed = pd.DataFrame()
     if contacts is not None:
         contact_text = _canonical_text(contacts.table, columns.contacts, CONTACT_COLUMNS)
         placed = _join_contacts(text, referral, contact_text, columns, told, study)
         read["contacts"] = contacts.read
         gone.append(contacts.lost.assign(refused="contact"))
-    _tell_re_referrals(text, columns)
     absent = [name for name in dictionary().index if name not in told and (text[name] == "").all()]
     unused = [name for name in there if name.casefold() not in {each.casefold() for each in (*named, *events)}]
     # canonical columns may be absent; a name that somebody wrote into a map and that is not there may be misspelt
@@ -228,6 +229,21 @@ def _joined_rows(joined: pd.DataFrame, text: pd.DataFrame, own: list[str], key: 
     return used.reindex(text[key]).to_list(), pd.concat(refused)
 
 
+def _keep_answers_of_referral(text: pd.DataFrame, columns: ColumnMap, own: list[str]) -> None:
+    """Of a patient's several referrals an answer joined by the patient's id is that of the last one discharged before
+    it, or where its day is not known of the first; in place."""
+    whose = text["patient_id"]
+    if not (whose[whose != ""].duplicated() & (text["referral_id"] != "")).any():
+        return
+    discharged, _ = as_date(text["discharge_date"], columns.everywhere.get("discharge_date", Column()))
+    for time in FOLLOW_UPS:
+        day, _ = as_date(text[f"followup_{time}_date"], columns.everywhere.get(f"followup_{time}_date", Column()))
+        order = discharged.where(discharged <= day.fillna(discharged.groupby(whose).transform("min")))
+        elsewhere = (whose != "") & (order != order.groupby(whose).transform("max"))
+        for name in set(own) & {*columns_with(time=time, consent="contact")}:
+            text[name] = text[name].mask(elsewhere, "")
+
+
 def _tell_re_referrals(text: pd.DataFrame, columns: ColumnMap) -> None:
     """Where the export does not tell the day of the next referral, another row of the patient may; in place."""
     if not text["referral_date"].any():
@@ -246,7 +262,6 @@ def _join_contacts(text: pd.DataFrame, referral: pd.Series, contact_text: pd.Dat
     `told`: the columns that the patients' own files hold. Of scores and days contacts then tell what is blank there,
     of the ADSM and of sessions nothing.
     """
-    _tell_re_referrals(text, columns)
     about = text[text["patient_id"] != ""].drop_duplicates(KEYS)
     days = {}
     for name in ("discharge_date", "referral_date", "re_referred_date"):

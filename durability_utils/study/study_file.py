@@ -33,7 +33,8 @@ def _files(value, info):
         return texts
     paths = [info.context / text for text in texts]
     # a pattern that fits nothing is a file that is not there
-    return tuple(file for path in paths for file in sorted(path.parent.glob(path.name)) or [path])
+    return tuple(file for path in paths for file in (
+        (sorted(path.parent.glob(path.name)) if "*" in path.name else None) or [path]))
 
 
 _Files = Annotated[tuple[Path, ...], BeforeValidator(_files), Field(
@@ -57,8 +58,9 @@ class Service(FileModel):
     def files(self) -> tuple[Path, ...]:
         """Every file of it that is read, those in a folder of tables too, the column map aside."""
         named = (*self.file, *self.contacts, *(file for files in self.joined.values() for file in files))
+        folders = {*filter(os.path.isdir, named)}
         return tuple(file for path in named for file in (
-            sorted(filter(Path.is_file, path.rglob("*"))) if path.is_dir() else [path]))
+            sorted(filter(os.path.isfile, path.rglob("*"))) if path in folders else [path]))
 
 
 _ServiceLine = Annotated[Service, holds(

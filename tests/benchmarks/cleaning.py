@@ -48,7 +48,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         for patients in SIZES:
             export = Path(folder, "export.csv")
-            write_large_export(service.file, columns.file.separator, columns.file.encoding,
+            write_large_export(service.file[0], columns.file.separator, columns.file.encoding,
                                columns.columns["patient_id"].source, export, patients)
             answer = subprocess.run([sys.executable, __file__, export], check=True, capture_output=True, text=True)
             cleaning, total, memory = json.loads(answer.stdout)

@@ -169,3 +169,24 @@ def test_the_measure_that_goes_with_the_presenting_complaint_counts(cleaned):
         result = cleaned([{**FIRST, "complaint": complaint}], rows, columns, measures="nhs_talking_therapies")
         found[complaint] = result.cohort.loc[0, ["adsm", "adsm_baseline"]].fillna("").to_list()
     assert found == {"F401": ["SPIN", 40], "F42": ["OCI", 30], "F431": ["PCL-5", 33], "F320": ["", ""], "F32": ["", ""]}
+
+
+def test_an_answer_joined_by_the_patient_s_id_is_that_of_the_referral_before_it(tmp_path):
+    columns = MAP[:MAP.index("contacts:")] + """
+  phq9_baseline: P
+  gad7_baseline: G
+  phq9_end: P1
+  gad7_end: G1
+joined:
+  survey: {columns: {patient_id: who, followup_6m_date: day, phq9_6m: score}}
+"""
+    scores_there = {"P": 20, "G": 15, "P1": 5, "G1": 4}
+    third = {"person": "q", "referral": "r3", "received": "2016-01-04", "discharged": "2016-06-15", "consent": "yes"}
+    write_csv(tmp_path / "p.csv", [row | scores_there for row in (FIRST, SECOND, third, third | {
+        "referral": "r4", "received": "2016-10-03", "discharged": "2017-01-20"})])
+    write_csv(tmp_path / "s.csv", [{"who": "p", "day": "2017-07-20", "score": 7}, {"who": "q", "day": "", "score": 8}])
+    (tmp_path / "a.yaml").write_text(columns, encoding="utf-8")
+    (tmp_path / "study.yaml").write_text(study_text(discharged=None, minimum_sessions=0, referrals="all", services={
+        "A": {"file": "p.csv", "columns": "a.yaml", "joined": {"survey": "s.csv"}}}), encoding="utf-8")
+    found = clean_service(read_study(tmp_path / "study.yaml"), "A").cohort.set_index("referral_id")["phq9_6m"]
+    assert found.dropna().to_dict() == {"r2": 7, "r3": 8}

@@ -164,8 +164,8 @@ class TestEvents:
         screening = {**first[0], "redcap_event_name": "screening_arm_1"}
         cleaned = of_files({"r.csv": [*first, screening, first[1], *second, {**second[1], "phq9_total": "3"}]},
                            {"file": "r.csv"}, EVENTS)
-        assert listed(cleaned, "row") == [("r.csv", 4, "unknown_event"), ("r.csv", 5, "copy"),
-                                          ("r.csv", 6, "conflicting_rows"), ("r.csv", 8, "conflicting_rows")]
+        assert listed(cleaned, "event") == [("r.csv", 4, "unknown_event"), ("r.csv", 5, "copy")]
+        assert listed(cleaned) == [("r.csv", 6, "conflicting_rows"), ("r.csv", 8, "conflicting_rows")]
         assert list(cleaned.cohort["patient_id"]) == ["p2"]
 
     def test_a_time_without_events_is_refused(self, of_files):
