@@ -71,7 +71,7 @@ def measure(export: Path) -> None:
     service = study.services[SERVICE]
     clean_service(study, SERVICE)  # what is imported late or read once
     imported = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    study = replace(study, services={SERVICE: service.model_copy(update={"file": export})})
+    study = replace(study, services={SERVICE: service.model_copy(update={"file": (export,)})})
     started = time.perf_counter()
     cohort = clean_service(study, SERVICE).cohort
     cleaned = time.perf_counter()
