@@ -135,32 +135,24 @@ def _what_is_said(export: pd.DataFrame, columns: ColumnMap) -> pd.DataFrame:
 
 def _raw(source: Source, contacts: Source | None, joined: dict[str, Source], columns: ColumnMap, study: Study,
          files: tuple[str, ...]) -> Raw:
-    sections = {"row": (source, columns), **{name: (each, columns.joined[name]) for name, each in joined.items()}}
-    if contacts is not None:
-        sections["contacts"] = contacts, columns.contacts
-    named = [column.source for _, section in sections.values() for column in section.columns.values() if column.source]
-    there = list(dict.fromkeys(name for each, _ in sections.values() for name in each.table))
-    events = [section.events.column for _, section in sections.values() if getattr(section, "events", None)]
-    for name, (each, section) in sections.items():
-        if name != "contacts" and section.events:
-            sections[name] = one_row_a_patient(each, section), section
-    source = sections["row"][0]
+    maps = [columns, *(columns.joined[name] for name in joined), *([columns.contacts] if contacts else [])]
+    tables = [source.table, *(each.table for each in joined.values()), *([contacts.table] if contacts else [])]
+    there = list(dict.fromkeys(name for table in tables for name in table))
+    named = [column.source for each in maps for column in each.columns.values() if column.source]
+    read = {"events": source.read} if columns.events else {}
+    source = one_row_a_patient(source, columns) if columns.events else source
     text = _canonical_text(source.table, columns, dictionary().index)
     not_patients = _not_patients(source.table, text["patient_id"])
-    read, gone, places = {}, [source.lost.assign(refused="event" if columns.events else "row")], {}
-    if columns.events:
-        read["events"] = source.read
     told = {name for name in dictionary().index if _is_there(columns, name, _positions(source.table))}
-    for name in joined:
-        each, section = sections[name]
-        joined_text = _canonical_text(each.table, section, dictionary().index)
-        own = [column for column in section.columns if column not in KEYS]
-        rows, refused = _joined_rows(joined_text, text, [*own], KEYS[1] if KEYS[1] in section.columns else KEYS[0])
-        text[own] = joined_text[own].reindex(rows).fillna("").to_numpy()
-        _keep_answers_of_referral(text, columns, own)
-        places |= dict.fromkeys(own, pd.Series(rows, text.index))
-        gone += [each.lost.assign(refused="joined"), refused.assign(refused="joined")]
+    gone, places = [source.lost.assign(refused="event" if columns.events else "row")], {}
+    for name, each in joined.items():
+        section = columns.joined[name]
         read[f"joined_{name}"] = each.read
+        each = one_row_a_patient(each, section) if section.events else each
+        own, rows, refused = _join(text, each, section)
+        _keep_answers_of_referral(text, columns, own)
+        places |= dict.fromkeys(own, rows)
+        gone.append(pd.concat([each.lost, refused]).assign(refused="joined"))
         told |= {column for column in own if _is_there(section, column, _positions(each.table))}
     referral = text[text["patient_id"] != ""].groupby(KEYS, sort=False).ngroup().reindex(text.index, fill_value=-1)
     _tell_re_referrals(text, columns)
@@ -171,6 +163,7 @@ def _raw(source: Source, contacts: Source | None, joined: dict[str, Source], col
         read["contacts"] = contacts.read
         gone.append(contacts.lost.assign(refused="contact"))
     absent = [name for name in dictionary().index if name not in told and (text[name] == "").all()]
+    events = [each.events.column for each in (columns, *columns.joined.values()) if each.events]
     unused = [name for name in there if name.casefold() not in {each.casefold() for each in (*named, *events)}]
     # canonical columns may be absent; a name that somebody wrote into a map and that is not there may be misspelt
     in_file = {name.casefold() for name in there}
@@ -214,9 +207,14 @@ def _not_patients(export: pd.DataFrame, ids: pd.Series) -> pd.Index:
     return export.index[label.isin(totals) | sentence]
 
 
-def _joined_rows(joined: pd.DataFrame, text: pd.DataFrame, own: list[str], key: str) -> tuple[list, pd.DataFrame]:
-    """For each row of `text` the place of the joined row with its key (else missing), and the rows not used."""
-    ids = joined[key]
+def _join(text: pd.DataFrame, source: Source, section: ColumnMap) -> tuple[list[str], pd.Series, pd.DataFrame]:
+    """Write what a joined file tells into `text`, in place, by the referral's id or else the patient's.
+
+    The columns that it tells, the place of each row's answer (missing: it has none), and the rows that are not used.
+    """
+    joined = _canonical_text(source.table, section, dictionary().index)
+    key = KEYS[1] if KEYS[1] in section.columns else KEYS[0]
+    own, ids = [column for column in section.columns if column not in KEYS], joined[key]
     copies = joined.duplicated([key, *own]) & (ids != "")
     differ = ~copies & ids.isin(ids[~copies][ids[~copies].duplicated(keep=False)])
     rules = {"no_patient_id": ids == "", "no_such_patient": ~ids.isin(text[key]), "conflicting_rows": differ,
@@ -225,8 +223,9 @@ def _joined_rows(joined: pd.DataFrame, text: pd.DataFrame, own: list[str], key: 
     for reason, holds in rules.items():
         refused.append(lost(joined, holds & left, key, reason))
         left &= ~holds
-    used = pd.Series(joined.index[left], ids[left], dtype="Int64")
-    return used.reindex(text[key]).to_list(), pd.concat(refused)
+    rows = pd.Series(joined.index[left], ids[left], dtype="Int64").reindex(text[key]).set_axis(text.index)
+    text[own] = joined[own].reindex(rows.to_list()).fillna("").to_numpy()
+    return own, rows, pd.concat(refused)
 
 
 def _keep_answers_of_referral(text: pd.DataFrame, columns: ColumnMap, own: list[str]) -> None:
