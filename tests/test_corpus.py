@@ -316,7 +316,8 @@ def study_files():
                               ({"file": "."}, 1, "a folder; expected a file"),
                               ({"file": "a.csv", "columns": "absent.yaml"}, 1, "absent.yaml: no such file"),
                               ({"file": "a.csv", "columns": "."}, 1, "cannot be read as a UTF-8 text file"),
-                              ({"file": "x" * 300 + ".csv"}, 1, "File name too long"), ({"file": "a\0.csv"}, 1, "no such file"),
+                              ({"file": "x" * 300 + ".csv"}, 1, "File name too long"),
+                              ({"file": "a\0.csv"}, 1, "no such file"),
                               ({"file": "a.csv", "sheet": "x"}, 2, "services: A: unknown key 'sheet'; known keys: "),
                               ({"columns": "a.yaml"}, 2, "services: A: the key 'file' is missing"),
                               ("a.csv", 2, "services: A: found 'a.csv', expected {file: ...")):
