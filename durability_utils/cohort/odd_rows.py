@@ -18,6 +18,7 @@ CLOSE_BELOW = 0.8
 SHARE_OF_ROWS_REFUSED, SHARE_OUTSIDE = 0.5, 0.9
 SHARE_REFUSED = SHARE_OF_NOBODY = 0.2
 LEAST_REFUSED = 5
+ANSWERED, SHARE_WITHOUT = 10, 0.25  # of those who answered, who had not agreed
 CELLS_OF_A_ROW, SHARE_OF_A_ROW = 3, 0.2
 DAYS_TO_ANSWER = 456  # after discharge, the last day of the 12-month window
 DAYS_BEFORE = 730
@@ -89,6 +90,10 @@ def consent(seen: Seen) -> Iterator[Found]:
     if len(agreed) >= MANY and not agreed.any():
         yield Found("nobody_consents", "consent_contact", len(agreed), len(agreed))
     answered = completed(seen.cohort, "6m") | completed(seen.cohort, "12m")
+    withheld = seen.rejected[(seen.rejected["refused"] == "value") & (seen.rejected["reason"] == "no_contact_consent")]
+    without = pd.Index(withheld["row"].unique())
+    if agreed.any() and len(without) >= max(ANSWERED, SHARE_WITHOUT * (len(without) + answered.sum())):
+        yield Found("answers_without_consent", "consent_contact", without, len(without) + int(answered.sum()))
     due = seen.cohort["discharge_date"].max() + pd.Timedelta(days=DAYS_TO_ANSWER)
     if len(agreed) >= MANY and agreed.all() and not answered.any() and not due > seen.today:
         dates = ", ".join(f"followup_{time}_date" for time in FOLLOW_UPS)

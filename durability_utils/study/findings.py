@@ -123,6 +123,10 @@ FINDINGS = {
     "nobody_consents": Finding(
         "warning", "Nobody agreed to be contacted, so nobody has a follow-up.",
         "Check the column of consent in the column map, and its codes."),
+    "answers_without_consent": Finding(
+        "warning", "A quarter of those who answered or more did not agree to be contacted: yes and no of consent may "
+        "be exchanged, or answers stand in other patients' rows.",
+        "Compare some of them with their consent forms before anybody is contacted."),
     "nobody_answered": Finding(
         "warning", "Everybody agreed to be contacted long ago, and no answer of anybody is there.",
         "Check whether the follow-up's columns are in the export and in the column map."),

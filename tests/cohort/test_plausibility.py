@@ -229,6 +229,12 @@ def test_low_scores_of_all_are_only_a_warning_later_than_at_baseline(looked):
         ("gad2_in_gad7", "warning", "gad7_end")]
 
 
+def test_answers_of_those_who_did_not_agree(looked):
+    for n, found in ((10, [("answers_without_consent", 10, 40)]), (9, [])):
+        findings, *_ = looked(changed(0, n, consent_contact="no"))
+        assert [(row.name, row.count, row.of) for row in rows_of(findings)] == found
+
+
 def test_people_under_two_ids(looked):
     again = [row | {"patient_id": f"X{row['patient_id']}", "phq9_6m": "", "gad7_6m": ""} for row in people()[:3]]
     findings, *_ = looked([*people(), *again])
