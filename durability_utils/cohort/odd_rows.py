@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from durability_utils.cohort.cells import read_day
+from durability_utils.cohort.exports import LINES_A_FILE
 from durability_utils.cohort.seen import CONTACT, MANY, UNREADABLE, Found, Seen, rows_where
 from durability_utils.study.column_maps import CONTACT_COLUMNS, DATE_STYLES, code_lists, normalise
 from durability_utils.study.columns import FOLLOW_UPS, completed, dictionary
@@ -17,6 +18,7 @@ CLOSE_BELOW = 0.8
 SHARE_OF_ROWS_REFUSED, SHARE_OUTSIDE = 0.5, 0.9
 SHARE_REFUSED = SHARE_OF_NOBODY = 0.2
 LEAST_REFUSED = 5
+ANSWERED, SHARE_WITHOUT = 10, 0.25  # of those who answered, who had not agreed
 CELLS_OF_A_ROW, SHARE_OF_A_ROW = 3, 0.2
 DAYS_TO_ANSWER = 456  # after discharge, the last day of the 12-month window
 DAYS_BEFORE = 730
@@ -88,6 +90,10 @@ def consent(seen: Seen) -> Iterator[Found]:
     if len(agreed) >= MANY and not agreed.any():
         yield Found("nobody_consents", "consent_contact", len(agreed), len(agreed))
     answered = completed(seen.cohort, "6m") | completed(seen.cohort, "12m")
+    withheld = seen.rejected[(seen.rejected["refused"] == "value") & (seen.rejected["reason"] == "no_contact_consent")]
+    without = pd.Index(withheld["row"].unique())
+    if agreed.any() and len(without) >= max(ANSWERED, SHARE_WITHOUT * (len(without) + answered.sum())):
+        yield Found("answers_without_consent", "consent_contact", without, len(without) + int(answered.sum()))
     due = seen.cohort["discharge_date"].max() + pd.Timedelta(days=DAYS_TO_ANSWER)
     if len(agreed) >= MANY and agreed.all() and not answered.any() and not due > seen.today:
         dates = ", ".join(f"followup_{time}_date" for time in FOLLOW_UPS)
@@ -191,6 +197,10 @@ def contacts(seen: Seen) -> Iterator[Found]:
     nobody = placed["reason"] == "no_such_patient"
     if nobody.sum() >= max(LEAST_REFUSED, SHARE_OF_NOBODY * len(placed)):
         yield Found("contacts_of_nobody", CONTACT + "patient_id", rows_where(nobody), len(placed))
+    scored = placed["measure"].isin([measure.name for measure in seen.study.rules.pair])
+    lost = scored & placed["reason"].isin(["conflicting_scores", "incomplete_items"])
+    if lost.sum() >= max(LEAST_REFUSED, SHARE_REFUSED * scored.sum()):
+        yield Found("scores_lost", CONTACT + "score", rows_where(lost), int(scored.sum()))
     discharged = seen.cohort["discharge_date"].set_axis(seen.raw.referral[seen.cohort.index])
     days = (placed["date"] - discharged.reindex(placed["referral"]).to_numpy()).dt.days
     first = placed["gives"].str.endswith("_baseline").fillna(False).astype(bool)
@@ -209,4 +219,15 @@ def contacts(seen: Seen) -> Iterator[Found]:
         yield Found("treated_again", CONTACT + "date", again.index, len(seen.cohort))
 
 
-LOOKS = (ids, rows, consent, blank, refused, ages, mojibake, contacts)
+def joined(seen: Seen) -> Iterator[Found]:
+    lost = seen.rejected[(seen.rejected["refused"] == "joined")
+                         & seen.rejected["reason"].isin(["no_such_patient", "conflicting_rows"])]
+    for number, gone in lost.groupby(lost["row"] // LINES_A_FILE):
+        used = {name: places[places // LINES_A_FILE == number] for name, places in seen.raw.places.items()}
+        read = max((len(places) for places in used.values()), default=0) + len(gone)
+        if len(gone) >= max(LEAST_REFUSED, SHARE_OF_NOBODY * read):
+            columns = ", ".join(name for name, places in used.items() if len(places) and "_item" not in name)
+            yield Found("joined_rows_lost", columns, len(gone), read, "", f"The file is {seen.raw.files[number]}.")
+
+
+LOOKS = (ids, rows, consent, blank, refused, ages, mojibake, contacts, joined)

@@ -62,6 +62,20 @@ def first_and_last(seen: Seen) -> Iterator[Found]:
             yield Found("first_and_last_swapped", f"{first}, {last}", rows_where(rise > 0), len(rise))
 
 
+def follow_up_above_baseline(seen: Seen) -> Iterator[Found]:
+    for time in FOLLOW_UPS:
+        rises = {}
+        for measure in seen.study.rules.pair:
+            first, last, later = (pd.Series(seen.cohort[f"{measure.columns}_{when}"].to_numpy(float, na_value=np.nan),
+                                            seen.cohort.index) for when in ("baseline", "end", time))
+            rise = (later - first).dropna()
+            if len(rise) >= ENOUGH:  # where treatment did not help either, first and last are asked about
+                rises[f"{measure.columns}_{time}"] = rise if (last - first).mean() < 0 else -abs(rise)
+        if rises and all((rise > 0).mean() >= SHARE_RISING and rise.mean() >= POINTS_RISING for rise in rises.values()):
+            rise = next(iter(rises.values()))
+            yield Found("follow_up_above_baseline", ", ".join(rises), rows_where(rise > 0), len(rise))
+
+
 def counted_from_1(seen: Seen) -> Iterator[Found]:
     for total in seen.itemised():
         most = dictionary().at[items_of(total)[0], "maximum"]
@@ -157,5 +171,6 @@ def carried_forward(seen: Seen) -> Iterator[Found]:
                 yield Found("carried_forward", ", ".join(columns), seen.cohort.index[found], n)
 
 
-LOOKS = (short_forms, low_at_baseline, measures_swapped, first_and_last, counted_from_1, summed_from_1,
-         totals_never_match, percentages, constant, heaping, zeros_where_nobody_answered, carried_forward)
+LOOKS = (short_forms, low_at_baseline, measures_swapped, first_and_last, follow_up_above_baseline, counted_from_1,
+         summed_from_1, totals_never_match, percentages, constant, heaping, zeros_where_nobody_answered,
+         carried_forward)

@@ -43,7 +43,7 @@ def look(study: Study, service: str, cleaned: Cleaned, profile: dict | None = No
     """
     view = seen(study, cleaned, today or pd.Timestamp.today().normalize())
     looks = (*odd_scores.LOOKS, *odd_dates.LOOKS, *odd_rows.LOOKS)
-    found = [each for one in looks for each in one(view)]
+    found = [*(each for one in looks for each in one(view)), *_twice(view.cohort)]
     found += [Found(note.name, "", 1, 1, more=f"{path.name}: {note.means}.")
               for path, section in _files(study, service, cleaned) for note in file_notes(path, section)]
     return _table([*found, *changes(profile or {})], study, service)
@@ -93,6 +93,18 @@ def _alike(first: pd.DataFrame, second: pd.DataFrame) -> tuple[int, float]:
         chance *= shares.mul(others, fill_value=0).sum()
     alike = first.drop_duplicates().merge(second.drop_duplicates())
     return len(alike), chance
+
+
+def _twice(cohort: pd.DataFrame) -> Iterable[Found]:
+    """People who seem to be in one service under two ids."""
+    columns = [name for name in PERSON if cohort[name].notna().any()]
+    people = cohort[["patient_id", *columns]].dropna().drop_duplicates()
+    if len(columns) >= len(PERSON) - 1:
+        chance = len(people) ** 2 / 2 * np.prod([(people[name].value_counts(normalize=True) ** 2).sum()
+                                                 for name in columns])
+        again = people.duplicated(columns)
+        if again.sum() >= FEW and again.sum() > TIMES_CHANCE * chance:
+            yield Found("same_person_twice", "patient_id", people.index[again], len(people))
 
 
 def _table(found: Iterable[Found], study: Study, service: str) -> pd.DataFrame:

@@ -10,9 +10,18 @@ from pathlib import Path
 import pandas as pd
 
 from durability_utils.cohort.contacts import measure_names
-from durability_utils.cohort.exports import read_as_text
+from durability_utils.cohort.exports import LINES_A_FILE, read_as_text
 from durability_utils.cohort.formats import file_format
-from durability_utils.cohort.tables import DERIVED_AGES, IDS, LATEST, SUBMISSIONS, Tables, identifies, read_tables
+from durability_utils.cohort.tables import (
+    DERIVED_AGES,
+    IDS,
+    LATEST,
+    SUBMISSIONS,
+    Tables,
+    identifies,
+    read_tables,
+    recognised,
+)
 from durability_utils.new_study import values
 from durability_utils.new_study.exports import Export, months_together, read_new_export
 from durability_utils.new_study.names import Meaning, Told
@@ -132,6 +141,11 @@ def _of_tables(folder: Path, tables: Tables) -> list[str]:
                f"the newest version of each record is kept: {len(tables.patients)} of "
                f"{len(tables.patients) + older_rows} rows of referrals; {older} rows of all tables are older versions"]
     remarks += [f"identifiers, which are left out: {', '.join(left_out)}"] if left_out else []
+    table_of = {name: table for table, names in recognised(folder)[0].items() for name in names}
+    gone = (tables.refused.loc[is_older, "place"] // LINES_A_FILE).map(lambda number: table_of[tables.files[number]])
+    older_of = gone.value_counts().to_dict() | {name: tables.read.get(f"older_{name}") for name in ("IDS001", "IDS202")}
+    unread = [name for name, count in rows.items() if count == older_of.get(name)]
+    remarks += [f"CHECK: no row of {', '.join(unread)} is marked as the latest, so that none is read"] if unread else []
     remarks += [f"CHECK: {len(lost)} scores have no care contact, which would tell their day"] if len(lost) else []
     return remarks
 

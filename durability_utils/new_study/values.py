@@ -21,6 +21,7 @@ ENOUGH = 20   # so many values show what a measure's never are
 DAY_OR_MONTH = "no day is above 12, so it may be the month that comes first"
 SERIALS = "days are numbers, read as Excel counts them from 1900; if from 1904, they are four years later"
 MONTH_FIRST = "dates have the month first: export them as 2016-06-30 or 30/06/2016"
+MIDNIGHT_IN_UTC = "times are 23:00 or 00:00, as midnight is in UTC: days in summer may be one early; export the zone"
 ROUNDED_IDS = "ids such as 4.51E+12 were rounded by Excel, and patients may share one: export them as text"
 _WHOLE, _DECIMAL = r"-?[0-9]+([.,]0+)?", r"-?[0-9]+([.,][0-9]+)?"
 
@@ -139,6 +140,9 @@ def read_dates(counts: pd.Series) -> Reading:
     doubt = SERIALS if style == "excel_serial" and read[style] else "" if told else DAY_OR_MONTH
     if month_first >= SHOWN:
         doubt = "some dates have the day first and some the month; those that fit both may be wrong"
+    hours = counts.index.str.extract(r"[ T]([0-9]{2}):[0-9]{2}[0-9:.]*$", expand=False)
+    if counts[hours == "23"].sum() >= SHOWN and counts[hours.isin(["23", "00"])].sum() == counts[hours.notna()].sum():
+        doubt = MIDNIGHT_IN_UTC
     return replace(_reading(counts, read[style], why, otherwise), doubt=doubt, dates=style if read[style] else "")
 
 

@@ -36,6 +36,10 @@ FINDINGS = {
         "stop", "Most patients score clearly higher at end than at baseline: first and last are swapped, or the "
         "scoring is reversed.",
         "Look up in the source system which of the two columns is the first, and how it is scored."),
+    "follow_up_above_baseline": Finding(
+        "warning", "Most patients score clearly higher at the follow-up than before treatment, though they improved by "
+        "its end: the follow-up may be scored in reverse.",
+        "Ask how the follow-up's questionnaire is scored, and whose answers these are."),
     "items_from_1": Finding(
         "stop", "Nobody answers 0 to any item and some answer one more than there is: items count from 1, and sums are "
         "too high.",
@@ -109,12 +113,20 @@ FINDINGS = {
     "date_as_id": Finding(
         "warning", "Ids look like dates: a spreadsheet has rewritten them.",
         "Export the ids as text, without opening the file in a spreadsheet before."),
+    "same_person_twice": Finding(
+        "warning", "More patients than chance allows have the same dates, age and scores under different ids: they "
+        "count twice.",
+        "Find out whether ids have changed between the exports, and give each patient one."),
     "rows_refused": Finding(
         "warning", "Half of the rows or more are refused for one reason: it is likely one decision, not many mistakes.",
         "Read the reason in rejected.csv, and check column map and study file for it."),
     "nobody_consents": Finding(
         "warning", "Nobody agreed to be contacted, so nobody has a follow-up.",
         "Check the column of consent in the column map, and its codes."),
+    "answers_without_consent": Finding(
+        "warning", "A quarter of those who answered or more did not agree to be contacted: yes and no of consent may "
+        "be exchanged, or answers stand in other patients' rows.",
+        "Compare some of them with their consent forms before anybody is contacted."),
     "nobody_answered": Finding(
         "warning", "Everybody agreed to be contacted long ago, and no answer of anybody is there.",
         "Check whether the follow-up's columns are in the export and in the column map."),
@@ -140,6 +152,14 @@ FINDINGS = {
     "contacts_of_nobody": Finding(
         "warning", "A fifth of the contacts or more belong to nobody among the patients.",
         "Check that both files are of the same time, and that ids are written alike."),
+    "scores_lost": Finding(
+        "warning", "A fifth of the scores or more are refused, since one day has different ones or answers to single "
+        "questions are missing.",
+        "Export each score once, and every answer, zeros too."),
+    "joined_rows_lost": Finding(
+        "warning", "A fifth of a joined file's rows or more are not used: they are nobody's among the patients, or a "
+        "patient has several that differ.",
+        "Check that ids are written alike, and keep one row a patient."),
     "contact_long_before": Finding(
         "warning", "The baseline lies more than two years before discharge: it may be of an earlier referral.",
         "Export the contacts of this referral only, or map its id."),

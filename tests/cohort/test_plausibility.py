@@ -97,6 +97,8 @@ SCORES = [
      "measures_swapped", "phq9_baseline, gad7_baseline", 7, 40, 4),
     (changed(0, 32, phq9_end=lambda row: min(27, row["phq9_baseline"] + 9)),
      "first_and_last_swapped", "phq9_baseline, phq9_end", 33, 40, 2),
+    (changed(0, phq9_6m=lambda row: 27 - row["phq9_6m"] % 2, gad7_6m=lambda row: 21 - row["gad7_6m"] % 2),
+     "follow_up_above_baseline", "phq9_6m, gad7_6m", 40, 40, 2),
     (changed(0, 30, phq9_baseline=lambda row: row["phq9_baseline"] % 5, phq9_end=0),
      "low_at_baseline", "phq9_baseline", 30, 40, 2),
     (changed(0, sessions=6), "constant_column", "sessions", 40, 40, 2),
@@ -227,6 +229,38 @@ def test_low_scores_of_all_are_only_a_warning_later_than_at_baseline(looked):
         ("gad2_in_gad7", "warning", "gad7_end")]
 
 
+def test_answers_of_those_who_did_not_agree(looked):
+    for n, found in ((10, [("answers_without_consent", 10, 40)]), (9, [])):
+        findings, *_ = looked(changed(0, n, consent_contact="no"))
+        assert [(row.name, row.count, row.of) for row in rows_of(findings)] == found
+
+
+def test_people_under_two_ids(looked):
+    again = [row | {"patient_id": f"X{row['patient_id']}", "phq9_6m": "", "gad7_6m": ""} for row in people()[:3]]
+    findings, *_ = looked([*people(), *again])
+    assert [(row.name, row.count, row.of, row.lines) for row in rows_of(findings)] == [
+        ("same_person_twice", 3, 43, (42, 43, 44))]
+    assert looked([*people(), *again[:2]])[0].empty
+
+
+@pytest.mark.parametrize("change", [
+    lambda answers: [row | {"id": f"x{row['id']}"} if i < 10 else row for i, row in enumerate(answers)],
+    lambda answers: [*answers, *(row | {"phq9_6m": 27} for row in answers[:5])]])
+def test_rows_of_a_survey_that_are_lost(tmp_path, change):
+    answers = [{"id": row["patient_id"], "phq9_6m": row["phq9_6m"], "gad7_6m": row["gad7_6m"]} for row in people()]
+    own = [name for name in people()[0] if name not in ("phq9_6m", "gad7_6m")]
+    write_csv(tmp_path / "a.csv", [{name: row[name] for name in own} for row in people()])
+    (tmp_path / "a.yaml").write_text("columns:\n" + "".join(f"  {name}: {name}\n" for name in own) + (
+        "joined: {survey: {columns: {patient_id: id, phq9_6m: phq9_6m, gad7_6m: gad7_6m}}}\n"), encoding="utf-8")
+    (tmp_path / "study.yaml").write_text(study_text(services={
+        "A": {"file": "a.csv", "columns": "a.yaml", "joined": {"survey": "s.csv"}}}, **OPEN), encoding="utf-8")
+    study = read_study(tmp_path / "study.yaml")
+    for rows, lost in ((answers, []), (change(answers), [("joined_rows_lost", "phq9_6m, gad7_6m", 10)])):
+        write_csv(tmp_path / "s.csv", rows)
+        findings = look(study, "A", clean_service(study, "A"), today=TODAY)
+        assert [(row.name, row.column, row.count) for row in rows_of(findings)] == lost
+
+
 def test_a_referral_after_the_discharge():
     days = pd.to_datetime(["2016-06-01", "2016-06-02", None])
     cohort = pd.DataFrame({"referral_date": days[[1, 0, 1]], "discharge_date": days[[0, 1, 2]]}, index=[2, 3, 4])
@@ -279,6 +313,12 @@ contacts:
             row["id"] = f"x{row['id']}"
         findings = found(contacts)
         assert ("contacts_of_nobody", 60, 240) in [(row.name, row.count, row.of) for row in rows_of(findings)]
+
+    def test_days_with_different_scores(self, found):
+        others = [row | {"score": row["score"] + 1} for row in self.contacts()]
+        assert ("scores_lost", 60, 270) in [(row.name, row.count, row.of) for row in rows_of(
+            found([*self.contacts(), *others[:30]]))]  # five people: 30 scores twice
+        assert found([*self.contacts(), *others[:6]]).empty
 
     def test_a_baseline_years_before(self, found):
         contacts = self.contacts()

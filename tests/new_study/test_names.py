@@ -49,7 +49,9 @@ def test_a_name_suggests_a_column(name, column):
     "FU1_sent", "6m due date", "Date of first reminder", "Team", "Notes",
     "PHQ9 first and last",
     "PHQ2_first", "PHQ-2 last", "GAD2_6m", "PHQ 15 baseline", "phq8_end", "GAD-2", "PHQ_4 first",  # other measures
-    "No consent", "Consent_declined", "OptOut of data sharing", "Consent withdrawn"])  # a yes that is a no
+    "No consent", "Consent_declined", "OptOut of data sharing", "Consent withdrawn",
+    # a yes that is a no
+    "Consent revoked", "Agreed to be excluded from follow up", "Objects to contact", "Consent never given"])
 def test_a_name_that_means_none_of_ours_suggests_nothing(name):
     assert columns(name) == []
 

@@ -94,6 +94,12 @@ def test_the_adsm_is_told_by_the_presenting_complaint_else_by_the_earliest_score
                for line in propose(folder)[0])
 
 
+def test_a_table_without_a_row_marked_as_the_latest_is_asked_about(folder):
+    assert not any("marked as the latest" in line for line in propose(folder)[0])
+    change(folder / "IDS607CodedScoreAssessmentAct.csv", IsLatest_SubmissionID="0")
+    assert any("CHECK: no row of IDS607 is marked as the latest" in line for line in propose(folder)[0])
+
+
 def test_a_code_of_no_list_is_asked_about(folder):
     table = pd.read_csv(folder / "IDS101Referral.csv", dtype=str)
     change(folder / "IDS101Referral.csv", EndCode=table["EndCode"].where(table["EndCode"] != "46", "77").fillna(""))

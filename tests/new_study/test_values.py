@@ -5,7 +5,7 @@ import pytest
 
 from durability_utils.new_study.exports import Export
 from durability_utils.new_study.names import Meaning, Told, told
-from durability_utils.new_study.values import SERIALS, Contradiction, read_values
+from durability_utils.new_study.values import MIDNIGHT_IN_UTC, SERIALS, Contradiction, read_values
 from durability_utils.study.measures import read_measures
 
 MEASURES = read_measures("nhs_talking_therapies")
@@ -87,6 +87,13 @@ def test_american_dates_are_told_from_british_ones(cells, said):
     except Contradiction as contradiction:
         found = str(contradiction)
     assert (said in found) if said else found == ""
+
+
+def test_midnights_in_utc_without_their_zone_are_asked_about():
+    winter, summer = ["2016-01-15 00:00:00"] * 9, ["2016-06-14T23:00:00.000"] * 5
+    assert read("discharge_date", winter + summer).doubt == MIDNIGHT_IN_UTC
+    for others in ([], summer[:4], [*summer, "2016-06-14 09:30"], [f"{day}Z" for day in summer]):
+        assert read("discharge_date", winter + others).doubt == ""
 
 
 def test_decimal_commas():
