@@ -32,7 +32,7 @@ from durability_utils.study.study_file import Study
 
 ROW_RULES = {
     "older_version": "an older version of the same record",
-    "not_a_patient": "a row of totals or means, or a note",
+    "not_a_patient": "a row of totals or means, a note, or the header once more",
     "no_patient_id": "the row has no patient_id",
     "copy": "an exact copy of an earlier row of the referral; the first one stays",
     "conflicting_rows": "several rows of one referral (without their ids: of one patient) that differ: all are out",

@@ -13,7 +13,7 @@ import pandas as pd
 
 from durability_utils.cohort.cells import as_code, as_date, as_number, limits_of
 from durability_utils.cohort.contacts import SCORES, measure_names, place, sessions, summed
-from durability_utils.cohort.exports import check_header
+from durability_utils.cohort.exports import LINES_A_FILE, check_header
 from durability_utils.cohort.referrals import next_referral, referral_of
 from durability_utils.cohort.shapes import Source, lost, no_rows, one_row_a_patient, read_files
 from durability_utils.cohort.tables import read_tables
@@ -142,7 +142,7 @@ def _raw(source: Source, contacts: Source | None, joined: dict[str, Source], col
     read = {"events": source.read} if columns.events else {}
     source = one_row_a_patient(source, columns) if columns.events else source
     text = _canonical_text(source.table, columns, dictionary().index)
-    not_patients = _not_patients(source.table, text["patient_id"])
+    not_patients = _not_patients(source.table, text["patient_id"], files)
     told = {name for name in dictionary().index if _is_there(columns, name, _positions(source.table))}
     gone, places = [source.lost.assign(refused="event" if columns.events else "row")], {}
     for name, each in joined.items():
@@ -199,12 +199,20 @@ def _canonical_text(export: pd.DataFrame, columns: ColumnMap, names) -> pd.DataF
     return pd.DataFrame(texts, index=export.index)
 
 
-def _not_patients(export: pd.DataFrame, ids: pd.Series) -> pd.Index:
-    """Rows of totals or means, and notes: told by the word in the place of an id, or since one cell stands alone."""
+def _not_patients(export: pd.DataFrame, ids: pd.Series, files: tuple[str, ...]) -> pd.Index:
+    """Rows of totals or means, notes, and the header once more: told by the word in the place of an id, or since one
+    cell stands alone, or by the columns' own names."""
+    header = [name.casefold() for name in export.columns]
+    cells = export[ids.str.casefold().isin(header)].map(str.casefold)
+    again = cells.index[cells.isin(header).sum(axis=1) >= min(3, len(header))]
+    for row in again[((cells != header) & (cells != "")).loc[again].any(axis=1)]:
+        number, line = divmod(row, LINES_A_FILE)
+        raise InputError(f"{files[number]}: line {line}: a header whose columns stand in another order than those of "
+                         "line 1; expected one table in a file")
     label = ids.mask(ids == "", export.iloc[:, 0])
     totals = {text for text in label.unique() if _TOTALS.fullmatch(text)}
     sentence = label.str.contains(r"\S\s+\S") & ((export != "").sum(axis=1) == 1) & (export.shape[1] > 3)
-    return export.index[label.isin(totals) | sentence]
+    return export.index[label.isin(totals) | sentence | export.index.isin(again)]
 
 
 def _join(text: pd.DataFrame, source: Source, section: ColumnMap) -> tuple[list[str], pd.Series, pd.DataFrame]:

@@ -179,6 +179,7 @@ class TestEvents:
     ({"patient_id": "N = 34"}, "not_a_patient"),
     ({"patient_id": "Report run on 3 July by the data team"}, "not_a_patient"),
     ({"patient_id": "", "age": "81"}, "no_patient_id"),
+    ({name: name for name in ("patient_id", *PATIENT)}, "not_a_patient"),  # files put together with their headers
     ({"patient_id": "Totally"}, "no_discharge_date"),  # an odd id is an id
 ])
 def test_totals_and_notes_are_listed_and_are_no_patients(of_files, row, reason):
@@ -186,3 +187,10 @@ def test_totals_and_notes_are_listed_and_are_no_patients(of_files, row, reason):
     assert listed(cleaned) == [("a.csv", 6, reason)]
     if reason == "not_a_patient":  # nothing may search a bundle for the word as for an id
         assert list(cleaned.rejected["patient_id"]) == [""]
+
+
+def test_a_second_header_in_another_order_refuses_the_file(of_files):
+    names = [*ROWS[2]]
+    turned = dict(zip(names, reversed(names), strict=True))
+    with pytest.raises(InputError, match=r"^a\.csv: line 6: a header whose columns stand in another order"):
+        of_files({"a.csv": [*ROWS, turned | {"patient_id": "age", "age": "patient_id"}]}, {"file": "a.csv"})
