@@ -553,8 +553,7 @@ SAID_OF_SHAPES = {"files_that_overlap": "same_people", "serials_of_1904": "from 
 SHAPED = [Case(f"shape: {name}", "said" if name in SAID_OF_SHAPES else "right", SAID_OF_SHAPES.get(name, ""),
                of_shape(name)) for name in SHAPES]
 # those that differ from a case above in more than how a cell is written
-TABLES_OF_THEIR_OWN = ("tables", "files", "consent", "qualtrics", "forms", "events", "contacts", "one_row", "hidden",
-                       "spss")
+TABLES_OF_THEIR_OWN = ("tables", "qualtrics", "events", "contacts_of")
 CASES = [*RIGHT, *SAID, *REFUSED, *SHAPED]
 
 
