@@ -25,7 +25,7 @@ from durability_utils.study.columns import dictionary
 from durability_utils.study.study_file import read_study
 from durability_utils.synthetic.shapes import MI_ITEMS, SHAPES, Written
 
-TYPED = ("spss_labels", "parquet")
+TYPED = ("spss_labels", "parquet", "one_row_an_item")
 LONG = ("contacts", "contacts_of_referrals", "one_row_an_item")
 TABLES = ("tables_as_submitted", "tables_as_returned")
 # what a shape does not carry, or adds: columns -> why the cohort read back may differ there
@@ -205,7 +205,8 @@ OWN_WAY = ["files_that_overlap", "totals", "consent_apart", "qualtrics", "events
 
 
 def every_row_and_score(name: str, table: pd.DataFrame) -> None:
-    if name in TYPED:  # a typed column holds no text among its numbers, and labels are those of known codes
+    # a typed column holds no text among its numbers, labels are those of known codes, and answers stand for their total
+    if name in TYPED:
         assume(not any((table[column] == text).any() for column, text in DIRT))
     if name in LONG:  # a file of contacts without a row is refused
         assume((table[SCORES] != "").any(axis=None))
