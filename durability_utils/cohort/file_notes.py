@@ -28,10 +28,9 @@ _HIDDEN = re.compile(rb"\shidden=[\"'](?:1|true)[\"']")
 
 
 class Note(NamedTuple):
-    """Something that a file has: a `name`, `level` (note or warning), and in a sentence what it `means`."""
+    """Something that a file has: the `name` of a finding of study/findings.py, and in a sentence what it `means`."""
 
     name: str
-    level: str
     means: str
 
 
@@ -46,8 +45,8 @@ def file_notes(path: Path, columns: ColumnMap) -> list[Note]:
     header, data = columns.file.header, columns.file.data or columns.file.header + 1
     if data > 2:
         between = f" and {data - header - 1} between header and data" if data > header + 1 else ""
-        notes.append(Note("lines_skipped", "note", f"{_count(header - 1, 'line')} above the header{between} skipped, "
-                                                   "as the column map says"))
+        notes.append(Note("lines_skipped", f"{_count(header - 1, 'line')} above the header{between} skipped, as the "
+                                           "column map says"))
     return notes
 
 
@@ -64,9 +63,9 @@ def _of_text(path: Path, columns: ColumnMap) -> Iterator[Note]:
     for name, (_, means) in _SIGNS.items():
         if found := list(dict.fromkeys(places[name])):
             more = f" and {_count(len(found) - 1, 'other line')}" if len(found) > 1 else ""
-            yield Note(name, "warning", f"line {found[0]}{more}: {means}")
+            yield Note(name, f"line {found[0]}{more}: {means}")
     if torn := _torn(path, encoding, columns, last):
-        yield Note("file_ends_in_the_middle", "warning", torn)
+        yield Note("file_ends_in_the_middle", torn)
 
 
 def _lines(pattern: str, block: str, line: int) -> Iterator[int]:
@@ -97,7 +96,7 @@ def _of_workbook(path: Path, columns: ColumnMap) -> Iterator[Note]:
     with zipfile.ZipFile(path) as book:
         others = [other for other in sheet_parts(book) if other != sheet and _holds_cells(path, other)]
     if others:
-        yield Note("other_sheets", "note", f"only sheet '{sheet}' is read, not {', '.join(others)}")
+        yield Note("other_sheets", f"only sheet '{sheet}' is read, not {', '.join(others)}")
     rows = width = 0
     spans, merged = [], 0
     for prefix, block in sheet_blocks(path, sheet):
@@ -113,10 +112,10 @@ def _of_workbook(path: Path, columns: ColumnMap) -> Iterator[Note]:
     hidden = sum(max(0, min(last, width) - first + 1) for first, last in spans)
     for name, count, what in (("hidden_rows", rows, "hidden row"), ("hidden_columns", hidden, "hidden column")):
         if count:
-            yield Note(name, "note", f"{_count(count, what)} in sheet '{sheet}', read as the others are")
+            yield Note(name, f"{_count(count, what)} in sheet '{sheet}', read as the others are")
     if merged:
-        yield Note("merged_cells", "warning", f"{_count(merged, 'range')} of merged cells: only the first cell of each "
-                                              "has a value, the others are read as blank")
+        yield Note("merged_cells", f"{_count(merged, 'range')} of merged cells: only the first cell of each has a "
+                                   "value, the others are read as blank")
 
 
 def _holds_cells(path: Path, sheet: str) -> bool:

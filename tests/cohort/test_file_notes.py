@@ -79,12 +79,12 @@ class TestWorkbook:
         book.create_sheet("empty")
         book.save(tmp_path / "a.xlsx")
         assert file_notes(tmp_path / "a.xlsx", ColumnMap(columns={}, file={"header": 2})) == [
-            ("other_sheets", "note", "only sheet 'Sheet' is read, not May"),
-            ("hidden_rows", "note", "2 hidden rows in sheet 'Sheet', read as the others are"),
-            ("hidden_columns", "note", "1 hidden column in sheet 'Sheet', read as the others are"),
-            ("merged_cells", "warning", "1 range of merged cells: only the first cell of each has a value, the others "
+            ("other_sheets", "only sheet 'Sheet' is read, not May"),
+            ("hidden_rows", "2 hidden rows in sheet 'Sheet', read as the others are"),
+            ("hidden_columns", "1 hidden column in sheet 'Sheet', read as the others are"),
+            ("merged_cells", "1 range of merged cells: only the first cell of each has a value, the others "
                                         "are read as blank"),
-            ("lines_skipped", "note", "1 line above the header skipped, as the column map says")]
+            ("lines_skipped", "1 line above the header skipped, as the column map says")]
         of_may = file_notes(tmp_path / "a.xlsx", ColumnMap(columns={}, file={"sheet": "May"}))
         assert [note.name for note in of_may] == ["other_sheets"]
 

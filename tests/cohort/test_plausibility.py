@@ -433,7 +433,7 @@ OF_FILES = ("lines_skipped", "other_sheets", "hidden_rows", "hidden_columns", "m
 def test_what_the_reader_notes_is_a_finding(monkeypatch, make_study, tmp_path, name):
     write_csv(tmp_path / "a.csv", canonical_rows([{}]))
     study = make_study()
-    monkeypatch.setattr(plausibility, "file_notes", lambda path, columns: [Note(name, "", f"{path.name} has it")])
+    monkeypatch.setattr(plausibility, "file_notes", lambda path, columns: [Note(name, f"{path.name} has it")])
     found = look(study, "A", clean_service(study, "A")).set_index("name").loc[name]
     assert found["level"] == FINDINGS[name].level and found["means"].endswith("a.csv: a.csv has it.")
 
