@@ -148,7 +148,9 @@ def list_runs(study_file: StudyFile, output: Output = RESULTS, service: Services
 def new(study: Annotated[str, typer.Argument(metavar="MY_STUDY", help="The name of the study: letters, digits, - _")],
         exports: Annotated[list[Path], typer.Argument(metavar="EXPORT...", help="One export a service: a file, or a "
                                                       "folder of Talking Therapies tables.")],
-        force: Annotated[bool, typer.Option("--force", help="Replace files that are there already.")] = False) -> None:
+        force: Annotated[bool, typer.Option("--force", help="Replace files that are there already.")] = False,
+        with_plan: Annotated[bool, typer.Option("--plan", help="Write the frame of an analysis plan, too.")] = False,
+        ) -> None:
     """Propose a study file and column maps for exports, in this folder: a draft to read and correct.
 
     Exit code 2: an export cannot be used, or a file is there already; nothing is written then.
@@ -156,7 +158,7 @@ def new(study: Annotated[str, typer.Argument(metavar="MY_STUDY", help="The name 
     from durability_utils.new_study.draft import new_study
 
     with _refusals():
-        lines = new_study(study, exports, Path(), force)
+        lines = new_study(study, exports, Path(), force, with_plan)
     typer.echo("\n".join(lines))
 
 
@@ -329,10 +331,11 @@ def _progress(total: int, quiet: bool) -> Iterator[Callable[[list[Run], Result |
 def _conclude(study: Study, output: Path, everything: list[Run], results: list[Result], started: datetime,
               quiet: bool) -> int:
     """Write report and account, and say in a few lines how it went; how many warnings nobody has acknowledged."""
-    from durability_utils.runs import report  # statsmodels comes with it: not for `list` and `--help`
+    from durability_utils.runs import papers, report  # statsmodels comes with them: not for `list` and `--help`
 
     first_page, of_all = output / study.id / "index.html", _of_all(study, output)
     batch.write(first_page, report.index(study, output, everything, results, of_all))
+    batch.write(first_page.with_name("methods.html"), papers.page(study))
     batch.write(first_page.with_name("run.json"), batch.account(study, results, started))
     for result in results:
         if result.status == "failed":

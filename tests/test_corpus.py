@@ -378,7 +378,7 @@ def test_a_run_of_unusable_exports_names_each_and_leaves_no_table(tmp_path):
     kinds = ("html", "ipynb", "provenance.json")
     expected = {f"{service}/cleaning/01_cleaning.{kind}" for service in services for kind in kinds}
     left = set(files_below(tmp_path / "results" / "durability_test"))
-    assert left - {".lock"} == {*expected, "index.html", "run.json"}
+    assert left - {".lock"} == {*expected, "index.html", "methods.html", "run.json"}
     for case, (service, entry) in zip(cases, services.items(), strict=True):
         said = [line for line in result.stderr.splitlines() if line.startswith(f"service {service}: ")]
         assert len(said) == 1 and case.says.replace(case.file, entry["file"]) in said[0], said
@@ -421,7 +421,7 @@ def test_hostile_texts_do_no_harm_in_tables_pages_and_paths(tmp_path):
         assert path.name == "rejected.csv" or path.stat().st_size < 1_000_000
 
     pages = list(output.rglob("*.html"))
-    assert len(pages) == 6
+    assert len(pages) == 7
     for page in pages:
         html = page.read_text(encoding="utf-8")
         assert "<script" not in html and "<b onload" not in html, page.name

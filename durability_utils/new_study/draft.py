@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from durability_utils.cohort.exports import READABLE
 from durability_utils.cohort.tables import recognised
@@ -28,9 +29,10 @@ MEASURES = "nhs_talking_therapies"
 _SCORES_OF_TREATMENT = {f"{measure}_{time}" for measure in ("phq9", "gad7") for time in ("baseline", "end")}
 
 
-def new_study(study: str, exports: list[Path], folder: Path, force: bool = False) -> list[str]:
+def new_study(study: str, exports: list[Path], folder: Path, force: bool = False, plan: bool = False) -> list[str]:
     """Propose a study and write its files into `folder`; what was found and what has to be checked, as lines.
 
+    With `plan` also the frame of an analysis plan, to fill in before anybody looks at outcomes.
     Raises InputError, with nothing written: `study` is no plain name, an export of no use, a file there and no `force`.
     """
     if not SAFE_NAME.fullmatch(study):
@@ -38,6 +40,10 @@ def new_study(study: str, exports: list[Path], folder: Path, force: bool = False
     services = new_services(exports)
     texts = {folder / f"{study}_columns" / f"{service}.yaml": column_map(service, proposal)
              for service, proposal in services.items()}
+    if plan:
+        frame = Environment(loader=PackageLoader("durability_utils", "templates"), undefined=StrictUndefined)
+        texts[folder / f"{study}_plan.md"] = frame.get_template("analysis_plan.md").render(
+            study=study, services=list(services)) + "\n"
     texts[folder / f"{study}.yaml"] = study_file(study, services, folder)
     write_files(texts, force)
     *maps, path = (path.relative_to(folder).as_posix() for path in texts)

@@ -21,6 +21,7 @@ from durability_utils.figures import label, scope
 from durability_utils.results import cleaning_folder, read_cohort, write_figure, write_table
 from durability_utils.runs.batch import write
 from durability_utils.runs.heads import PUBLISHED
+from durability_utils.runs.papers import checklists, methods
 from durability_utils.runs.plan import every_run
 from durability_utils.runs.provenance import commit, hashes, versions
 from durability_utils.runs.report import STEP_NAMES, is_synthetic, pages, recorded, service_name
@@ -33,7 +34,6 @@ from durability_utils.study.holds import Holds, read_holds
 from durability_utils.study.parameters import PROJECT
 from durability_utils.study.study_file import STEPS, Study
 
-STROBE = PROJECT / "data" / "strobe.csv"
 PROVENANCE = "provenance.json"
 SYNTHETIC = "Synthetic data: made up to match published figures. No clinical conclusion can be drawn from them."
 
@@ -144,17 +144,18 @@ def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: li
                 figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
     sections = {service: _service_sections(service, controlled, folder) for service in services}
     first = [_about(study, controlled, lacking), Section(2, "Key rates", _KEY_RATES, _key_rates(services, controlled))]
-    strobe = pd.read_csv(STROBE, dtype=str, keep_default_na=False)
-    checklist = Section(2, "STROBE checklist", "Where each item of the statement for observational studies is found.",
-                        strobe)
-    links = {"index": "Overview", **{service: service_name(service) for service in services}, "strobe": "STROBE"}
-    for name, title, parts in [("index", study.title, first), ("strobe", "STROBE checklist", [checklist]),
+    paper = [*(Section(2, heading, text) for heading, text in methods(study).items()),
+             Section(2, "Checklists", "Where each item of STROBE (observational studies) and of RECORD (routinely "
+                     "collected data) is found.", checklists())]
+    links = {"index": "Overview", **{service: service_name(service) for service in services}, "methods": "Methods"}
+    for name, title, parts in [("index", study.title, first), ("methods", "Methods in words, and checklists", paper),
                                *((service, service_name(service), sections[service]) for service in services)]:
         _write_page(folder / f"{name}.html", title, study, controlled.rule, parts, links)
     everything = [*first, *(section for service in services
-                            for section in (Section(1, service_name(service)), *sections[service])), checklist]
+                            for section in (Section(1, service_name(service)), *sections[service])),
+                  Section(1, "Methods in words, and checklists"), *paper]
     _write_document(folder / "tables.docx", study.title, everything)
-    _write_workbook(folder / "tables.xlsx", first, controlled, strobe)
+    _write_workbook(folder / "tables.xlsx", first, controlled)
     record = {"study": study.id, "title": study.title, "disclosure": controlled.rule, "lacking": lacking,
               "made": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions(), "git": commit(),
               "study_file": _hash(study.path),
@@ -282,7 +283,7 @@ def _write_document(path: Path, title: str, sections: list[Section]) -> None:
     document.save(path)
 
 
-def _write_workbook(path: Path, first: list[Section], controlled: Controlled, strobe: pd.DataFrame) -> None:
+def _write_workbook(path: Path, first: list[Section], controlled: Controlled) -> None:
     """An Excel workbook: a sheet a table, all services and steps below each other, numbers as numbers."""
     from openpyxl import Workbook
     from openpyxl.styles import Font
@@ -295,7 +296,7 @@ def _write_workbook(path: Path, first: list[Section], controlled: Controlled, st
                  in controlled.tables.items() if at == name]
         table = pd.concat(parts, ignore_index=True)
         sheets[name] = table[["patients_of", "at_step", *parts[0].columns[:-2]]]
-    for name, table in {**sheets, "STROBE": strobe}.items():
+    for name, table in {**sheets, "checklists": checklists()}.items():
         sheet = book.create_sheet(name[:31])
         sheet.append(list(table.columns))
         for row in table.astype("object").itertuples(index=False, name=None):

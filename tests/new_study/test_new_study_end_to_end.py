@@ -177,3 +177,17 @@ def test_a_long_export(tmp_path, long_export, files):
         for time in ("baseline", "end", "6m", "12m"):
             wanted = expected[f"{measure}_{time}"].where(agreed | (time in ("baseline", "end")), "")
             assert cohort[f"{measure}_{time}"].astype("str").fillna("").tolist() == wanted.tolist()
+
+
+def test_the_frame_of_an_analysis_plan_is_written_where_it_is_asked_for(stranger, tmp_path):
+    """It has a section for the estimand, the definition and the missing answers, and no result."""
+    new_study("mine", [stranger], tmp_path)
+    assert not (tmp_path / "mine_plan.md").exists()
+    ended = durability("new", "--force", "--plan", "mine", stranger, folder=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert "mine_plan.md" in ended.stdout
+    plan = (tmp_path / "mine_plan.md").read_text(encoding="utf-8")
+    assert plan.startswith("# Analysis plan: mine\n")
+    assert "- **Services:** north\n" in plan
+    assert [line for line in plan.splitlines() if line.startswith("## ")][:3] == [
+        "## 1. Question and estimand", "## 2. Definitions", "## 3. Missing answers (notebook 08)"]
