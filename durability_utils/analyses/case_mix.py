@@ -12,7 +12,9 @@ from durability_utils.outcomes.rules import expect_classified
 from durability_utils.study.expected import expect, expect_columns, expect_same_rows
 
 # What patients bring with them, in the order in which it is used; what the service decides on (step, sessions) is none.
-CASE_MIX = ["phq9_baseline", "gad7_baseline", "age", "employment_baseline", "gender"]
+PERSON = ["age", "employment_baseline", "gender"]
+RECORDED = ["phq9_baseline", "gad7_baseline", *PERSON]
+AT_END, KEPT = ["reliable_improvement", "reliable_recovery"], ["improvement_kept", "recovery_kept"]
 OUTCOMES_A_VARIABLE = 10  # patients with and without the outcome for each variable of the model
 NODES = 9
 _EXPECTED = ("expected", "ratio", "ratio_low", "ratio_high", "adjusted", "adjusted_low", "adjusted_high", "error")
@@ -40,14 +42,14 @@ def outcomes_kept(end: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
 
 def case_mix(patients: pd.DataFrame, most: int) -> pd.DataFrame:
     """What the model is made from, at most so many columns: mean 0, standard deviation 1, named `column` or
-    `column: code`, in the order of CASE_MIX.
+    `column: code`, in the order of RECORDED.
 
     Numbers as they are, a missing one as the mean; of codes a column for each that LEAST_PATIENTS or more patients
     have, the most frequent apart. Those left over, unknown ones too, stand with the most frequent. What does not differ
     between patients is left out.
     """
     columns = {}
-    for name in CASE_MIX:
+    for name in RECORDED:
         if pd.api.types.is_numeric_dtype(patients[name]):
             columns[name] = patients[name].astype(float)
         else:
@@ -127,7 +129,7 @@ def observed_against_expected(outcome: np.ndarray, linear: np.ndarray) -> dict[s
 def adjusted_rates(patients: pd.DataFrame, outcomes: pd.DataFrame, denominator: str) -> pd.DataFrame:
     """Raw and adjusted rates of services with LEAST_PATIENTS or more, for each outcome that allows a model.
 
-    `patients`: `service` and the columns of CASE_MIX, one row each; `outcomes`: of `outcomes_at_end` or `outcomes_kept`
+    `patients`: `service` and the columns of RECORDED, one row each; `outcomes`: of `outcomes_at_end` or `outcomes_kept`
     for them. Columns `service, rate, denominator, n, of, share, low, high` as in `rates.rates_from_counts`; `expected`
     (patients), `ratio` with its interval (of `observed_against_expected`); `adjusted, adjusted_low, adjusted_high`: the
     ratio times the rate of all, not above 1 (indirect standardisation); `error`, the standard error of the adjusted rate
@@ -140,7 +142,7 @@ def adjusted_rates(patients: pd.DataFrame, outcomes: pd.DataFrame, denominator: 
     Misuse: to compare services' adjusted rates as if nothing but case mix and care differed. What was not recorded is
     not adjusted for, and ratios of services with quite different patients are not weighted alike.
     """
-    expect(patients, CASE_MIX)
+    expect(patients, RECORDED, name="patients")
     expect_columns(patients, ["service"])
     expect_same_rows(patients=patients, outcomes=outcomes)
     parts = [_adjusted(patients[known.notna()], known.dropna()).assign(rate=rate, denominator=denominator)

@@ -172,7 +172,7 @@ def rejected(of, target: float, between: float) -> float:
 
 def wider_limits(target: float, of, tau: float, level: float) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper limit with the spread between services: target +- z sqrt(target (1 - target) / of + tau squared),
-    within 0 and 1 (Spiegelhalter 2005, the additive random-effects model).
+    within 0 and 1 (Spiegelhalter 2005, the additive random-effects model), and nowhere narrower than `limits`.
 
     They are drawn wherever tau is above 0, not only where Q rejects: with few services Q has little power, and a test
     beforehand would keep the narrow limits in most studies whose services do differ.
@@ -182,7 +182,8 @@ def wider_limits(target: float, of, tau: float, level: float) -> tuple[np.ndarra
     from scipy.stats import norm
 
     half = norm.ppf((1 + level) / 2) * np.sqrt(target * (1 - target) / np.asarray(of) + tau**2)
-    return np.maximum(target - half, 0), np.minimum(target + half, 1)
+    low, high = limits(target, of, level)
+    return np.clip(target - half, 0, low), np.clip(target + half, high, 1)
 
 
 def dispersions(rates: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
@@ -197,3 +198,12 @@ def dispersions(rates: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
         rows.append({"rate": rate, "denominator": denominator, "target": target}
                     | dispersion(part["n"], part["of"], target))
     return pd.DataFrame(rows, columns=["rate", "denominator", "target", "services", *DISPERSED])
+
+
+def spread_in_words(found) -> str:
+    """What `spread_of` found, a dict or a row of `dispersions`, in points of per cent, for a sentence."""
+    if not found["tau"] >= 0:
+        return "a standard deviation between services that cannot be told"
+    p = "< 0.001" if found["p"] < 0.001 else f"= {found['p']:.3f}"
+    tau, low, high = (f"{100 * found[name]:.1f}" for name in ("tau", "tau_low", "tau_high"))
+    return f"a standard deviation between services of {tau} points (95 % interval {low} to {high}; Cochran's Q, p {p})"

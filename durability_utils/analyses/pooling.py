@@ -105,7 +105,7 @@ def pooled_rates(rates: pd.DataFrame) -> pd.DataFrame:
             draws, part = draw_rates(part["n"], part["of"])[:, enough], part[enough]
             low, high = np.quantile(draws, [0.025, 0.975], axis=0)
             above = told_apart(draws)
-            found = ranks(draws).where(above.any()).assign(
+            found = (ranks(draws) if above.any() else ranks(draws) * np.nan).assign(
                 pooled=draws.mean(axis=0), pooled_low=low, pooled_high=high,
                 above=[", ".join(part["service"][row]) for row in above])
             parts.append(part.drop(columns=["low", "high"]).join(found.set_axis(part.index)))
