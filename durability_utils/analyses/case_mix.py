@@ -64,11 +64,12 @@ def mixed_logistic(outcome: np.ndarray, table: np.ndarray, group: np.ndarray) ->
     """Coefficients (intercept first; log odds) and standard deviation between groups of a mixed logistic model.
 
     logit P(outcome = 1) = intercept + table coefficients + u, u normal, one for each group (0, 1, ... in `group`), by
-    maximum likelihood; the integral over u by adaptive Gauss-Hermite quadrature of NODES nodes around its mode (Pinheiro
-    & Bates 1995, Journal of Computational and Graphical Statistics 4: 12-35), as R's lme4::glmer with nAGQ = 9.
+    maximum likelihood; the integral over u by adaptive Gauss-Hermite quadrature of NODES nodes around its mode
+    (Pinheiro & Bates 1995, Journal of Computational and Graphical Statistics 4: 12-35), as R's lme4::glmer does.
 
-    statsmodels has no such fit: its BinomialBayesMixedGLM approximates a posterior, and its spread is not the most
-    likely one. Misuse: to read the standard deviation with fewer than about ten groups; coefficients need only patients.
+    statsmodels has no such fit: its BinomialBayesMixedGLM approximates a posterior, by Laplace with a spread of 0 in
+    the patients of the tests. Misuse: to read the standard deviation with fewer than about ten groups; the coefficients
+    need patients, not groups.
     """
     from scipy.optimize import minimize
     from scipy.special import expit, logsumexp
@@ -119,8 +120,11 @@ def observed_against_expected(outcome: np.ndarray, linear: np.ndarray) -> dict[s
         p = expit(linear + shift)
         return observed - p.sum() - z * np.sqrt((p * (1 - p)).sum())
 
-    low = 0 if observed == 0 else expit(linear + brentq(distance, -30, 30, args=(1.959964,))).sum()
-    high = len(outcome) if observed == len(outcome) else expit(linear + brentq(distance, -30, 30, args=(-1.959964,))).sum()
+    def end(z: float) -> float:
+        return expit(linear + brentq(distance, -30, 30, args=(z,))).sum()
+
+    low = end(1.959964) if observed else 0
+    high = end(-1.959964) if observed < len(outcome) else len(outcome)
     p = expit(linear)
     return {"expected": expected, "ratio": observed / expected, "ratio_low": low / expected,
             "ratio_high": high / expected, "error": np.sqrt((p * (1 - p)).sum()) / expected}
@@ -132,8 +136,8 @@ def adjusted_rates(patients: pd.DataFrame, outcomes: pd.DataFrame, denominator: 
     `patients`: `service` and the columns of RECORDED, one row each; `outcomes`: of `outcomes_at_end` or `outcomes_kept`
     for them. Columns `service, rate, denominator, n, of, share, low, high` as in `rates.rates_from_counts`; `expected`
     (patients), `ratio` with its interval (of `observed_against_expected`); `adjusted, adjusted_low, adjusted_high`: the
-    ratio times the rate of all, not above 1 (indirect standardisation); `error`, the standard error of the adjusted rate
-    were the service an average one; `adjusted_for`, the columns of the model.
+    ratio times the rate of all, not above 1 (indirect standardisation); `error`, the standard error of the adjusted
+    rate were the service an average one; `adjusted_for`, the columns of the model.
 
     Coefficients are those of `mixed_logistic`, so that a service's own success is not taken for its patients'; an
     average service is one with the intercept at which as many are expected in all as were observed. The interval of a

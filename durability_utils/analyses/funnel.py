@@ -153,7 +153,8 @@ def _tau(share: np.ndarray, variance: np.ndarray, value: float, target: float) -
 def rejected(of, target: float, between: float) -> float:
     """Share of simulated studies in which Q has p < .05: services with `of` patients each, their true rates drawn from
     a beta distribution with mean `target` and standard deviation `between` (shares). Without spread that is the size of
-    the test, with it its power. NaN where rates from 0 to 1 cannot differ so much around that mean; the same on each call.
+    the test, with it its power. NaN where rates from 0 to 1 cannot differ so much around that mean; the same on each
+    call.
     """
     from scipy.stats import chi2
 

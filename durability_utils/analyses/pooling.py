@@ -10,7 +10,8 @@ from durability_utils.study.expected import expect_columns
 
 SEED, DRAWS, GRID_STEPS, NARROWINGS = 2016, 20_000, 120, 4
 POOLED = replace(
-    RATES, title="Rates of services, partly pooled", rates={}, words=("above",), statistics={"share": "share"} | dict.fromkeys(
+    RATES, title="Rates of services, partly pooled", rates={}, words=("above",),
+    statistics={"share": "share"} | dict.fromkeys(
         ("pooled", "pooled_low", "pooled_high", "rank", "rank_low", "rank_high"), "posterior mean with its interval"))
 
 

@@ -81,8 +81,8 @@ def _name(panel: Axes, part: pd.DataFrame, width: float) -> None:
 def raw_beside(table: pd.DataFrame, other: str, title: str, caption: str) -> Figure:
     """Each service's raw rate (open) beside another of it (filled) with its interval, a panel a rate.
 
-    `other`: `pooled`, of `pooling.pooled_rates`, with the interval of the rank where there is an order; or `adjusted`, of
-    `case_mix.adjusted_rates`, with the raw interval, too.
+    `other`: `pooled`, of `pooling.pooled_rates`, with the interval of the rank where there is an order; or `adjusted`,
+    of `case_mix.adjusted_rates`, with the raw interval, too.
     """
     figure, panels = _panels(table, 1.4 + (0.3 if table["service"].nunique() <= MANY else 0.19)
                              * table["service"].nunique())

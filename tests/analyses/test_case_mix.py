@@ -51,7 +51,8 @@ def test_expected_and_ratio_are_those_of_r():
     assert found["expected"].to_numpy() == pytest.approx([R[f"expected {name}"] for name in found.index], abs=1e-3)
     s02 = found.loc["S02"]
     assert s02["ratio"] == s02["n"] / s02["expected"]
-    assert s02[["ratio_low", "ratio_high"]].tolist() == pytest.approx([R["ratio_low S02"], R["ratio_high S02"]], abs=1e-4)
+    ends = [R["ratio_low S02"], R["ratio_high S02"]]
+    assert s02[["ratio_low", "ratio_high"]].tolist() == pytest.approx(ends, abs=1e-4)
     assert s02["adjusted"] == pytest.approx(s02["ratio"] * OUTCOMES["outcome"].mean())
     assert set(found["adjusted_for"]) == {"phq9_baseline, gad7_baseline, age, employment_baseline: unemployed, "
                                           "employment_baseline: student, gender: male"}
@@ -100,7 +101,7 @@ def test_intervals_hold_the_ratio_of_services_whose_effect_is_known(services, si
 
 def test_sicker_patients_are_not_taken_for_a_worse_service():
     random = np.random.default_rng(7)
-    patients, by_patient, effect, outcome = made_up(40, 60, random)
+    patients, _, effect, outcome = made_up(40, 60, random)
     found = case_mix.adjusted_rates(patients, pd.DataFrame({"outcome": outcome}), "paired")
     own = pd.Series(effect).groupby(patients["service"]).first().to_numpy()
     assert np.corrcoef(found["adjusted"], own)[0, 1] > np.corrcoef(found["share"], own)[0, 1] + 0.08
