@@ -156,13 +156,13 @@ def adjusted_rates(patients: pd.DataFrame, outcomes: pd.DataFrame, denominator: 
 
 
 def _adjusted(patients: pd.DataFrame, outcome: pd.Series) -> pd.DataFrame:
-    from scipy.optimize import brentq
-    from scipy.special import expit
-
     with_it, of = int(outcome.sum()), outcome.groupby(patients["service"].astype("str"), sort=False).size()
     most, enough = min(with_it, len(outcome) - with_it) // OUTCOMES_A_VARIABLE, of.index[of >= LEAST_PATIENTS]
     if most < 2 or len(enough) < 2:
         return pd.DataFrame(columns=["service", "n", "of", "share", "low", "high", *_EXPECTED, "adjusted_for"])
+    from scipy.optimize import brentq  # a second to import: not where there is nothing to adjust
+    from scipy.special import expit
+
     table, group = case_mix(patients, most), pd.factorize(patients["service"])[0]
     coefficients, _ = mixed_logistic(outcome.to_numpy(), table.to_numpy(), group)
     linear = table.to_numpy() @ coefficients[1:]

@@ -9,6 +9,7 @@ from durability_utils.analyses.rates import LEAST_PATIENTS, RATES
 from durability_utils.study.expected import expect_columns
 
 SEED, DRAWS, GRID_STEPS, NARROWINGS = 2016, 20_000, 120, 4
+NAMED = 10  # of more services a sentence would be a page
 POOLED = replace(
     RATES, title="Rates of services, partly pooled", rates={}, words=("above",),
     statistics={"share": "share"} | dict.fromkeys(
@@ -113,3 +114,15 @@ def pooled_rates(rates: pd.DataFrame) -> pd.DataFrame:
     columns = ["service", "rate", "denominator", "n", "of", "share", "pooled", "pooled_low", "pooled_high", "above",
                "rank", "rank_low", "rank_high"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def order_in_words(pooled: pd.DataFrame) -> str:
+    """What the rows of `pooled_rates` of one rate say of an order; of more than NAMED services only how many pairs."""
+    services, pairs = len(pooled), sum(len(above.split(", ")) for above in pooled["above"] if above)
+    if not services:
+        return "too few patients for an order"
+    if not pairs:
+        return f"no two of {services} services can be told apart"
+    if services > NAMED:
+        return f"{pairs} of {services * (services - 1) // 2} pairs of services can be told apart"
+    return "; ".join(f"{row.service} above {row.above}" for row in pooled.itertuples() if row.above)

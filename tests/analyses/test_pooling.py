@@ -6,7 +6,14 @@ import pytest
 from r_says import ORACLES, r_says
 from scipy import integrate, stats
 
-from durability_utils.analyses.pooling import beta_binomial_grid, draw_rates, pooled_rates, ranks, told_apart
+from durability_utils.analyses.pooling import (
+    beta_binomial_grid,
+    draw_rates,
+    order_in_words,
+    pooled_rates,
+    ranks,
+    told_apart,
+)
 
 # Tarone 1982 in Gelman et al., Bayesian Data Analysis (3rd edition), table 5.1: rats with a tumour, and rats, in 70
 # earlier experiments; the last one is the current experiment
@@ -102,8 +109,12 @@ def test_only_what_the_numbers_bear_out_is_ranked():
     found = pooled_rates(table(("A", 900, 1000), ("B", 100, 1000), ("C", 110, 1000)))
     assert found["above"].tolist() == ["B, C", "", ""]
     assert found["rank_low"].tolist() == [1, 2, 2] and found["rank_high"].tolist() == [1, 3, 3]
+    assert order_in_words(found) == "A above B, C"
+    assert order_in_words(pd.concat([found] * 4)) == "8 of 66 pairs of services can be told apart"
+    assert order_in_words(found.iloc[:0]) == "too few patients for an order"
     alike = pooled_rates(table(("A", 12, 24), ("B", 13, 24)))
     assert alike["above"].tolist() == ["", ""] and alike[["rank", "rank_low", "rank_high"]].isna().all(axis=None)
+    assert order_in_words(alike) == "no two of 2 services can be told apart"
 
 
 def test_of_few_patients_a_service_is_in_the_model_but_not_in_the_table():
