@@ -94,11 +94,11 @@ def mixed_logistic(outcome: np.ndarray, table: np.ndarray, group: np.ndarray) ->
         share = np.exp(logs - likelihood[:, None])  # of each node in the posterior of u
         rest = [(outcome - expit(eta)) * part[group] for eta, part in zip(linear, share.T, strict=True)]
         by_spread = sum((one * u[group]).sum() for one, u in zip(rest, at.T, strict=True))
-        return -likelihood.sum(), -np.append(design.T @ sum(rest), by_spread)
+        return -likelihood.sum() / len(outcome), -np.append(design.T @ sum(rest), by_spread) / len(outcome)
 
     mean = outcome.mean()
     start = np.array([np.log(mean / (1 - mean)), *np.zeros(design.shape[1] - 1), 0.3])
-    found = minimize(loss, start, jac=True, method="BFGS", options={"gtol": 1e-4}).x
+    found = minimize(loss, start, jac=True, method="BFGS", options={"gtol": 1e-7}).x
     return found[:-1], abs(found[-1])
 
 
@@ -107,9 +107,9 @@ def observed_against_expected(outcome: np.ndarray, linear: np.ndarray) -> dict[s
     and `error`, the standard error of the ratio were the service an average one.
 
     outcome: 1 or 0; linear: log odds of each patient in an average service. expected = sum p, p = expit(linear). The
-    95 % interval holds sum expit(linear + d) / expected for every d with |observed - sum p(d)| <= 1.96 sqrt(sum p(d)
-    (1 - p(d))), the score interval of the service's effect d: Wilson's where all patients are alike. Misuse: the log
-    odds are taken as known; that they were estimated is not in the interval.
+    95 % interval holds sum expit(linear + d) / expected for every effect d of the service at which the observed are no
+    further than 1.959964 sqrt(sum p (1 - p)) from sum p, p = expit(linear + d): a score interval, Wilson's where all
+    patients are alike. Misuse: the log odds are taken as known; that they were estimated is not in the interval.
     """
     from scipy.optimize import brentq
     from scipy.special import expit

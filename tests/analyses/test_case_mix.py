@@ -9,6 +9,7 @@ from scipy.special import expit
 
 from durability_utils.analyses import case_mix
 from durability_utils.analyses.rates import LEAST_PATIENTS
+from durability_utils.outcomes.rules import IMPROVEMENT, RECOVERY
 
 R = r_says("services")
 PATIENTS = pd.read_csv(ORACLES / "inputs" / "forty_services.csv")
@@ -28,6 +29,24 @@ def test_coefficients_and_spread_are_those_of_glmer(model, rows, names):
     coefficients, spread = fitted(rows, len(names))
     assert coefficients == pytest.approx([R[f"{model} {name}"] for name in ("(Intercept)", *names)], abs=1e-4)
     assert spread == pytest.approx(R[f"{model} spread"], abs=1e-4)
+
+
+def classified(improvement, recovery):
+    return pd.DataFrame({
+        "improvement": pd.Categorical(improvement, IMPROVEMENT), "recovery": pd.Categorical(recovery, RECOVERY),
+        "mixed": False, "case_baseline": [True, False, True, True], "case_later": False, "scored_baseline": True})
+
+
+def test_outcomes_are_those_that_the_rates_count():
+    # the second is not at caseness at baseline, the fourth has no scores at end; only the first is followed up
+    well, not_well = (f"{which}_improvement" for which in ("reliable", "no_reliable"))
+    recovered, not_recovered = (f"{which}_recovery" for which in ("reliable", "no_reliable"))
+    end = classified([well, well, not_well, None], [recovered, not_recovered, not_recovered, None])
+    later = classified([not_well, None, well, None], [not_recovered, None, None, None])
+    at_end, kept = case_mix.outcomes_at_end(end), case_mix.outcomes_kept(end, later)
+    assert at_end.fillna(-1).to_numpy().T.tolist() == [[1, 1, 0, -1], [1, -1, 0, -1]]
+    assert kept.fillna(-1).to_numpy().T.tolist() == [[0, -1, -1, -1], [0, -1, -1, -1]]
+    assert [list(at_end), list(kept)] == [case_mix.AT_END, case_mix.KEPT]
 
 
 def test_case_mix_by_hand():
