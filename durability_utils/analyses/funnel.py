@@ -206,10 +206,11 @@ def spread_in_words(found) -> str:
     if not found["tau"] >= 0:
         return "a standard deviation between services that cannot be told"
     p = p_in_words(found["p"])
+    p = p if p.startswith("<") else f"= {p}"
     tau, low, high = (f"{100 * found[name]:.1f}" for name in ("tau", "tau_low", "tau_high"))
     return f"a standard deviation between services of {tau} points (95 % interval {low} to {high}; Cochran's Q, p {p})"
 
 
 def p_in_words(p: float) -> str:
-    """As in `= 0.049`, or `< 0.001`; nothing where there is none."""
-    return "" if np.isnan(p) else "< 0.001" if p < 0.001 else f"= {p:.3f}"
+    """As in `0.049`, or `< 0.001`; nothing where there is none."""
+    return "" if np.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
