@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from durability_utils.analyses.rates import RATES
+from durability_utils.analyses.rates import LEAST_PATIENTS, RATES
 from durability_utils.study.expected import expect_columns
 
 SEED, DRAWS, GRID_STEPS, NARROWINGS = 2016, 20_000, 120, 4
+NAMED = 10  # of more services a sentence would be a page
 POOLED = replace(
-    RATES, title="Rates of services, partly pooled", rates={}, statistics={"share": "share"} | dict.fromkeys(
+    RATES, title="Rates of services, partly pooled", rates={}, words=("above",),
+    statistics={"share": "share"} | dict.fromkeys(
         ("pooled", "pooled_low", "pooled_high", "rank", "rank_low", "rank_high"), "posterior mean with its interval"))
 
 
@@ -78,33 +80,49 @@ def ranks(draws: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"rank": order.mean(axis=0), "rank_low": low.astype(int), "rank_high": high.astype(int)})
 
 
-def pooled_rates(rates: pd.DataFrame) -> pd.DataFrame:
-    """Each service's rate drawn towards that of all, and its rank, for each rate with patients in two services or more.
-
-    `rates`: rows of `rates.rates_from_counts` of single services. Those columns without the interval of the raw
-    share, then `pooled` (posterior mean, 0 to 1), `pooled_low`, `pooled_high` (95 % interval), and those of `ranks`.
-    Services without patients in a rate are not in it: nothing is known of them.
-    """
-    expect_columns(rates, ["service", "rate", "denominator", "n", "of", "share", "low", "high"], "rates")
-    parts = []
-    for _, part in rates[rates["of"] > 0].groupby(["rate", "denominator"], sort=False):
-        if len(part) > 1:
-            draws = draw_rates(part["n"], part["of"])
-            low, high = np.quantile(draws, [0.025, 0.975], axis=0)
-            found = ranks(draws).assign(pooled=draws.mean(axis=0), pooled_low=low, pooled_high=high)
-            parts.append(part.drop(columns=["low", "high"]).join(found.set_axis(part.index)))
-    columns = ["service", "rate", "denominator", "n", "of", "share", "pooled", "pooled_low", "pooled_high",
-               "rank", "rank_low", "rank_high"]
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
-
-
-def told_apart(n: pd.Series, of: pd.Series) -> list[tuple]:
-    """Pairs of services (their labels in the index, the higher one first) of which one has the higher rate in at least
-    97.5 per cent of `draw_rates`: where the 95 % interval of their difference does not hold zero.
+def told_apart(draws: np.ndarray) -> np.ndarray:
+    """Which services have a higher rate than which: row i, column j is True where i's is higher in at least 97.5 per
+    cent of the draws, so that the 95 % interval of their difference does not hold zero.
 
     Partial pooling has drawn the rates together already, so that pairs are not corrected for their number (Gelman, Hill
     & Yajima 2012, Journal of Research on Educational Effectiveness 5: 189-211).
     """
-    draws = draw_rates(n, of)
-    higher = (draws[:, :, None] > draws[:, None, :]).mean(axis=0)
-    return [(n.index[one], n.index[other]) for one, other in zip(*np.nonzero(higher >= 0.975), strict=True)]
+    return np.array([(draws[:, [one]] > draws).mean(axis=0) >= 0.975 for one in range(draws.shape[1])])
+
+
+def pooled_rates(rates: pd.DataFrame) -> pd.DataFrame:
+    """Each service's rate drawn towards that of all, and its rank where there is an order.
+
+    `rates`: rows of `rates.rates_from_counts` of single services. Those columns without the interval of the raw
+    share, then `pooled` (posterior mean, 0 to 1), `pooled_low`, `pooled_high` (95 % interval), `above` (the services
+    that it can be told apart from, and has the higher rate), and those of `ranks`, missing where no two services of
+    that rate can be told apart. Services with fewer than LEAST_PATIENTS in a rate are in the model but not in the
+    table, and rates with fewer than two others are left out: there is too little to show or to rank.
+    """
+    expect_columns(rates, ["service", "rate", "denominator", "n", "of", "share", "low", "high"], "rates")
+    parts = []
+    for _, part in rates[rates["of"] > 0].groupby(["rate", "denominator"], sort=False):
+        enough = (part["of"] >= LEAST_PATIENTS).to_numpy()
+        if enough.sum() > 1:
+            draws, part = draw_rates(part["n"], part["of"])[:, enough], part[enough]
+            low, high = np.quantile(draws, [0.025, 0.975], axis=0)
+            above = told_apart(draws)
+            found = (ranks(draws) if above.any() else ranks(draws) * np.nan).assign(
+                pooled=draws.mean(axis=0), pooled_low=low, pooled_high=high,
+                above=[", ".join(part["service"][row]) for row in above])
+            parts.append(part.drop(columns=["low", "high"]).join(found.set_axis(part.index)))
+    columns = ["service", "rate", "denominator", "n", "of", "share", "pooled", "pooled_low", "pooled_high", "above",
+               "rank", "rank_low", "rank_high"]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def order_in_words(pooled: pd.DataFrame) -> str:
+    """What the rows of `pooled_rates` of one rate say of an order; of more than NAMED services only how many pairs."""
+    services, pairs = len(pooled), sum(len(above.split(", ")) for above in pooled["above"] if above)
+    if not services:
+        return "too few patients for an order"
+    if not pairs:
+        return f"no two of {services} services can be told apart"
+    if services > NAMED:
+        return f"{pairs} of {services * (services - 1) // 2} pairs of services can be told apart"
+    return "; ".join(f"{row.service} above {row.above}" for row in pooled.itertuples() if row.above)

@@ -25,6 +25,8 @@ DENOMINATORS = {
 # The rates by which services are compared.
 COMPARED = [("reliable_improvement", "nhs"), ("reliable_improvement", "paired"), ("improvement_kept", "followed_up"),
             ("reliable_recovery", "nhs"), ("reliable_recovery", "paired"), ("recovery_kept", "followed_up")]
+# Of fewer patients no service is ranked or adjusted: already of 10 of 20 the 95 % interval goes from 30 to 70 per cent.
+LEAST_PATIENTS = 20
 RATES = Holds("Rates of services at end of treatment and later",
               {"n": "service_rate/{rate}/{denominator}/n", "of": "service_rate/{rate}/{denominator}/of"},
               {"": ("n", "of")}, service="service")

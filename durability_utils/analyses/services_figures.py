@@ -41,8 +41,8 @@ def outcome_rates(rates: pd.DataFrame, england: pd.DataFrame, title: str, captio
 def funnels(places: pd.DataFrame, spread: pd.DataFrame, title: str, caption: str) -> Figure:
     """A funnel for each rate: services by number of patients and per cent, and the control limits around the target.
 
-    `places`: of `funnel.positions`; `spread`: of `funnel.dispersions`, whose wider limits are drawn where it shows
-    over-dispersion. Services are named, of more than 25 only those beyond the limits of 95 per cent.
+    `places`: of `funnel.positions`; `spread`: of `funnel.dispersions`, whose wider limits are drawn where tau is above
+    0. Services are named, of more than 25 only those beyond the limits of 95 per cent.
     """
     figure, panels = _panels(places, 3.1)
     spread = spread.set_index(["rate", "denominator"])
@@ -52,7 +52,7 @@ def funnels(places: pd.DataFrame, spread: pd.DataFrame, title: str, caption: str
         for level, style in zip(LEVELS.values(), ((0, (4, 2)), "solid"), strict=True):
             for limit in limits(target, of, level):
                 panel.plot(of, 100 * limit, color="#70787e", linewidth=0.9, linestyle=style)
-        if spread.at[rate, "phi"] > spread.at[rate, "expected_up_to"]:
+        if spread.at[rate, "tau"] > 0:
             for limit in wider_limits(target, of, spread.at[rate, "tau"], LEVELS["95"]):
                 panel.plot(of, 100 * limit, color=MIDDLE, linewidth=1.3, linestyle="dotted")
         panel.axhline(100 * target, color="black", linewidth=0.9)
@@ -62,7 +62,7 @@ def funnels(places: pd.DataFrame, spread: pd.DataFrame, title: str, caption: str
         panel.set_title(_words(rate), fontsize=10)
     return add_caption(
         figure, title, f"{caption} Curves: limits of 95 % (dashed) and 99.8 % (solid) around the target (level line); "
-        "dotted, where services differ by more than chance: limits of 95 % with the spread between services.")
+        "dotted: limits of 95 % with the estimated spread between services, where it is above 0.")
 
 
 def _name(panel: Axes, part: pd.DataFrame, width: float) -> None:
@@ -78,40 +78,41 @@ def _name(panel: Axes, part: pd.DataFrame, width: float) -> None:
                        textcoords="offset points")
 
 
-def shrinkage(pooled: pd.DataFrame, title: str, caption: str) -> Figure:
-    """From each service's raw rate (open) to that of `pooling.pooled_rates` (filled), with interval, a panel a rate."""
-    figure, panels = _panels(pooled, 1.4 + 0.3 * pooled["service"].nunique())
-    for panel, (rate, part) in zip(panels, pooled.groupby(["rate", "denominator"], sort=False), strict=False):
+def raw_beside(table: pd.DataFrame, other: str, title: str, caption: str) -> Figure:
+    """Each service's raw rate (open) beside another of it (filled) with its interval, a panel a rate.
+
+    `other`: `pooled`, of `pooling.pooled_rates`, with the interval of the rank where there is an order; or `adjusted`,
+    of `case_mix.adjusted_rates`, with the raw interval, too.
+    """
+    figure, panels = _panels(table, 1.4 + (0.3 if table["service"].nunique() <= MANY else 0.19)
+                             * table["service"].nunique())
+    for panel, (rate, part) in zip(panels, table.groupby(["rate", "denominator"], sort=False), strict=False):
         rows = np.arange(len(part))[::-1]
-        panel.hlines(rows, 100 * part["pooled_low"], 100 * part["pooled_high"], color=DARK, linewidth=1.6)
+        panel.hlines(rows, 100 * part[f"{other}_low"], 100 * part[f"{other}_high"], color=DARK, linewidth=1.6)
+        if "low" in part:
+            panel.hlines(rows + 0.28, 100 * part["low"], 100 * part["high"], color="#70787e", linewidth=0.8)
         panel.plot(100 * part["share"], rows + 0.28, "o", color="black", markerfacecolor="white", markersize=5)
-        panel.plot(100 * part["pooled"], rows, "o", color=DARK, markersize=6)
-        for row, raw, drawn in zip(rows, 100 * part["share"], 100 * part["pooled"], strict=True):
+        panel.plot(100 * part[other], rows, "o", color=DARK, markersize=6)
+        for row, raw, drawn in zip(rows, 100 * part["share"], 100 * part[other], strict=True):
             panel.plot([raw, drawn], [row + 0.28, row], color="#70787e", linewidth=0.8)
         panel.axvline(100 * part["n"].sum() / part["of"].sum(), color="black", linewidth=0.9, linestyle="--")
-        _rows(panel, [f"{service} ({n}/{of})" for service, n, of in part[["service", "n", "of"]].to_numpy()],
-              _words(rate), "per cent")
+        _rows(panel, [_with_rank(row) for row in part.to_dict("records")], _words(rate), "per cent")
         panel.set_xlim(-2, 102)
     return add_caption(figure, title, caption)
 
 
-def rank_intervals(pooled: pd.DataFrame, title: str, caption: str) -> Figure:
-    """Each service's rank (1: the highest rate) with its 95 % interval, a panel a rate; `pooled` as in `shrinkage`."""
-    figure, panels = _panels(pooled, 1.2 + 0.26 * pooled["service"].nunique())
-    for panel, (rate, part) in zip(panels, pooled.groupby(["rate", "denominator"], sort=False), strict=False):
-        rows = np.arange(len(part))[::-1]
-        panel.hlines(rows, part["rank_low"], part["rank_high"], color=DARK, linewidth=1.6)
-        panel.plot(part["rank"], rows, "o", color=DARK, markersize=6)
-        _rows(panel, list(part["service"]), _words(rate), "rank")
-        panel.set_xlim(len(part) + 0.5, 0.5)
-        panel.xaxis.get_major_locator().set_params(integer=True)
-    return add_caption(figure, title, caption)
+def _with_rank(row: dict) -> str:
+    name, low, high = f"{row['service']} ({row['n']}/{row['of']})", row.get("rank_low"), row.get("rank_high")
+    if pd.isna(low):
+        return name
+    return f"{name}, rank {low:.0f}" + (f" to {high:.0f}" if high > low else "")
 
 
 def _panels(table: pd.DataFrame, height: float) -> tuple[Figure, np.ndarray]:
-    """Panels for the rates of a table, three in a row; those left over are empty."""
+    """Panels for the rates of a table, three in a row, of four two; those left over are empty."""
     rates = len(table[["rate", "denominator"]].drop_duplicates())
-    figure, panels = new_figure(9.5, 1.3 + height * -(-rates // 3), rows=-(-rates // 3), columns=min(rates, 3),
+    columns = 2 if rates == 4 else min(rates, 3)
+    figure, panels = new_figure(9.5, 1.3 + height * -(-rates // columns), rows=-(-rates // columns), columns=columns,
                                 squeeze=False)
     for panel in panels.ravel()[rates:]:
         panel.axis("off")

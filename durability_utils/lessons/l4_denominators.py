@@ -127,8 +127,8 @@ EXERCISES = {
     ),
     "known_to_keep": exercise(
         lambda rates: _n_kept(rates) / _rate(rates, IMPROVED, "nhs", "n"),
-        "Between this share and that of those who answered lies what non-response leaves open; lesson 6 and notebook "
-        "08 go on from here.",
+        "It is the least that the share of everybody can be. Non-response leaves open all that is above, more than the "
+        "share of those who answered, too; lesson 6 and notebook 08 go on from here.",
         (lambda rates: _n_kept(rates, "share"),
          "That is of those who answered. The question has everybody below the line who had improved at end."),
         (lambda rates: _n_kept(rates) / _rate(rates, IMPROVED, "paired", "of"),

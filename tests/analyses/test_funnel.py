@@ -1,13 +1,31 @@
-"""Control limits and over-dispersion. Oracles: Spiegelhalter's formulas by hand, scipy's exact tails."""
+"""Control limits and the spread between services. Oracles: Spiegelhalter's formulas by hand, scipy's exact tails; R's
+chisq.test and metafor (`tests/oracles/services.R`); simulated services of known spread."""
 
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
+from r_says import r_says
 from scipy import stats
 
-from durability_utils.analyses.funnel import dispersion, dispersions, limits, positions, tails, wider_limits
+from durability_utils.analyses.funnel import (
+    BETWEEN,
+    dispersion,
+    dispersions,
+    limits,
+    positions,
+    rejected,
+    spread_in_words,
+    spread_of,
+    tails,
+    wider_limits,
+)
+
+R = r_says("services")
+# reliable recovery (all scores) of the six services of the synthetic cohort, and recovery kept of those followed up
+N, OF = [57, 166, 85, 100, 81, 30], [119, 460, 290, 276, 252, 114]
+KEPT, FOLLOWED = [6, 21, 2, 5, 2, 2], [9, 26, 2, 6, 2, 2]
 
 
 def test_lower_limit_is_spiegelhalters_formula_by_hand():
@@ -53,32 +71,79 @@ def test_limits_and_tails_at_their_ends():
 def test_positions_by_exact_tails(n, position):
     rates = pd.DataFrame({"service": ["A", "B"], "rate": "recovery", "denominator": "nhs", "n": [n, 0], "of": [20, 0],
                           "share": [n / 20, np.nan], "low": 0.0, "high": 1.0})
-    target = pd.DataFrame({"rate": ["recovery"], "denominator": "nhs", "target": 0.5})
-    found = positions(rates, target)
+    spread = pd.DataFrame({"rate": ["recovery"], "denominator": "nhs", "target": 0.5, "tau": 0.12})
+    found = positions(rates, spread)
     assert list(found["service"]) == ["A"]  # B has no patients
     assert found.at[0, "position"] == position
     assert found.at[0, "z"] == pytest.approx((n / 20 - 0.5) / math.sqrt(0.25 / 20))
-    assert list(found)[-6:] == ["low_95", "high_95", "low_998", "high_998", "z", "position"]
-    nobody = positions(rates.iloc[:0], target)
+    assert list(found)[-8:] == ["low_95", "high_95", "low_998", "high_998", "low_wide", "high_wide", "z", "position"]
+    assert found.at[0, "high_wide"] == pytest.approx(0.5 + 1.959964 * math.sqrt(0.25 / 20 + 0.12**2))
+    assert positions(rates, spread.assign(tau=0.0))["low_wide"].isna().all()  # no spread: no wider limits
+    nobody = positions(rates.iloc[:0], spread)
     assert nobody.empty and "position" in nobody
 
 
-def test_dispersion_by_hand():
-    # four services of 100 patients, target 1/2: standard error .05, z = -4, -1, 1, 4. The 10th and 90th percentiles
-    # (R's quantile, type 7) lie .3 of the way in: -3.1 and 3.1. phi = (2 * 9.61 + 2) / 4 = 5.305.
-    # w = 400 each: tau^2 = (4 * 5.305 - 3) / (1600 - 640000 / 1600) = 18.22 / 1200
-    found = dispersion(pd.Series([30, 45, 55, 70]), pd.Series([100] * 4), 0.5)
-    assert dict(found) == pytest.approx({"services": 4, "phi": 5.305, "expected_up_to": 1 + 2 * math.sqrt(0.5),
-                                         "tau": math.sqrt(18.22 / 1200)})
+def test_q_and_tau_by_hand():
+    # four services of 100 patients, target 1/2: standard error .05, z = -4, -1, 1, 4, Q = 34. Services of one size:
+    # Q at tau is 34 * .0025 / (.0025 + tau^2), which is 3 at tau^2 = .0025 * (34 / 3 - 1)
+    found = dispersion([30, 45, 55, 70], [100] * 4, 0.5)
+    assert found["q"] == pytest.approx(34)
+    assert found["tau"] == pytest.approx(math.sqrt(0.0025 * (34 / 3 - 1)))
+    low, high = (math.sqrt(0.0025 * (34 / stats.chi2.ppf(tail, 3) - 1)) for tail in (0.975, 0.025))
+    assert high > 0.5  # more than any rates around 1/2 can differ
+    assert [found["tau_low"], found["tau_high"]] == pytest.approx([low, 0.5])
     # no spread where services are more alike than chance makes them
-    found = dispersion(pd.Series([50, 50, 50]), pd.Series([100] * 3), 0.5)
-    assert (found["phi"], found["tau"]) == (0, 0)
+    assert dispersion([50, 50, 50], [100] * 3, 0.5) | {"size": 0, "power": 0} == {
+        "services": 3, "q": 0, "p": 1, "tau": 0, "tau_low": 0, "tau_high": 0, "size": 0, "power": 0}
+
+
+def test_q_p_tau_and_its_interval_are_those_of_r():
+    found = dispersion(N, OF, sum(N) / sum(OF))
+    assert [found[name] for name in ("q", "p", "tau", "tau_low", "tau_high")] == pytest.approx(
+        [R[name] for name in ("q", "p", "tau", "tau_low", "tau_high")], rel=1e-6)
+    # DerSimonian and Laird's estimate is smaller; with each service's own variance tau is nearly the same
+    assert R["tau_dl"] < found["tau"] == pytest.approx(R["tau_own_variance"], abs=3e-4)
+    few = dispersion(KEPT, FOLLOWED, sum(KEPT) / sum(FOLLOWED))  # all of three services
+    assert [few[name] for name in ("q", "p", "tau", "tau_high")] == pytest.approx(
+        [R[f"kept_{name}"] for name in ("q", "p", "tau", "tau_high")], rel=1e-6)
+
+
+def test_size_and_power_of_the_test_as_simulated():
+    # 5,000 studies each, so a share of .05 has a standard error of .003
+    assert rejected(OF, 0.34, 0) == pytest.approx(0.05, abs=0.01)
+    assert rejected(OF, 0.34, 0.03) == pytest.approx(0.34, abs=0.03)
+    assert rejected(OF, 0.34, BETWEEN) == pytest.approx(0.69, abs=0.03)
+    assert rejected(FOLLOWED, 0.81, 0) == pytest.approx(0.06, abs=0.015)  # of 2 to 26 patients chi-squared still holds
+    assert rejected(FOLLOWED, 0.81, BETWEEN) < 0.12  # and sees next to nothing
+    assert rejected([100] * 40, 0.34, BETWEEN) > 0.85
+    assert math.isnan(rejected([50, 60], 0.001, BETWEEN))  # no rates around .001 differ by .05
+
+
+@pytest.mark.parametrize("tau", [0, 0.05])
+def test_the_interval_of_tau_holds_a_known_spread(tau):
+    random, held, studies = np.random.default_rng(2016), [], 400
+    of = np.array(OF)
+    size = 0.34 * 0.66 / tau**2 - 1 if tau else None
+    for _ in range(studies):
+        n = random.binomial(of, random.beta(0.34 * size, 0.66 * size, 6) if tau else 0.34)
+        target = n.sum() / of.sum()
+        found = spread_of(n / of, target * (1 - target) / of, target)
+        held.append(found["tau_low"] <= tau <= found["tau_high"])
+    assert 0.92 <= np.mean(held) <= 0.985
 
 
 @pytest.mark.parametrize(("n", "of", "target"), [([3], [9], 0.5), ([2, 3], [2, 3], 1.0), ([], [], 0.5)])
 def test_dispersion_that_cannot_be_told_is_missing(n, of, target):
     found = dispersion(pd.Series(n, dtype=int), pd.Series(of, dtype=int), target)
-    assert math.isnan(found["phi"]) and math.isnan(found["tau"])
+    assert math.isnan(found["q"]) and math.isnan(found["tau"])
+    assert spread_in_words(found).endswith("cannot be told")
+
+
+def test_spread_in_words():
+    found = {"tau": 0.0629, "tau_low": 0.0235, "tau_high": 0.1801, "p": 0.0032}
+    assert spread_in_words(found) == ("a standard deviation between services of 6.3 points (95 % interval 2.4 to 18.0; "
+                                      "Cochran's Q, p = 0.003)")
+    assert "p < 0.001" in spread_in_words(found | {"p": 1e-9})
 
 
 def test_dispersion_is_of_each_rate():
@@ -86,7 +151,7 @@ def test_dispersion_is_of_each_rate():
                           "of": [100, 100, 100, 0]})
     found = dispersions(rates, pd.DataFrame({"rate": ["a", "b"], "denominator": "nhs", "target": 0.5}))
     assert list(found["services"]) == [2, 1]
-    assert found["phi"].isna().tolist() == [False, True]
+    assert found["q"].isna().tolist() == [False, True]
 
 
 def test_wider_limits_by_hand():
@@ -94,3 +159,5 @@ def test_wider_limits_by_hand():
     low, high = wider_limits(0.5, [100], 0.12, 0.95)
     assert [low[0], high[0]] == pytest.approx([0.5 - 1.959964 * 0.13, 0.5 + 1.959964 * 0.13])
     assert [float(end[0]) for end in wider_limits(0.9, [4], 0.5, 0.95)][1] == 1
+    # nowhere narrower than the exact ones
+    assert [wide[0] for wide in wider_limits(0.67, [5], 0.001, 0.95)] == [end[0] for end in limits(0.67, [5], 0.95)]

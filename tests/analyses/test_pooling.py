@@ -1,11 +1,19 @@
-"""Partial pooling. Oracles: the rat tumours of Bayesian Data Analysis, numerical integration, exact beta posteriors."""
+"""Partial pooling. Oracles: the rat tumours of Bayesian Data Analysis, numerical integration, R's lme4."""
 
 import numpy as np
 import pandas as pd
 import pytest
+from r_says import ORACLES, r_says
 from scipy import integrate, stats
 
-from durability_utils.analyses.pooling import beta_binomial_grid, draw_rates, pooled_rates, ranks, told_apart
+from durability_utils.analyses.pooling import (
+    beta_binomial_grid,
+    draw_rates,
+    order_in_words,
+    pooled_rates,
+    ranks,
+    told_apart,
+)
 
 # Tarone 1982 in Gelman et al., Bayesian Data Analysis (3rd edition), table 5.1: rats with a tumour, and rats, in 70
 # earlier experiments; the last one is the current experiment
@@ -58,10 +66,21 @@ def test_where_services_differ_a_lot_and_are_large_they_keep_their_rates():
 
 
 def test_small_services_are_drawn_to_the_rest_and_large_ones_hardly():
-    found = pooled_rates(table(("A", 430, 860), ("B", 3, 3), ("C", 500, 1000))).set_index("service")
-    assert found.at["A", "pooled"] == pytest.approx(0.5, abs=0.01)
-    assert 0.5 < found.at["B", "pooled"] < 0.7  # 3 of 3, hardly more than the others
+    found = pooled_rates(table(("A", 430, 860), ("B", 14, 20), ("C", 500, 1000))).set_index("service")
+    assert found.at["A", "pooled"] == pytest.approx(0.5, abs=0.02)
+    assert 0.5 < found.at["B", "pooled"] < 0.67  # 14 of 20, less than half way from the others
     assert (found["pooled_low"] < found["pooled"]).all() and (found["pooled"] < found["pooled_high"]).all()
+
+
+def test_pooled_rates_are_close_to_those_of_a_mixed_logistic_model():
+    # R: glmer(outcome ~ 1 + (1 | service)), another distribution of services' rates, and the most likely spread
+    patients = pd.read_csv(ORACLES / "inputs" / "forty_services.csv")
+    counts = patients.groupby("service")["outcome"].agg(["sum", "size"])
+    found = draw_rates(counts["sum"], counts["size"]).mean(axis=0)
+    theirs = [r_says("services")[f"pooled {service}"] for service in counts.index]
+    raw = counts["sum"] / counts["size"]
+    assert found == pytest.approx(theirs, abs=0.04)
+    assert np.abs(found - theirs).mean() < 0.015 < np.abs(raw - theirs).mean() / 4
 
 
 def test_the_boundaries_have_a_posterior():
@@ -80,14 +99,28 @@ def test_ranks_by_hand():
     assert found["rank_low"].tolist() == [1, 1, 3] and found["rank_high"].tolist() == [2, 2, 3]
 
 
-def test_only_what_the_numbers_bear_out_is_told_apart():
-    n, of = pd.Series([900, 100], ["A", "B"]), pd.Series([1000, 1000], ["A", "B"])
-    assert told_apart(n, of) == [("A", "B")]
-    assert told_apart(pd.Series([3, 2], ["A", "B"]), pd.Series([4, 4], ["A", "B"])) == []
+def test_told_apart_by_hand():
+    # of 40 draws the first is above the second in 39 (97.5 per cent), the second above the third in 38
+    draws = np.column_stack([[0.5] * 40, [0.6] + [0.4] * 39, [0.3] * 38 + [0.45] * 2])
+    assert told_apart(draws).tolist() == [[False, True, True], [False, False, False], [False, False, False]]
 
 
-def test_a_rate_of_fewer_than_two_services_with_patients_is_not_pooled():
-    found = pooled_rates(table(("A", 3, 9), ("B", 0, 0)))
-    assert found.empty and "rank_high" in found
-    both = pooled_rates(table(("A", 3, 9), ("B", 0, 0), ("C", 4, 9)))
-    assert list(both["service"]) == ["A", "C"]
+def test_only_what_the_numbers_bear_out_is_ranked():
+    found = pooled_rates(table(("A", 900, 1000), ("B", 100, 1000), ("C", 110, 1000)))
+    assert found["above"].tolist() == ["B, C", "", ""]
+    assert found["rank_low"].tolist() == [1, 2, 2] and found["rank_high"].tolist() == [1, 3, 3]
+    assert order_in_words(found) == "A above B, C"
+    assert order_in_words(pd.concat([found] * 4)) == "8 of 66 pairs of services can be told apart"
+    assert order_in_words(found.iloc[:0]) == "too few patients for an order"
+    alike = pooled_rates(table(("A", 12, 24), ("B", 13, 24)))
+    assert alike["above"].tolist() == ["", ""] and alike[["rank", "rank_low", "rank_high"]].isna().all(axis=None)
+    assert order_in_words(alike) == "no two of 2 services can be told apart"
+
+
+def test_of_few_patients_a_service_is_in_the_model_but_not_in_the_table():
+    # 19 is the most with which a service has no row
+    found = pooled_rates(table(("A", 30, 90), ("B", 2, 19), ("C", 10, 20), ("D", 0, 0)))
+    assert list(found["service"]) == ["A", "C"]
+    assert found["pooled"].tolist() != pooled_rates(table(("A", 30, 90), ("C", 10, 20)))["pooled"].tolist()
+    nobody = pooled_rates(table(("A", 30, 90), ("B", 2, 19)))
+    assert nobody.empty and "rank_high" in nobody

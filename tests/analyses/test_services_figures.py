@@ -42,17 +42,18 @@ def test_rates_stand_beside_england():
 
 def drawn(n, of):
     table = rates(n, of)
-    return services_figures.funnels(positions(table, TARGET), dispersions(table, TARGET), "Title", "n, missing.")
+    spread = dispersions(table, TARGET)
+    return services_figures.funnels(positions(table, spread), spread, "Title", "n, missing.")
 
 
 def test_a_funnel_has_services_target_and_limits():
     figure = drawn([50, 30], [100, 60])
     points = figure.axes[0].lines[-1]
     assert points.get_xdata().tolist() == [100, 60] and points.get_ydata().tolist() == [50, 50]
-    assert len(figure.axes[0].lines) == 6  # four limits, target, points: nothing shows over-dispersion
+    assert len(figure.axes[0].lines) == 6  # four limits, target, points: no spread is estimated
     assert sorted(texts(figure.axes[0].texts)) == ["S0", "S1"]
     assert "95 % (dashed)" in figure.get_supxlabel()
-    # wider limits are drawn where services differ by more than chance
+    # wider limits are drawn where tau is above 0
     assert len(drawn([10, 90, 50], [100, 100, 100]).axes[0].lines) == 8
 
 
@@ -61,11 +62,23 @@ def test_of_many_services_only_those_beyond_the_limits_are_named_and_those_at_on
     assert texts(drawn([2, 2, 30], [2, 2, 60]).axes[0].texts) == ["S0, S1", "S2"]
 
 
-def test_shrinkage_and_ranks_hold_each_service():
-    pooled = pooled_rates(rates([50, 3], [100, 3]))
-    figure = services_figures.shrinkage(pooled, "Title", "n, missing")
-    assert texts(figure.axes[0].get_yticklabels()) == ["S0 (50/100)", "S1 (3/3)"]
-    assert figure.axes[0].lines[0].get_xdata().tolist() == [50, 100]  # raw
+def test_raw_rates_stand_beside_pooled_ones_with_their_ranks():
+    pooled = pooled_rates(rates([500, 30], [1000, 300]))
+    figure = services_figures.raw_beside(pooled, "pooled", "Title", "n, missing")
+    assert texts(figure.axes[0].get_yticklabels()) == ["S0 (500/1000), rank 1", "S1 (30/300), rank 2"]
+    assert figure.axes[0].lines[0].get_xdata().tolist() == [50, 10]  # raw
     assert figure.axes[0].lines[1].get_xdata() == pytest.approx(100 * pooled["pooled"])
-    ranked = services_figures.rank_intervals(pooled, "Title", "n, missing")
-    assert ranked.axes[0].lines[0].get_xdata() == pytest.approx(pooled["rank"])
+    alike = services_figures.raw_beside(pooled_rates(rates([50, 51], [100, 100])), "pooled", "Title", "n, missing")
+    assert texts(alike.axes[0].get_yticklabels()) == ["S0 (50/100)", "S1 (51/100)"]
+    between = pooled.assign(rank_low=1, rank_high=[1, 2])
+    figure = services_figures.raw_beside(between, "pooled", "Title", "n, missing")
+    assert texts(figure.axes[0].get_yticklabels())[1] == "S1 (30/300), rank 1 to 2"
+
+
+def test_raw_rates_stand_beside_adjusted_ones_each_with_its_interval():
+    adjusted = rates([30, 40], [100, 100]).assign(adjusted=[0.33, 0.37], adjusted_low=0.3, adjusted_high=[0.4, 0.5])
+    panel = services_figures.raw_beside(adjusted, "adjusted", "Title", "n, missing").axes[0]
+    assert panel.lines[1].get_xdata() == pytest.approx([33, 37])
+    ends = [segment[:, 0].tolist() for lines in panel.collections for segment in lines.get_segments()]
+    assert ends == [pytest.approx([30, 40]), pytest.approx([30, 50]), *(
+        pytest.approx([100 * low, 100 * high]) for low, high in adjusted[["low", "high"]].to_numpy())]
