@@ -188,10 +188,10 @@ def time_to_re_referral(remitted: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """The same with the patient's next referral as the event, of everyone in remission with a day of discharge.
 
     Nobody has to answer for it: each month up to the last one in which the data hold any referral is observed. No row
-    where no export tells of referrals.
+    where no re-referral is known: nobody can tell that none happened from an export that does not say.
     """
     until = remitted[["referral_date", "re_referred_date"]].max().max()
-    known = remitted[remitted["discharge_date"].notna() & (remitted["discharge_date"] < until)]
+    known = remitted[(remitted["discharge_date"] < until) & remitted["re_referred_date"].notna().any()]
     again = known["re_referred_date"].notna()
     month = month_of((known["re_referred_date"].fillna(until) - known["discharge_date"]).dt.days)
     return pd.DataFrame({"month": month, "relapsed": again, "month_before": month - again, "observed": month,
@@ -310,6 +310,18 @@ def summary(curve: pd.DataFrame) -> dict[str, float]:
     at = curve.set_index("month").reindex(FOLLOW_UP_MONTHS.values())
     return found | {f"{name}_{time}": at.at[month, name] for time, month in FOLLOW_UP_MONTHS.items()
                     for name in ("share", "low", "high")}
+
+
+def in_words(curve: pd.DataFrame, month: int) -> str:
+    """The share relapsed by a month of a table of `turnbull`, for a reader: `43 % (38 to 47)`, or why there is none."""
+    if not curve["month"].eq(month).any():
+        return "unknown (nobody followed so long)"
+    row = curve.set_index("month").loc[month].mul(100)
+    if not row["at_most"]:
+        return "none"
+    share, at_most = f"{row['share']:.0f}", f"{row['at_most']:.0f}"
+    share = share if share == at_most else f"{share} to {at_most}"
+    return f"{share} % ({row['low']:.0f} to {row['high']:.0f})" if row[["low", "high"]].notna().all() else f"{share} %"
 
 
 def by_month(followed: pd.DataFrame) -> pd.DataFrame:
