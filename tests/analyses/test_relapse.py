@@ -263,6 +263,35 @@ def test_with_two_follow_ups_the_share_is_the_most_likely_one():
     assert max(gained) == pytest.approx(len(left), rel=1e-6)
 
 
+@pytest.mark.parametrize(("width", "at_least"), [(1, 0.92), (4, 0.86)])
+def test_with_two_follow_ups_the_interval_covers_what_is_true_or_a_little_less_where_they_are_spread(width, at_least):
+    # 300 cohorts in which relapse comes at the same rate in every month; each follow-up is answered by two in three, in
+    # so many months from month 5 and from month 11 on
+    rng, n, covered = np.random.default_rng(3), 150, []
+    for _ in range(300):
+        onset = np.ceil(rng.exponential(24, n))
+        asked = np.column_stack([rng.integers(5, 5 + width, n), rng.integers(11, 11 + width, n)]).astype(float)
+        asked[rng.random(asked.shape) < 1 / 3] = np.nan
+        up_to = np.nanmin(np.where(asked >= onset[:, None], asked, np.inf), axis=1, initial=np.inf)
+        before = np.nanmax(np.where(asked < onset[:, None], asked, 0), axis=1)
+        relapsed = np.isfinite(up_to)
+        rows = patients(np.where(relapsed, up_to, before).astype(int), relapsed).assign(month_before=before)
+        curve = relapse.turnbull(rows[rows["month"] > 0]).set_index("month")
+        rows = curve.loc[[4 + width, 10 + width]]
+        truth = 1 - np.exp(-rows.index.to_numpy() / 24)
+        covered.append((rows["low"] <= truth).to_numpy() & (truth <= rows["high"]).to_numpy())
+    assert (np.mean(covered, axis=0) >= at_least).all() and (np.mean(covered, axis=0) <= 0.98).all()
+
+
+@pytest.mark.parametrize(("rows", "month", "words"), [
+    (TRIAL, 6, "29 % (17 to 45)"), (TRIAL, 99, "unknown (nobody followed so long)"),
+    (PLACEBO, 23, "100 % (no interval)"),
+    # asked once, in month 6
+    (patients([6] * 10, [1] * 3 + [0] * 7).assign(month_before=[0] * 3 + [6] * 7), 3, "0 to 30 % (0 to 67)")])
+def test_a_share_in_words(rows, month, words):
+    assert relapse.in_words(relapse.turnbull(rows), month) == words
+
+
 def test_medians_as_sas_and_r_print_them():
     # proc lifetest, conftype=loglog: 23 (13 to not reached) on 6-MP, 8 (4 to 11) on placebo
     for group, rows in (("treated", SIX_MP), ("placebo", PLACEBO)):
