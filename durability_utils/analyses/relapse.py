@@ -243,13 +243,13 @@ def turnbull(followed: pd.DataFrame) -> pd.DataFrame:
     """
     expect_columns(followed, ["month", "month_before", "relapsed"], "followed")
     expect_bool(followed["relapsed"], "followed: relapsed")
-    months = pd.RangeIndex(0, followed["month"].max() + 1, name="month") if len(followed) else pd.RangeIndex(0)
-    per_month = pd.crosstab(followed["month"], followed["relapsed"]).reindex(
-        months, columns=[False, True], fill_value=0)
-    table = pd.DataFrame({"at_risk": len(followed) - per_month.sum(axis=1).cumsum().shift(fill_value=0),
-                          "relapses": per_month[True], "censored": per_month[False]})
+    months = np.arange(followed["month"].max() + 1 if len(followed) else 0)
+    relapses, censored = (np.bincount(followed.loc[followed["relapsed"] == which, "month"], minlength=len(months))
+                          for which in (True, False))
+    at_risk = len(followed) - np.append(0, (relapses + censored).cumsum()[:-1])[:len(months)]
+    table = pd.DataFrame({"month": months, "at_risk": at_risk, "relapses": relapses, "censored": censored})
     if not followed["relapsed"].any():
-        return table.assign(share=0.0, at_most=0.0, low=np.nan, high=np.nan).reset_index(names="month")
+        return table.assign(share=0.0, at_most=0.0, low=np.nan, high=np.nan)
     after, up_to, mass = _masses(followed)
     left, right = _interval(followed)
     within = ((left[:, None] <= after) & (up_to <= right[:, None])).astype(float)
@@ -257,12 +257,12 @@ def turnbull(followed: pd.DataFrame) -> pd.DataFrame:
     # the last share is one minus the others
     others = np.vstack([np.eye(len(mass) - 1), -np.ones(len(mass) - 1)])
     variance = others @ np.linalg.pinv(others.T @ scores.T @ scores @ others, hermitian=True) @ others.T
-    by_then = months.to_numpy()[:, None]
+    by_then = months[:, None]
     (share, low, _), (at_most, _, high) = (
         _limits(counted @ mass, np.sqrt(((counted @ variance) * counted).sum(axis=1).clip(0)))
         for counted in (up_to <= by_then, (after < by_then) & np.isfinite(up_to)))
     low = np.where((share <= 1e-9) & (at_most > 1e-9), 0, low)
-    return table.assign(share=share, at_most=at_most, low=low, high=high).reset_index(names="month")
+    return table.assign(share=share, at_most=at_most, low=low, high=high)
 
 
 def _interval(followed: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

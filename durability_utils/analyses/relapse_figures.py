@@ -27,7 +27,8 @@ def relapsed_by_month(panels: list[dict[str, pd.DataFrame]], title: str, caption
                                          for column in ("share", "at_most", "low", "high"))
             panel.step(months_drawn, share, where="post", color=colour, linestyle=line, label=name)
             panel.fill_between(months_drawn, low, high, step="post", color=colour, alpha=0.18, linewidth=0)
-            panel.fill_between(months_drawn, share, at_most, step="post", color=colour, alpha=0.3, linewidth=0)
+            if (share < at_most).any():
+                panel.fill_between(months_drawn, share, at_most, step="post", color=colour, alpha=0.3, linewidth=0)
             at_risk = table.set_index("month")["at_risk"].reindex(months, fill_value=0)
             for month, n in at_risk.items():
                 panel.annotate(str(n), (month, 0), xycoords=("data", "axes fraction"), xytext=(0, -52 - 13 * row),
@@ -49,12 +50,12 @@ def states_by_month(table: pd.DataFrame, title: str, caption: str) -> Figure:
     """Per cent of those followed in each state, a bar a month: the table of `relapse.states_by_month`."""
     figure, axes = new_figure(8, 4.4)
     shares = 100 * table.set_index("month").pipe(lambda counts: counts.div(counts.sum(axis=1), axis=0))
-    below = 0
+    edges, below = [*(shares.index - 0.5), shares.index.max() + 0.5], 0 * shares["no_relapse"]
     for state, (colour, hatch) in STATE_STYLES.items():
-        axes.bar(shares.index, shares[state], bottom=below, width=1, color=colour, hatch=hatch, edgecolor="white",
-                 linewidth=0.6, label=label(state))
+        axes.stairs(below + shares[state], edges, baseline=below, fill=True, facecolor=colour, hatch=hatch,
+                    edgecolor="white", linewidth=0.6, label=label(state))
         below = below + shares[state]
     axes.set(xlabel="months since discharge", ylabel="per cent of those followed", ylim=(0, 100), xticks=shares.index,
-             xlim=(shares.index.min() - 0.5, shares.index.max() + 0.5))
+             xlim=(edges[0], edges[-1]))
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1), reverse=True)
     return add_caption(figure, title, caption)

@@ -42,8 +42,10 @@ def test_states_of_a_month_fill_it():
                           "no_score": [2, 2]})
     figure = relapse_figures.states_by_month(table, "t", "n = 10.")
     axes = figure.axes[0]
-    drawn = {bars.get_label(): [bar.get_height() for bar in bars] for bars in axes.containers}
-    assert drawn == {"no relapse": pytest.approx([60, 40]), "relapsed": pytest.approx([20, 30]),
-                     "well again": pytest.approx([0, 10]), "no score": pytest.approx([20, 20])}
-    assert [bar.get_y() + bar.get_height() for bar in axes.containers[-1]] == pytest.approx([100, 100])
+    drawn = {patch.get_label(): patch.get_data() for patch in axes.patches}
+    heights = {name: list(data.values - data.baseline) for name, data in drawn.items()}
+    assert heights == {"no relapse": pytest.approx([60, 40]), "relapsed": pytest.approx([20, 30]),
+                       "well again": pytest.approx([0, 10]), "no score": pytest.approx([20, 20])}
+    assert list(drawn["no score"].values) == pytest.approx([100, 100])
+    assert list(drawn["no score"].edges) == [0.5, 1.5, 2.5]
     assert figure.get_supxlabel() == "n = 10."
