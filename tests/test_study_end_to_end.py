@@ -114,7 +114,7 @@ def test_the_monthly_study_gives_back_the_published_relapses(tmp_path):
     months = pd.read_csv(tables / "relapse_by_month.csv").query("variable == 'all'").set_index("month")["relapses"]
     assert (months.sum(), months.loc[:6].sum()) == (233, 184)
     assert pd.read_csv(tables / "relapse_groups.csv").loc[0, ["n", "relapses"]].tolist() == [439, 233]
-    ratios = pd.read_csv(tables / "relapse_cox.csv").set_index("variable")["hazard_ratio"]
+    ratios = pd.read_csv(tables / "relapse_model.csv").set_index("variable")["hazard_ratio"]
     assert round(ratios["residual_phq9"], 2) == 1.90
     assert len(pd.read_parquet(folder / "cleaning" / "after_discharge.parquet")) > 9000
     # without the scores after discharge cleaning is run again; it gives the same, so nothing else is

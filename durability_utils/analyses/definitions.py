@@ -77,14 +77,14 @@ def recovery_kept(end: pd.DataFrame, later: pd.DataFrame) -> pd.Series:
 def no_relapse(cohort: pd.DataFrame, time: str, rules: Rules) -> pd.Series:
     """Of those in remission at end, who has not relapsed at `time`: `outcomes.relapsed_on` PHQ-9 or GAD-7.
 
-    A relapse is a reliable increase since end of treatment, to the cut-off or above, on either measure. Source: Ali et
-    al. (2017), Delgadillo et al. (2018). Misuse: they asked every month, so that a relapse between two follow-ups
-    counted; here it does not, if the patient is well again at `time`.
+    A relapse is an increase since end of treatment (`rules.relapse_increase`) to the cut-off or above, on either
+    measure. Source: Ali et al. (2017), Delgadillo et al. (2018). Misuse: they asked every month, so that a relapse
+    between two follow-ups counted; here it does not, if the patient is well again at `time`.
     """
     expect_rules(rules)
     end, later = (classify(cohort, when, rules.on_pair()) for when in ("end", time))
     relapsed = [relapsed_on(*(cohort[f"{measure.columns}_{when}"].to_numpy(float, na_value=np.nan)
-                              for when in ("end", time)), measure.reliable_change, measure.caseness)
+                              for when in ("end", time)), rules.relapse_increase(measure), measure.caseness)
                 for measure in rules.pair]
     return _status(remission(end) & later["recovery"].notna(), pd.Series(~np.logical_or(*relapsed), cohort.index))
 

@@ -7,21 +7,26 @@ from durability_utils.study.errors import InputError
 from durability_utils.study.measures import THRESHOLDS, Measure
 
 ANXIETY_RULES = ("adsm_else_gad7", "gad7")
+RELAPSE_RULES = ("reliable_change", "more_than_5_points")
+MORE_THAN_5 = 6                                   # in whole points, as PHQ-9 and GAD-7 have them
+SETTINGS = {"carry_back": (True, False), "anxiety_measure": ANXIETY_RULES, "relapse": RELAPSE_RULES}
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What decides an outcome: the measures with their thresholds, and three settings of the study file.
+    """What decides an outcome: the measures with their thresholds, and four settings of the study file.
 
     `measures` by name, in the order of `parameters/measures.yaml`. `anxiety_measure`: one of ANXIETY_RULES.
-    `carry_back`: whether a 12-month answer takes the place of a missing 6-month one. `origin`: the rules as they were
-    before `changed`; two rules are equal where they count alike, wherever they come from.
+    `carry_back`: whether a 12-month answer takes the place of a missing 6-month one. `relapse`: one of RELAPSE_RULES.
+    `origin`: the rules as they were before `changed`; two rules are equal where they count alike, wherever they come
+    from.
     """
 
     measures: dict[str, Measure]
     anxiety_measure: str
     carry_back: bool
     minimum_sessions: int
+    relapse: str = RELAPSE_RULES[0]
     origin: "Rules | None" = field(default=None, compare=False, repr=False)
 
     depression = property(lambda self: self._of("depression")[0], doc="The measure of depression (PHQ-9).")
@@ -31,6 +36,10 @@ class Rules:
                      doc="The names of the measures that can be a patient's relevant anxiety-disorder specific one.")
     deciding = property(lambda self: {each.name: each for each in (*self.pair, *self._of("disorder_specific"))},
                         doc="The measures that can decide an outcome, by name: the pair, and those of one disorder.")
+
+    def relapse_increase(self, measure: Measure) -> float:
+        """The least increase since end of treatment, in points, that counts as a relapse on this measure."""
+        return measure.reliable_change if self.relapse == RELAPSE_RULES[0] else MORE_THAN_5
 
     def on_pair(self) -> "Rules":
         """The same rules with the pair of measures for everybody, whatever ADSM a patient has."""
@@ -44,9 +53,9 @@ class Rules:
         """
         if measure is None:
             for key, value in values.items():
-                allowed = {"carry_back": (True, False), "anxiety_measure": ANXIETY_RULES}.get(key)
+                allowed = SETTINGS.get(key)
                 if allowed is None:
-                    raise InputError(f"rules: found {key!r}, expected carry_back, anxiety_measure, or a measure first")
+                    raise InputError(f"rules: found {key!r}, expected {', '.join(SETTINGS)}, or a measure first")
                 if type(value) is not type(allowed[0]) or value not in allowed:  # 1 is no true
                     raise InputError(f"rules: {key}: found {value!r}, expected {' or '.join(map(str, allowed))}")
             return replace(self, **values, origin=self.origin or self)
@@ -68,8 +77,7 @@ class Rules:
         origin = self.origin or self
         pairs = [(f"{name} {key.replace('_', ' ')}", getattr(measure, key), getattr(origin.measures[name], key))
                  for name, measure in self.measures.items() for key in THRESHOLDS]
-        pairs += [(key.replace("_", " "), getattr(self, key), getattr(origin, key))
-                  for key in ("carry_back", "anxiety_measure")]
+        pairs += [(key.replace("_", " "), getattr(self, key), getattr(origin, key)) for key in SETTINGS]
         said = [f"{words} {_shown(now)}, not {_shown(before)}" for words, now, before in pairs if now != before]
         return f"{'; '.join(said)}." if said else ""
 

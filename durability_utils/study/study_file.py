@@ -13,7 +13,7 @@ from durability_utils.study.errors import InputError
 from durability_utils.study.findings import check_names
 from durability_utils.study.measures import THRESHOLDS, read_measures
 from durability_utils.study.parameters import FileModel, Number, Text, holds, read_checked
-from durability_utils.study.rules import ANXIETY_RULES, Rules
+from durability_utils.study.rules import ANXIETY_RULES, RELAPSE_RULES, Rules
 
 DISCLOSURE_RULES = ("none", "nhs", "opensafely")
 REFERRALS = ("first", "last", "all")
@@ -82,6 +82,7 @@ class _StudyFile(FileModel):
     minimum_sessions: int = Field(ge=0, description="a whole number, 0 or more")
     carry_back: bool
     anxiety_measure: Literal[*ANXIETY_RULES]
+    relapse: Literal[*RELAPSE_RULES] = RELAPSE_RULES[0]
     thresholds: dict[str, dict[Literal[*THRESHOLDS], Number]] = Field({}, description=(
         f"one line a measure, as in PHQ-9: {{reliable_change: 5}}, with any of {', '.join(THRESHOLDS)}"))
     table1_services: list[str] = Field(None, min_length=1, description="a list of services of this study")
@@ -144,6 +145,7 @@ def read_study(path: str | Path) -> Study:
         rules = Rules(read_measures(found.measures), found.anxiety_measure, found.carry_back, found.minimum_sessions)
         for measure, values in found.thresholds.items():
             rules = rules.changed(measure, **values)
+        rules = rules.changed(relapse=found.relapse)
     except InputError as error:
         raise InputError(f"{path.name}: {error}") from None
     return Study(

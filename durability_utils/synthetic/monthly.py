@@ -130,7 +130,7 @@ def monthly_cohort(seed: int = 2017) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _long(monthly: np.ndarray, index: pd.Index) -> pd.DataFrame:
     """The monthly scores of the candidates of `index`, as `relapse.scores_after_discharge` gives them."""
     scores = monthly[index].reshape(-1, 2)
-    table = pd.DataFrame({"patient": np.repeat(index, len(MONTHS)), "days": np.tile(MONTHS * DAYS_A_MONTH, len(index)),
+    table = pd.DataFrame({"patient": np.repeat(index, len(MONTHS)), "month": np.tile(MONTHS, len(index)),
                           "phq9": scores[:, 0], "gad7": scores[:, 1]})
     return table[~np.isnan(scores).all(axis=1)]
 

@@ -1,10 +1,11 @@
 """Time to relapse. Oracles: hand counts under the rule of docs/reference.md, section 4; remission times of Freireich et
-al. (1963) as Stata, SAS and R print them; the ovarian data of R's package survival, as `cox.zph` did before 3.0."""
+al. (1963) as Stata and SAS print them; R's survival, cmprsk, glm and optim, see `oracles/relapse.R`."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import RULES
+from r_says import ORACLES, r_says
 
 from durability_utils.analyses import relapse
 from durability_utils.study.study_file import read_study
@@ -26,7 +27,8 @@ def cohort(*patients):
 
 def scores(*rows):
     """One row a day: (patient, days, PHQ-9, GAD-7)."""
-    return pd.DataFrame(rows, columns=["patient", "days", "phq9", "gad7"]).astype({"phq9": float, "gad7": float})
+    table = pd.DataFrame(rows, columns=["patient", "days", "phq9", "gad7"]).astype({"phq9": float, "gad7": float})
+    return table.assign(month=relapse.month_of(table["days"]))
 
 
 @pytest.mark.parametrize(("status", "patients"), [
@@ -47,7 +49,7 @@ def test_each_day_of_a_long_export_is_a_row_and_an_id_is_unique_within_its_servi
     after = after.assign(date=DAY, referral_id=None)
     found = relapse.scores_after_discharge(patients, after, RULES)
     expected = scores((0, 30, 5, 4), (0, 61, 6, None), (1, 31, None, 7)).assign(nominal=False)
-    pd.testing.assert_frame_equal(found, expected, check_dtype=False, check_names=False)
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False, check_names=False, check_like=True)
 
 
 def test_without_a_long_export_the_two_follow_ups_count_in_their_own_place():
@@ -59,7 +61,8 @@ def test_without_a_long_export_the_two_follow_ups_count_in_their_own_place():
         {"followup_6m_date": DAY, "phq9_6m": 1})                                         # on the day of discharge
     found = relapse.scores_after_discharge(patients, NOBODY, RULES)
     expected = scores((0, 200, 5, 4), (0, 365, 6, None), (1, 370, None, 9), (3, 183, 1, None))
-    pd.testing.assert_frame_equal(found, expected.assign(nominal=[False, True, False, True]), check_dtype=False)
+    pd.testing.assert_frame_equal(found, expected.assign(nominal=[False, True, False, True]), check_dtype=False,
+                                  check_like=True)
 
 
 def test_every_score_of_a_long_export_counts_and_each_follow_up_of_whose_day_it_has_none():
@@ -90,6 +93,35 @@ def test_months_are_the_nearest_and_never_before_the_first():
     # by hand: 45.65 days are a month and a half, 76.09 two and a half; 183 / 30.4375 = 6.01, 365 / 30.4375 = 11.99
     days = pd.Series([1, 15, 45, 46, 76, 77, 183, 365])
     assert list(relapse.month_of(days)) == [1, 1, 1, 2, 2, 3, 6, 12]
+
+
+WIDE, OF_A_MONTH = {"6m": (91, 273), "12m": (274, 456)}, {"6m": (168, 198), "12m": (351, 381)}
+
+
+@pytest.mark.parametrize(("windows", "days", "months"), [
+    (WIDE, [90, 91, 183, 273, 274, 456, 457], [3, 6, 6, 6, 12, 12, 15]),
+    (OF_A_MONTH, [167, 168, 198, 199, 350, 351, 381, 382], [5, 6, 6, 7, 11, 12, 12, 13]),
+    (None, [168, 198, 351, 381], [6, 7, 12, 13])])
+def test_a_day_in_a_window_of_the_study_file_is_in_its_month(windows, days, months):
+    assert list(relapse.month_of(pd.Series(days), windows)) == months
+
+
+@pytest.mark.parametrize(("days", "monthly", "windows", "months"), [
+    ([100, 300], False, WIDE, [6, 12]),                  # two follow-ups: the time is that of their windows
+    ([100, 198, 300], True, WIDE, [3, 7, 10]),           # asked monthly: the window holds several months
+    ([100, 198, 300], True, OF_A_MONTH, [3, 6, 10])])    # and is one of them where it is no wider
+def test_windows_are_months_where_two_follow_ups_are_asked_for_or_they_are_a_month_wide(
+        days, monthly, windows, months):
+    after = pd.DataFrame([("A", "p0", None, DAY, day, "PHQ-9", 5.0) for day in days],
+                         columns=["service", "patient_id", "referral_id", "date", "days", "measure", "score"])
+    found = relapse.scores_after_discharge(cohort({}), after, RULES, windows)
+    assert (list(found["month"]), relapse.asked_monthly(found)) == (months, monthly)
+
+
+def test_a_follow_up_without_a_day_is_in_the_month_of_its_name_whatever_the_windows():
+    found = relapse.scores_after_discharge(cohort({"phq9_6m": 5, "phq9_12m": 5}), NOBODY, RULES,
+                                           {"6m": (30, 100), "12m": (101, 300)})
+    assert list(found["month"]) == [6, 12]
 
 
 def followed(patient, *rows):
@@ -123,6 +155,29 @@ def test_months_to_the_first_relapse(rows, expected):
     assert found[["month", "relapsed", "month_before", "observed", "left_out"]].tolist() == expected
 
 
+def test_another_reading_and_each_measure_alone():
+    patients = cohort(*[{"phq9_end": 5, "gad7_end": 3}] * 4, {"phq9_end": 4, "gad7_end": 3})
+    rows = scores((0, 30, 10, 8), (1, 30, 3, 9), (2, 30, 11, 3), (3, 30, None, 3), (4, 30, 10, 8))
+    # 5 more on PHQ-9 is none; 5 more on GAD-7 is one by the reliable change, and 6 is one in either reading
+    found = relapse.by_reading(patients, rows, RULES).set_index(["relapse", "measure"])
+    assert found[["n", "relapses"]].to_numpy().tolist() == [[5, 4], [4, 2], [5, 3], [5, 3], [4, 2], [5, 1]]
+    assert list(found)[2:] == [f"{name}_{time}" for time in ("6m", "12m") for name in ("share", "low", "high")]
+    other = relapse.time_to_relapse(patients, rows, RULES.changed(relapse="more_than_5_points"))
+    assert other["relapsed"].tolist() == [False, True, True, False, True]
+
+
+def test_states_of_each_month_add_up_to_those_followed():
+    patients = cohort({}, {}, {}, {})
+    rows = scores((0, 30, 3, 3), (0, 61, 3, 3), (1, 30, 12, 3), (1, 61, 9, 7), (1, 91, 10, 3), (1, 122, 3, None),
+                  (2, 61, 12, 3), (2, 68, 3, 3), (2, 122, 3, 3))
+    table = relapse.states_by_month(patients, rows, RULES)
+    # the fourth is not followed; a relapse of which the same month sees the end is one; 9 and 7 are well, 10 is not; of
+    # one score alone nobody knows
+    assert table.to_numpy().tolist() == [[1, 1, 1, 0, 1], [2, 1, 1, 1, 0], [3, 0, 1, 0, 2], [4, 0, 1, 1, 1]]
+    assert list(table) == ["month", *relapse.STATES]
+    assert relapse.states_by_month(patients, rows.iloc[:0], RULES).empty
+
+
 def test_groups_at_end_and_who_cannot_be_followed():
     patients = cohort({"phq9_end": 4, "gad7_end": 4}, {"phq9_end": 5, "gad7_end": 5, "step": "step3"},
                       {"phq9_end": 9, "gad7_end": 7, "step": "step2+3"}, {"step": None}, {})
@@ -137,84 +192,144 @@ def test_groups_at_end_and_who_cannot_be_followed():
 
 
 def patients(months, relapsed, **variables):
+    """Each seen in every month up to the last: an interval is one month."""
     table = pd.DataFrame({"month": months, "relapsed": np.array(relapsed, bool), **variables})
+    table = table.assign(month_before=table["month"] - table["relapsed"])
     return table.assign(**{name: np.nan for name in relapse.GROUPED_BY if name not in table})
 
 
+def of_r(name):
+    return pd.read_csv(ORACLES / "inputs" / f"relapse_{name}.csv")
+
+
 # weeks in remission of 21 patients on 6-MP (0: still in remission when last seen) and of 21 on placebo
-SIX_MP = patients([6, 6, 6, 6, 7, 9, 10, 10, 11, 13, 16, 17, 19, 20, 22, 23, 25, 32, 32, 34, 35],
-                  [1, 1, 1, 0, 1, 0, 1, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0], residual_phq9=1.0)
-PLACEBO = patients([1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23], [1] * 21, residual_phq9=0.0)
-TRIAL = pd.concat([SIX_MP, PLACEBO], ignore_index=True)
+R = r_says("relapse")
+TRIAL = of_r("freireich").pipe(lambda rows: patients(rows["month"], rows["relapsed"],
+                                                     residual_phq9=rows["placebo"].astype(float)))
+SIX_MP, PLACEBO = TRIAL[TRIAL["residual_phq9"] == 0], TRIAL[TRIAL["residual_phq9"] == 1]
+TWO_FOLLOW_UPS = of_r("two_follow_ups").pipe(lambda rows: patients(
+    rows["up_to"].fillna(rows["after"]).astype(int), rows["up_to"].notna(),
+    residual_phq9=rows["residual"].astype(float)).assign(month_before=rows["after"]))
 
 
 def test_the_product_limit_by_hand():
     # 5 patients: 1 of 5 relapses in month 1; 1 of the 4 is last seen then; 1 of 3 relapses in month 3; 2 are left
-    table = relapse.kaplan_meier(patients([1, 1, 3, 4, 4], [1, 0, 1, 0, 0]))
+    table = relapse.turnbull(patients([1, 1, 3, 4, 4], [1, 0, 1, 0, 0]))
     assert table[["month", "at_risk", "relapses", "censored"]].to_numpy().tolist() == [
         [0, 5, 0, 0], [1, 5, 1, 1], [2, 3, 0, 0], [3, 3, 1, 0], [4, 2, 0, 2]]
-    assert table["share"].tolist() == pytest.approx([0, 1 / 5, 1 / 5, 1 - 4 / 5 * 2 / 3, 1 - 4 / 5 * 2 / 3])
+    by_hand = [0, 1 / 5, 1 / 5, 1 - 4 / 5 * 2 / 3, 1 - 4 / 5 * 2 / 3]
+    assert table["share"].tolist() == table["at_most"].tolist() == pytest.approx(by_hand)
+    assert relapse.kaplan_meier(table).tolist() == pytest.approx(by_hand)
     assert table[["low", "high"]].isna().all(axis=1).tolist() == [True, False, False, False, False]
 
 
-def test_shares_and_log_log_intervals_as_stata_prints_them():
+def test_one_question_to_each_is_a_share_with_the_variance_of_a_share():
+    # asked once, in month 6: 3 of 10 have relapsed, some day before; the binomial variance on the log(-log) scale
+    table = relapse.turnbull(patients([6] * 10, [1] * 3 + [0] * 7).assign(month_before=[0] * 3 + [6] * 7))
+    table = table.set_index("month")
+    assert table["share"].tolist() == pytest.approx([0] * 6 + [0.3])
+    assert table["at_most"].tolist() == pytest.approx([0] + [0.3] * 6)  # no score tells the month
+    half = 1.959964 * np.sqrt(0.3 * 0.7 / 10) / (0.7 * -np.log(0.7))
+    assert table.loc[6, ["low", "high"]].tolist() == pytest.approx(
+        [1 - 0.7 ** np.exp(-half), 1 - 0.7 ** np.exp(half)], rel=1e-6)
+    assert table.loc[1, ["low", "high"]].tolist() == [0, table.at[6, "high"]]
+
+
+def test_shares_and_log_log_intervals_as_stata_and_r_print_them():
     # sts list, for those on 6-MP: survivor function and 95 % interval
     printed = {6: (21, 0.8571, 0.6197, 0.9516), 7: (17, 0.8067, 0.5631, 0.9228), 10: (15, 0.7529, 0.5032, 0.8894),
                13: (12, 0.6902, 0.4316, 0.8491), 16: (11, 0.6275, 0.3675, 0.8049), 22: (7, 0.5378, 0.2678, 0.7468),
                23: (6, 0.4482, 0.1881, 0.6801)}
-    table = relapse.kaplan_meier(SIX_MP).set_index("month")
+    table = relapse.turnbull(SIX_MP).set_index("month")
     for month, (at_risk, *kept) in printed.items():
         row = table.loc[month]
         assert row["at_risk"] == at_risk
         assert [1 - row["share"], 1 - row["high"], 1 - row["low"]] == pytest.approx(kept, abs=5e-5)
+    for month in (6, 12, 23):
+        assert table.loc[month, ["share", "low", "high"]].tolist() == pytest.approx(
+            [R[f"{name}_{month}"] for name in ("share", "low", "high")], abs=1e-7)
 
 
-def test_medians_as_sas_prints_them():
+def test_with_two_follow_ups_the_share_is_the_most_likely_one():
+    table = relapse.turnbull(TWO_FOLLOW_UPS).set_index("month")
+    for month in (5, 8, 14):
+        assert table.at[month, "share"] == pytest.approx(R[f"maximum_{month}"], abs=2e-5)
+        assert table.at[month, "share"] == pytest.approx(R[f"turnbull_{month}"], abs=1e-3)
+    # and no share of a month could be moved to make the intervals likelier (Gentleman & Geyer 1994)
+    left, right = TWO_FOLLOW_UPS["month_before"], TWO_FOLLOW_UPS["month"].where(TWO_FOLLOW_UPS["relapsed"], 99)
+    share = np.append(table["share"], 1)
+    likely = share[right.clip(upper=15)] - share[left]
+    gained = [(((left < month) & (month <= right)) / likely).sum() for month in range(1, 16)]
+    assert max(gained) == pytest.approx(len(left), rel=1e-6)
+
+
+@pytest.mark.parametrize(("width", "at_least"), [(1, 0.92), (4, 0.86)])
+def test_with_two_follow_ups_the_interval_covers_what_is_true_or_a_little_less_where_they_are_spread(width, at_least):
+    # 300 cohorts in which relapse comes at the same rate in every month; each follow-up is answered by two in three, in
+    # so many months from month 5 and from month 11 on
+    rng, n, covered = np.random.default_rng(3), 150, []
+    for _ in range(300):
+        onset = np.ceil(rng.exponential(24, n))
+        asked = np.column_stack([rng.integers(5, 5 + width, n), rng.integers(11, 11 + width, n)]).astype(float)
+        asked[rng.random(asked.shape) < 1 / 3] = np.nan
+        up_to = np.nanmin(np.where(asked >= onset[:, None], asked, np.inf), axis=1, initial=np.inf)
+        before = np.nanmax(np.where(asked < onset[:, None], asked, 0), axis=1)
+        relapsed = np.isfinite(up_to)
+        rows = patients(np.where(relapsed, up_to, before).astype(int), relapsed).assign(month_before=before)
+        curve = relapse.turnbull(rows[rows["month"] > 0]).set_index("month")
+        rows = curve.loc[[4 + width, 10 + width]]
+        truth = 1 - np.exp(-rows.index.to_numpy() / 24)
+        covered.append((rows["low"] <= truth).to_numpy() & (truth <= rows["high"]).to_numpy())
+    assert (np.mean(covered, axis=0) >= at_least).all() and (np.mean(covered, axis=0) <= 0.98).all()
+
+
+@pytest.mark.parametrize(("rows", "month", "words"), [
+    (TRIAL, 6, "29 % (17 to 45)"), (TRIAL, 99, "unknown (nobody followed so long)"),
+    (PLACEBO, 23, "100 % (no interval)"),
+    # asked once, in month 6
+    (patients([6] * 10, [1] * 3 + [0] * 7).assign(month_before=[0] * 3 + [6] * 7), 3, "0 to 30 % (0 to 67)")])
+def test_a_share_in_words(rows, month, words):
+    assert relapse.in_words(relapse.turnbull(rows), month) == words
+
+
+def test_medians_as_sas_and_r_print_them():
     # proc lifetest, conftype=loglog: 23 (13 to not reached) on 6-MP, 8 (4 to 11) on placebo
-    found = relapse.summary(SIX_MP)
-    assert (found["n"], found["relapses"], found["median"], found["median_low"]) == (21, 9, 23, 13)
-    assert np.isnan(found["median_high"])
-    found = relapse.summary(PLACEBO)
-    assert (found["median"], found["median_low"], found["median_high"]) == (8, 4, 11)
+    for group, rows in (("treated", SIX_MP), ("placebo", PLACEBO)):
+        found = relapse.summary(relapse.turnbull(rows))
+        assert [found[name] for name in ("median", "median_low", "median_high")] == pytest.approx(
+            [R[f"{group}_{name}"] for name in ("median", "0.95LCL", "0.95UCL")], nan_ok=True)
+    assert (R["treated_median"], R["treated_0.95LCL"], R["placebo_median"]) == (23, 13, 8)
+    assert (found["n"], found["relapses"]) == (21, 21)
     assert found["share_6m"] == pytest.approx(9 / 21) and found["share_12m"] == pytest.approx(17 / 21)
     # nothing is said of months in which nobody was observed
-    found = relapse.summary(patients([6, 6, 7], [1, 0, 0]))
+    found = relapse.summary(relapse.turnbull(patients([6, 6, 7], [1, 0, 0])))
     assert found["share_6m"] == pytest.approx(1 / 3) and np.isnan(found["share_12m"])
 
 
 def test_nobody_followed_and_nobody_relapsed():
     nobody = patients([], []).astype({"month": int})
-    assert relapse.kaplan_meier(nobody).empty
-    assert relapse.summary(nobody) == pytest.approx(
-        {key: 0 if key in ("n", "relapses") else np.nan for key in relapse.summary(nobody)}, nan_ok=True)
-    assert relapse.by_group(nobody)[["variable", "level", "n"]].to_numpy().tolist() == [["all", "all", 0]]
-    assert relapse.log_rank(nobody)["p"].isna().all()
-    last = relapse.kaplan_meier(PLACEBO).iloc[-1]  # everybody has relapsed: there is no interval
+    assert relapse.turnbull(nobody).empty
+    found = relapse.summary(relapse.turnbull(nobody))
+    assert found == pytest.approx({key: 0 if key in ("n", "relapses") else np.nan for key in found}, nan_ok=True)
+    assert relapse.by_group(relapse.by_month(nobody)).empty
+    last = relapse.turnbull(PLACEBO).iloc[-1]  # everybody has relapsed: there is no interval
     assert last["share"] == 1 and np.isnan(last["low"]) and np.isnan(last["high"])
-    well = relapse.kaplan_meier(patients([1, 2], [0, 0]))
+    well = relapse.turnbull(patients([1, 2], [0, 0]))
     assert (well["share"] == 0).all() and well["low"].isna().all()
     assert well["at_risk"].tolist() == [2, 2, 1]
+    one = relapse.turnbull(patients([3], [1]).assign(month_before=1))
+    assert one["share"].tolist() == pytest.approx([0, 0, 0, 1])
+    assert one["at_most"].tolist() == pytest.approx([0, 0, 1, 1])
 
 
 def test_tables_by_group():
-    table = relapse.by_group(TRIAL)
-    assert table[["variable", "level", "n", "relapses"]].to_numpy().tolist() == [
-        ["all", "all", 42, 30], ["residual_phq9", "no_residual_symptoms", 21, 21],
-        ["residual_phq9", "residual_symptoms", 21, 9]]
     months = relapse.by_month(TRIAL)
-    assert list(months) == ["variable", "level", "month", "at_risk", "relapses", "censored", "share", "low", "high"]
-    assert months.groupby(["variable", "level"])["relapses"].sum().tolist() == [30, 21, 9]
-
-
-def test_log_rank_as_r_prints_it_and_none_with_few_relapses_or_one_group():
-    # survdiff(Surv(time, status) ~ treatment): chisq = 16.8 on 1 degree of freedom, p = 4e-05
-    found = relapse.log_rank(TRIAL).set_index("variable").loc["residual_phq9"]
-    assert (found["n"], found["relapses"]) == (42, 30)
-    assert (found["chi2"], found["p"]) == (pytest.approx(16.79, abs=0.005), pytest.approx(4.17e-5, abs=5e-8))
-    few = pd.concat([SIX_MP.assign(residual_phq9=np.arange(21) % 2.0), PLACEBO.iloc[:0]])
-    assert few["relapsed"].sum() == 9
-    assert relapse.log_rank(few).set_index("variable").loc["residual_phq9", ["chi2", "p"]].isna().all()
-    assert relapse.log_rank(PLACEBO)["p"].isna().all()  # one level only
+    assert list(months) == ["variable", "level", "month", "at_risk", "relapses", "censored", "share", "at_most", "low",
+                            "high"]
+    table = relapse.by_group(months)
+    assert table[["variable", "level", "n", "relapses"]].to_numpy().tolist() == [
+        ["all", "all", 42, 30], ["residual_phq9", "no_residual_symptoms", 21, 9],
+        ["residual_phq9", "residual_symptoms", 21, 21]]
 
 
 @pytest.mark.parametrize(("months", "relapsed", "level", "expected"), [
@@ -226,17 +341,33 @@ def test_groups_that_can_be_told_apart(months, relapsed, level, expected):
     assert relapse.can_be_compared(patients(months, relapsed, step3=np.array(level, float)), "step3") is expected
 
 
-def test_cox_as_r_prints_it_without_patients_in_whom_a_variable_is_not_known():
-    # coxph(Surv(time, status) ~ treatment, ties = "efron"): coef -1.5721, se 0.4124, exp(coef) 0.2076
-    fit = relapse.fit_cox(TRIAL, ["residual_phq9"])
-    assert fit.params[0] == pytest.approx(-1.5721, abs=5e-5) and fit.bse[0] == pytest.approx(0.4124, abs=5e-5)
-    found = relapse.hazard_ratios(fit).iloc[0]
-    assert found[["variable", "n", "relapses"]].tolist() == ["residual_phq9", 42, 30]
-    assert found["hazard_ratio"] == pytest.approx(0.2076, abs=5e-5)
-    # lower .95 and upper .95 of summary(fit): 0.09251 and 0.4659
-    assert (found["low"], found["high"]) == (pytest.approx(0.09251, abs=5e-6), pytest.approx(0.4659, abs=5e-5))
+def log_ratio(rows):
+    """The coefficient of residual_phq9 and its standard error."""
+    found = relapse.hazard_ratios(rows, ["residual_phq9"]).iloc[0]
+    return np.log(found["hazard_ratio"]), np.log(found["high"] / found["low"]) / (2 * 1.959964)
+
+
+def test_hazard_ratios_are_those_of_person_months_where_months_are_seen():
+    # glm takes the expected information for its standard error, we the observed one
+    coefficient, se = log_ratio(TRIAL)
+    assert coefficient == pytest.approx(R["grouped_coefficient"], abs=1e-4)
+    assert se == pytest.approx(R["grouped_se"], rel=0.02)
+
+
+def test_hazard_ratios_respect_the_interval_where_two_follow_ups_are():
+    coefficient, se = log_ratio(TWO_FOLLOW_UPS)
+    assert coefficient == pytest.approx(R["interval_coefficient"], abs=1e-4)
+    assert se == pytest.approx(R["interval_se"], rel=1e-3)
+
+
+def test_patients_in_whom_a_variable_is_not_known_are_in_no_model_and_no_maximum_is_no_ratio():
     unknown = pd.concat([TRIAL, TRIAL.iloc[:5].assign(residual_phq9=np.nan)], ignore_index=True)
-    assert relapse.hazard_ratios(relapse.fit_cox(unknown, ["residual_phq9"]))["n"].tolist() == [42]
+    found, expected = (relapse.hazard_ratios(rows, ["residual_phq9"]).iloc[0] for rows in (unknown, TRIAL))
+    assert found.equals(expected) and found[["variable", "n", "relapses"]].tolist() == ["residual_phq9", 42, 30]
+    apart = patients([1] * 6 + [2] * 6, [1] * 6 + [0] * 6, residual_phq9=[1.0] * 6 + [0.0] * 6)
+    assert relapse.hazard_ratios(apart, ["residual_phq9"])[["hazard_ratio", "low", "high", "p"]].isna().all(axis=None)
+    every = patients([1] * 4, [1] * 4, residual_phq9=[1.0, 0.0] * 2)  # all of them in one interval
+    assert relapse.hazard_ratios(every, ["residual_phq9"])["hazard_ratio"].isna().all()
 
 
 @pytest.mark.parametrize(("rows", "variables", "words"), [
@@ -246,35 +377,6 @@ def test_cox_as_r_prints_it_without_patients_in_whom_a_variable_is_not_known():
 ])
 def test_why_there_is_no_model(rows, variables, words):
     assert relapse.why_no_model(TRIAL.iloc[:rows], variables) == words
-
-
-OVARIAN = patients(
-    [59, 115, 156, 421, 431, 448, 464, 475, 477, 563, 638, 744, 769, 770, 803, 855, 1040, 1106, 1129, 1206, 1227, 268,
-     329, 353, 365, 377],
-    [1, 1, 1, 0, 1, 0, 1, 1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 0],
-    age=[72.3315, 74.4932, 66.4658, 53.3644, 50.3397, 56.4301, 56.937, 59.8548, 64.1753, 55.1781, 56.7562, 50.1096,
-         59.6301, 57.0521, 39.2712, 43.1233, 38.8932, 44.6, 53.9068, 44.2055, 59.589, 74.5041, 43.137, 63.2192, 64.4247,
-         58.3096],
-    ecog=[1, 1, 2, 1, 1, 2, 2, 2, 1, 2, 2, 1, 2, 1, 1, 2, 2, 1, 1, 1, 2, 2, 1, 2, 1, 1])
-
-
-def test_proportional_hazards_as_r_prints_them():
-    # cox.zph(coxph(Surv(futime, fustat) ~ age + ecog.ps, ovarian)), survival 2.x: rho, chisq, p
-    found = relapse.proportionality(relapse.fit_cox(OVARIAN, ["age", "ecog"])).set_index("variable")
-    assert found.loc["age"].tolist() == pytest.approx([-0.243, 0.856, 0.355], abs=5e-4)
-    assert found.loc["ecog"].tolist() == pytest.approx([0.520, 2.545, 0.111], abs=5e-4)
-
-
-def test_residuals_by_month():
-    fit = relapse.fit_cox(TRIAL, ["residual_phq9"])
-    table = relapse.over_time(fit)
-    # r* = coefficient + relapses x variance x (x - mean of x at risk, by exp(coefficient)); in week 1 two on placebo
-    at_risk = 21 * np.exp(fit.params[0])
-    first = fit.params[0] + 30 * fit.cov_params()[0, 0] * (0 - at_risk / (at_risk + 21))
-    assert table.iloc[0][["variable", "month", "relapses"]].tolist() == ["residual_phq9", 1, 2]
-    assert table["log_hazard_ratio"].iloc[0] == pytest.approx(first)
-    assert table["high"].iloc[0] - first == pytest.approx(1.96 * np.sqrt(30 / 2 * fit.cov_params()[0, 0]), rel=1e-4)
-    assert table["relapses"].sum() == 30
 
 
 def test_the_next_referral_as_the_event_needs_no_answer():
@@ -287,6 +389,32 @@ def test_the_next_referral_as_the_event_needs_no_answer():
     found = relapse.time_to_re_referral(patients, RULES)
     assert list(zip(found.index, found["month"], found["relapsed"], strict=True)) == [
         (0, 3, True), (1, 10, False), (2, 10, True)]
-    curve = relapse.kaplan_meier(found).set_index("month")["share"]
+    curve = relapse.turnbull(found).set_index("month")["share"]
     assert curve[3] == pytest.approx(1 / 3) and curve[10] == pytest.approx(1 - 2 / 3 * 1 / 2)
     assert relapse.time_to_re_referral(cohort({}, {}), RULES).empty
+
+
+def test_whichever_came_first_as_r_has_it():
+    first = of_r("relapse_or_re_referral".removeprefix("relapse_"))
+    remitted = cohort(*({"re_referred_date": DAY + pd.Timedelta(days=round(30.4375 * month))} if event == 2 else {}
+                        for month, event in zip(first["month"], first["event"], strict=True)))
+    followed = patients(first["month"], first["event"] == 1)
+    table = relapse.relapse_or_re_referral(followed, remitted).set_index("month")
+    assert table[["relapses", "re_referrals"]].sum().tolist() == (first["event"].value_counts()[[1, 2]]).tolist()
+    for event, name in ((1, "relapse"), (2, "re_referral")):
+        for month in (6, 12):
+            share, se = R[f"cuminc_{event}_{month}"], R[f"se_{event}_{month}"]
+            half = 1.959964 * se / ((1 - share) * -np.log(1 - share))
+            assert table.loc[month, [name, f"{name}_low", f"{name}_high"]].tolist() == pytest.approx(
+                [share, 1 - (1 - share) ** np.exp(-half), 1 - (1 - share) ** np.exp(half)], abs=1e-6)
+
+
+def test_a_re_referral_counts_up_to_a_month_after_the_last_score_and_not_after_a_relapse():
+    months = [2, 4, 5, 3, None, None]
+    remitted = cohort(*({"re_referred_date": month and DAY + pd.Timedelta(days=round(30.4375 * month))}
+                        for month in months))
+    followed = patients([3, 3, 3, 3, 5, 3], [0, 0, 0, 1, 0, 1])
+    table = relapse.relapse_or_re_referral(followed, remitted)
+    assert table[["month", "at_risk", "relapses", "re_referrals"]].to_numpy().tolist() == [
+        [2, 6, 0, 1], [3, 5, 2, 1], [5, 1, 0, 0]]
+    assert relapse.relapse_or_re_referral(followed, cohort(*[{}] * 6)).empty

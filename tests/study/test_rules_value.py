@@ -55,13 +55,14 @@ def test_each_threshold_can_be_changed(key):
     ("PHQ-9", {"cut_off": 9}, "thresholds: PHQ-9: found 'cut_off', expected one of caseness, reliable_change, "
                               "residual, reliability, population_mean, population_sd"),
     ("PHQ-9", {"maximum": 30}, "thresholds: PHQ-9: found 'maximum', expected one of caseness, "),
-    (None, {"reliable_change": 5}, "rules: found 'reliable_change', expected carry_back, anxiety_measure, or a "
-                                   "measure first"),
+    (None, {"reliable_change": 5}, "rules: found 'reliable_change', expected carry_back, anxiety_measure, relapse, or "
+                                   "a measure first"),
     # whoever had fewer sessions is not in the cohort
     (None, {"minimum_sessions": 3}, "rules: found 'minimum_sessions', expected carry_back, anxiety_measure, "),
     (None, {"carry_back": "no"}, "rules: carry_back: found 'no', expected True or False"),
     (None, {"carry_back": 1}, "rules: carry_back: found 1, expected True or False"),
     (None, {"anxiety_measure": "adsm"}, "rules: anxiety_measure: found 'adsm', expected adsm_else_gad7 or gad7"),
+    (None, {"relapse": 5}, "rules: relapse: found 5, expected reliable_change or more_than_5_points"),
     # of two values of which one can be none, neither is taken
     ("PHQ-9", {"reliable_change": 5, "caseness": 0}, "thresholds: PHQ-9: caseness: found 0"),
     ("PHQ-9", {"reliability": 1.01}, "thresholds: PHQ-9: reliability: found 1.01, expected a number above 0, at most "
@@ -91,6 +92,14 @@ def test_thresholds_of_a_study_file_are_such_changes(make_study):
     assert make_study().rules == RULES and make_study().rules.note == ""
 
 
+def test_what_counts_as_a_relapse_is_a_setting_and_by_default_the_reliable_change_of_each_measure(make_study):
+    assert [RULES.relapse_increase(measure) for measure in RULES.pair] == [6, 4]
+    other = make_study(relapse="more_than_5_points").rules
+    assert other == RULES.changed(relapse="more_than_5_points") != RULES
+    assert [other.relapse_increase(measure) for measure in other.pair] == [6, 6]
+    assert other.note == "relapse more_than_5_points, not reliable_change."
+
+
 @pytest.mark.parametrize(("changes", "note"), [
     ([], ""),
     ([("PHQ-9", {"reliable_change": 5})], "PHQ-9 reliable change 5, not 6."),
@@ -106,6 +115,7 @@ def test_thresholds_of_a_study_file_are_such_changes(make_study):
      "PHQ-9 reliable change 5.5, not 6; GAD-7 caseness 10, not 8; carry back no, not yes."),
     ([(None, {"anxiety_measure": "gad7"})], "anxiety measure gad7, not adsm_else_gad7."),
     ([(None, {"carry_back": False}), (None, {"carry_back": True})], ""),
+    ([(None, {"relapse": "more_than_5_points"})], "relapse more_than_5_points, not reliable_change."),
     ([("OCI", {"residual": 20})], "OCI residual 20, not none."),  # nobody has said one
 ])
 def test_the_note_says_what_has_been_changed_from_what(changes, note):

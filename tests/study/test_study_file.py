@@ -81,6 +81,7 @@ WRONG = {
     "minimum_sessions": ["2", 2.0, True, -1],
     "carry_back": ["yes", 1],
     "anxiety_measure": ["adsm", True],
+    "relapse": ["reliable", 5],
     "table1_services": ["A", [], ["A", "Z"], [["A"]], [{"A": 1}], ["a"]],
     "published": [3, {"file": "x"}, "figures.yaml", ".", "x" * 300, "a\0"],  # the texts: not there
     "notebooks": ["12_functioning.ipynb", ["12_functioning.ipynb"], [3]],
