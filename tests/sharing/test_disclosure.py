@@ -29,7 +29,7 @@ from durability_utils.study.errors import InputError
 from durability_utils.study.holds import Holds
 
 HOLDS = {"response_rates": response.RESPONSE_RATES, "response_by_mode": ANSWERS_BY_MODE,
-         "representativeness": representativeness.COMPARED["tukey"],
+         "representativeness": representativeness.COMPARED,
          **{f"reliable_{outcome}_{name}": holds[outcome] for outcome in ("improvement", "recovery")
             for name, holds in (("6m", transitions.SIX_MONTHS), ("rates", transitions.BY_STATUS_AT_END),
                                 ("path", transitions.PATHS))}}
@@ -203,7 +203,8 @@ def is_shared(cells: pd.DataFrame, holds: Holds | None, results: Path, step: str
 
 
 def test_the_tables_of_the_notebooks_are_shared(tmp_path):
-    effects = table(variable=["age"], against=[GROUPS[0]], n=[30], n_against=[40], g=[0.1], low=[-0.1], high=[0.3])
+    effects = table(variable=["age"], against=[GROUPS[0]], n=[30], n_against=[40], sd=[5.0],
+                    sd_against=[8.0], g=[0.1], low=[-0.1], high=[0.3])
     tables = tables_of(random_cohorts(1)) | {("A", "all", "effects"): table_of("A", "all", effects, EFFECT_SIZES)}
     for (_, step, name), (cells, holds, _) in tables.items():
         assert is_shared(cells, holds, tmp_path, step), name
