@@ -77,7 +77,8 @@ def _named(measures: dict[str, Measure]) -> dict[str, Measure]:
 
 
 _Measure = Annotated[Measure, holds(_has_what_nothing_supports), holds(_has_what_its_role_needs), Field(
-    description=f"caseness, reliable_change and columns of data/dictionary.csv, since {', '.join(DECIDING)} decide")]
+    description=f"caseness, reliable_change and columns of data/dictionary.csv, since {', '.join(DECIDING)} decide; "
+    "from_memory only of keys that it has")]
 _Version = Annotated[dict[str, _Measure], AfterValidator(_named), Field(
     description="one measure of role depression and one of role anxiety")]
 
