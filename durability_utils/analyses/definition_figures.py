@@ -81,7 +81,7 @@ def classes_by_method(table: pd.DataFrame, title: str, caption: str) -> Figure:
         if left == 0:
             axes.text(0.01, row, "cannot tell", va="center", fontsize=9, color="#666666",
                       transform=axes.get_yaxis_transform())
-    axes.set(yticks=range(len(methods)), yticklabels=[_method_words(method) for method in methods[::-1]],
+    axes.set(yticks=range(len(methods)), yticklabels=[method_words(method) for method in methods[::-1]],
              xlabel="patients", xlim=(0, max(table["of"].max(), 1)), ylim=(-0.6, len(methods) - 0.4))
     handles = [axes.barh(0, 0, color=COLOURS[code], edgecolor="black", linewidth=0.6) for code in IMPROVEMENT[::-1]]
     axes.legend(handles, [label(code) for code in IMPROVEMENT[::-1]], loc="lower left", bbox_to_anchor=(-0.2, 1),
@@ -89,5 +89,6 @@ def classes_by_method(table: pd.DataFrame, title: str, caption: str) -> Figure:
     return add_caption(figure, title, caption)
 
 
-def _method_words(method: str) -> str:
+def method_words(method: str) -> str:
+    """A method of reliable change as words: those named after people with capitals."""
     return method.title().replace("_", "-") if method in METHODS else label(method)
