@@ -255,8 +255,9 @@ class Controlled:
             numbers = self._is_shown(*pair) and g != ""
             limits.append(hedges_interval(float(g), [self.shown[n] for n in pair], list(map(float, sds)))
                           if numbers else (g, g))
-        shown["low"], shown["high"] = ([f"{value:.1f}" if isinstance(value, float) else value for value in ends]
-                                       for ends in zip(*limits, strict=True))
+        shown["low"], shown["high"] = (
+            [f"{value:.1f}".replace("-0.0", "0.0") if isinstance(value, float) else value for value in ends]
+            for ends in zip(*limits, strict=True))
 
     def _statistic(self, kind: str, value, row: Sequence[Count], compared: list[Count]) -> str:
         """One of STATISTICS as text: `row` has the counts of its row, `compared` those of all groups compared."""
