@@ -1,21 +1,20 @@
-"""The pictures of notebook 09: definitions of durability side by side, methods of reliable change, effect sizes."""
+"""The pictures of notebook 09: definitions of durability side by side, and methods of reliable change."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from durability_utils.analyses.definitions import ON_PAIR
 from durability_utils.analyses.reliable_change import METHODS
 from durability_utils.figures import COLOURS, DARK, LIGHT, MIDDLE, add_caption, label, new_figure
 from durability_utils.outcomes.rules import IMPROVEMENT
 
-_TIMES = {"6m": "6 months", "12m": "12 months", "end": "end", "baseline": "baseline"}
+_TIMES = {"6m": "6 months", "12m": "12 months"}
 
 
 def definition_words(code: str) -> str:
     """A definition as words; those that take PHQ-9 and GAD-7 alone say so."""
-    rule = code.removesuffix("_gad7")
-    words = "recovery kept, no return to caseness" if rule == "recovery_kept" else label(rule)
-    return f"{words}\n(PHQ-9 and GAD-7)" if code.endswith("_gad7") else words
+    return f"{label(code)}\n(PHQ-9 and GAD-7)" if code in ON_PAIR else label(code)
 
 
 def shares_kept(table: pd.DataFrame, title: str, caption: str) -> Figure:
@@ -40,26 +39,30 @@ def shares_kept(table: pd.DataFrame, title: str, caption: str) -> Figure:
 
 
 def patterns(table: pd.DataFrame, title: str, caption: str) -> Figure:
-    """The table of `definitions.patterns` of one time: bars of patients above what each definition says of them."""
+    """The table of `definitions.patterns`: bars of patients, a colour a time, above what is said of them."""
     names = [column for column in table if column not in ("time", "n")]
+    found = table.pivot(index=names, columns="time", values="n").fillna(0).astype(int)
+    found = found.loc[found.sum(axis=1).sort_values(ascending=False, kind="stable").index]
+    times = [time for time in _TIMES if time in found]
     figure, (bars, marks) = new_figure(9.5, 3.2 + 0.3 * len(names), rows=2, sharex=True,
                                        height_ratios=[1.6, 0.32 * len(names)])
-    x, n = np.arange(len(table)), table["n"]
-    bars.bar(x, n, color=DARK, width=0.6)
-    for at, count in zip(x, n, strict=True):
-        bars.annotate(str(count), (at, count), ha="center", va="bottom", fontsize=9)
+    x = np.arange(len(found))
+    for time, shift, colour in zip(times, (-0.2, 0.2), (DARK, MIDDLE), strict=False):
+        drawn = bars.bar(x + shift, found[time], color=colour, width=0.36, label=_TIMES[time])
+        bars.bar_label(drawn, fontsize=8.5)
     if table.empty:
         bars.text(0.5, 0.5, "no patients", transform=bars.transAxes, ha="center", color="#666666")
     styles = {"kept": ("o", DARK), "lost": ("X", MIDDLE), "not_counted": ("_", "#90989e")}
+    said = found.reset_index()
     for code, (marker, colour) in styles.items():
-        places = [(at, len(names) - 1 - row) for row, name in enumerate(names)
-                  for at in x[(table[name] == code).to_numpy()]]
+        places = [(at, len(names) - 1 - row) for row, name in enumerate(names) for at in x[said[name] == code]]
         marks.plot(*np.array(places).reshape(-1, 2).T, marker, color=colour, markersize=9, label=label(code))
     bars.set(ylabel="patients", yticks=[])
     marks.set(xticks=[], yticks=range(len(names)), ylim=(-0.6, len(names) - 0.4), xlim=(-0.6, max(len(x), 2) - 0.4),
               yticklabels=[definition_words(name).replace("\n", " ") for name in names[::-1]])
     marks.grid(axis="y", color=LIGHT)
-    bars.legend(*marks.get_legend_handles_labels(), loc="upper right", frameon=False, fontsize=9)
+    both = zip(bars.get_legend_handles_labels(), marks.get_legend_handles_labels(), strict=True)
+    bars.legend(*(of_bars + of_marks for of_bars, of_marks in both), loc="upper right", frameon=False, fontsize=9)
     return add_caption(figure, title, caption)
 
 
@@ -78,7 +81,7 @@ def classes_by_method(table: pd.DataFrame, title: str, caption: str) -> Figure:
         if left == 0:
             axes.text(0.01, row, "cannot tell", va="center", fontsize=9, color="#666666",
                       transform=axes.get_yaxis_transform())
-    axes.set(yticks=range(len(methods)), yticklabels=[_method_words(method) for method in methods[::-1]],
+    axes.set(yticks=range(len(methods)), yticklabels=[method_words(method) for method in methods[::-1]],
              xlabel="patients", xlim=(0, max(table["of"].max(), 1)), ylim=(-0.6, len(methods) - 0.4))
     handles = [axes.barh(0, 0, color=COLOURS[code], edgecolor="black", linewidth=0.6) for code in IMPROVEMENT[::-1]]
     axes.legend(handles, [label(code) for code in IMPROVEMENT[::-1]], loc="lower left", bbox_to_anchor=(-0.2, 1),
@@ -86,30 +89,6 @@ def classes_by_method(table: pd.DataFrame, title: str, caption: str) -> Figure:
     return add_caption(figure, title, caption)
 
 
-def _method_words(method: str) -> str:
+def method_words(method: str) -> str:
+    """A method of reliable change as words: those named after people with capitals."""
     return method.title().replace("_", "-") if method in METHODS else label(method)
-
-
-def effect_sizes(table: pd.DataFrame, title: str, caption: str) -> Figure:
-    """The table of `paired_change.effect_sizes`: d with its interval, a panel a measure, a row a pair of times."""
-    measures = list(dict.fromkeys(table["measure"]))
-    rows = table[table["measure"] == measures[0]]
-    figure, panels = new_figure(9.5, 1.8 + 0.33 * len(rows), columns=len(measures), sharey=True)
-    places = np.arange(len(rows))[::-1]
-    for panel, measure in zip(panels, measures, strict=True):
-        part = table[table["measure"] == measure]
-        panel.axvline(0, color="black", linewidth=0.8)
-        panel.hlines(places, part["low"], part["high"], color=DARK, linewidth=1.6)
-        panel.plot(part["d"], places, "o", color=DARK)
-        for at, n in zip(places, part["n"], strict=True):
-            panel.annotate(f"n = {n}", (1.02, at), xycoords=("axes fraction", "data"), va="center", fontsize=8,
-                           color="#444444", annotation_clip=False)
-        panel.set(title=measure, xlabel="d (positive: fewer symptoms)", yticks=places, ylim=(-0.6, len(rows) - 0.4),
-                  yticklabels=[_effect_words(*pair) for pair in zip(rows["times"], rows["step"], strict=True)])
-        panel.grid(axis="x", color="#e3e6e8")
-    return add_caption(figure, title, caption)
-
-
-def _effect_words(times: str, step: str) -> str:
-    first, second = (_TIMES[time] for time in times.split("_"))
-    return f"{first} to {second}" + {"all": "", "step2": ", step 2", "step3": ", step 3"}[step]

@@ -5,40 +5,31 @@ at end in the sense of that definition, or lacks a score. They differ in whom th
 their shares are comparable only on the patients whom all of them count.
 """
 
-from dataclasses import replace
-from itertools import combinations
-
 import numpy as np
 import pandas as pd
 
-from durability_utils.analyses.reliable_change import own_criterion
 from durability_utils.outcomes.proportions import with_proportions
-from durability_utils.outcomes.rules import classify, expect_classified, relapsed_on
+from durability_utils.outcomes.rules import classify, expect_classified, relapsed_on, reliable_improvement
 from durability_utils.study.columns import LATER_TIMES
 from durability_utils.study.errors import InputError
-from durability_utils.study.expected import expect_columns, expect_one_of, expect_rules, expect_same_rows
+from durability_utils.study.expected import expect_columns, expect_one_of, expect_rules, expect_same_rows, scores_in
 from durability_utils.study.holds import Holds
 from durability_utils.study.rules import Rules
 
 LOST_OR_KEPT = ("lost", "kept")
-_KEPT_OF = {"reliable_improvement_kept": "reliably_improved_at_end",
-            "reliable_recovery_kept": "reliably_recovered_at_end", "recovery_kept": "remission_at_end"}
-KEPT_OF = _KEPT_OF | {f"{name}_gad7": of for name, of in _KEPT_OF.items()} | {
-    "no_relapse_gad7": "remission_at_end", "own_criterion_kept_gad7": "improved_at_end_by_own_criterion"}
-AS_PUBLISHED = ("reliable_improvement_kept", "reliable_recovery_kept", "recovery_kept_gad7", "no_relapse_gad7",
-                "own_criterion_kept_gad7")
-_OF_TWO = ("both", "first_only", "second_only", "neither")
+KEPT_OF = {"reliable_improvement_kept": "reliably_improved_at_end",
+           "reliable_recovery_kept": "reliably_recovered_at_end", "no_return_to_caseness": "remission_at_end",
+           "no_relapse": "remission_at_end", "noticed_change_kept": "noticed_change_at_end"}
+ON_PAIR = ("no_relapse", "noticed_change_kept")  # on PHQ-9 and GAD-7 whatever else the study's rules take
+AGREEMENT = ("all_kept", "all_lost", "some_kept")
 HOLDS = {
     "shares": Holds("How many kept it, by definition", {
         "n": "kept/{definition}/{time}/{population}", "of": "well_at_end/{definition}/{time}/{population}"},
         {"": ("n", "of")}, words=("measures", "denominator")),
-    "agreement": Holds("What two definitions say of the same patients", {
-        column: f"agreement/{{time}}/{{first}}/{{second}}/{column}" for column in _OF_TWO}),
-    "thresholds": Holds("Reliable change by each measure's own spread", {"n": "scored/{measure}"}, statistics={
-        "mean": "mean", "sd": "sd", "reliability": "reliability"} | dict.fromkeys(
-            ("own_criterion", "own_whole_points", "fixed"), "reliable change in points")),
-    "classed_otherwise": Holds("Improvement by fixed thresholds and by the measures' own",
-                               {"n": "by_criterion/{time}/{fixed}/{own}"}),
+    "patterns": Holds("What the definitions say of the same patients", {
+        "n": f"pattern/{{time}}/{'/'.join(f'{{{name}}}' for name in KEPT_OF)}"}),
+    "agreement": Holds("Patients whom every definition counts: do all say the same?", {
+        "n": "agreement/{time}/{said}", "of": "agreement/{time}/total"}, {"": ("n", "of")}),
 }
 
 
@@ -64,11 +55,11 @@ def reliable_recovery_kept(end: pd.DataFrame, later: pd.DataFrame) -> pd.Series:
     return _status((end["recovery"] == recovered) & later["recovery"].notna(), later["recovery"] == recovered)
 
 
-def recovery_kept(end: pd.DataFrame, later: pd.DataFrame) -> pd.Series:
+def no_return_to_caseness(end: pd.DataFrame, later: pd.DataFrame) -> pd.Series:
     """Of those in remission at end, who is not at caseness at follow-up (Clark et al. 2009: no reliable change asked).
 
-    Whoever lost it has returned to caseness: this is `return to caseness alone`, told from the other side. `end` and
-    `later`: what `outcomes.classify` gives for both times. Misuse: a return may be smaller than measurement error.
+    `end` and `later`: what `outcomes.classify` gives for both times. Misuse: a return may be smaller than measurement
+    error.
     """
     _expect_both(end, later)
     return _status(remission(end) & later["recovery"].notna(), ~later["case_later"])
@@ -89,27 +80,34 @@ def no_relapse(cohort: pd.DataFrame, time: str, rules: Rules) -> pd.Series:
     return _status(remission(end) & later["recovery"].notna(), pd.Series(~np.logical_or(*relapsed), cohort.index))
 
 
+def noticed_change_kept(cohort: pd.DataFrame, time: str, rules: Rules) -> pd.Series:
+    """Of those with a fall since baseline that patients notice at end, who still has one at `time`.
+
+    On PHQ-9 or GAD-7 a fall of at least the measure's `noticed_points` and of at least `noticed_share` of the score at
+    baseline, and on neither a rise as large. Both are asked since they were found together, at scores of about 8 on the
+    PHQ-9: from a higher score patients who felt better had fallen by more points, from a lower one by a larger share.
+    Source: Kounali et al. (2022). Misuse: they asked after two weeks, in primary care; and a change may be noticed that
+    is within measurement error.
+    """
+    expect_rules(rules)
+    end, later = (_noticed(cohort, when, rules) for when in ("end", time))
+    noticed = "reliable_improvement"
+    return _status((end == noticed) & later.notna(), later == noticed)
+
+
 def remission(end: pd.DataFrame) -> pd.Series:
     """True for those at caseness at baseline and not at caseness at end: both scores below their cut-offs."""
     expect_classified(end=end)
     return end["recovery"].notna() & ~end["case_later"]
 
 
-def with_own_criteria(rules: Rules, sds: dict[str, float]) -> Rules:
-    """The rules on the pair of measures, with Jacobson and Truax's criterion from these SDs as reliable change.
-
-    In points. Compared as it is: of whole points, those above it count. Missing for a missing SD: `by_own_criteria`.
-    """
-    own = {name: replace(rules.measures[name], reliable_change=own_criterion(sd, rules.measures[name].reliability))
-           for name, sd in sds.items()}
-    return replace(rules.on_pair(), measures=rules.measures | own)
-
-
-def by_own_criteria(cohort: pd.DataFrame, time: str, own: Rules) -> pd.DataFrame:
-    """`outcomes.classify` on PHQ-9 and GAD-7 `with_own_criteria`; no improvement status where one is missing."""
-    found = classify(cohort, time, own)
-    known = all(measure.reliable_change > 0 for measure in own.pair)
-    return found if known else found.assign(improvement=found["improvement"].mask(np.ones(len(found), bool)))
+def _noticed(cohort: pd.DataFrame, time: str, rules: Rules) -> pd.Series:
+    changes, criteria = [], []
+    for measure in rules.pair:
+        before, later = (scores_in(cohort, f"{measure.columns}_{when}", rules) for when in ("baseline", time))
+        changes.append(before - later)
+        criteria.append(np.maximum(measure.noticed_points or np.nan, (measure.noticed_share or np.nan) * before))
+    return pd.Series(reliable_improvement(*changes, *criteria), cohort.index)
 
 
 def _status(counts: pd.Series, kept: pd.Series) -> pd.Series:
@@ -124,7 +122,7 @@ def _expect_both(end: pd.DataFrame, later: pd.DataFrame) -> None:
 
 def _expect_statuses(statuses: pd.DataFrame, time: str) -> None:
     expect_one_of(time, LATER_TIMES, "time")
-    expect_columns(statuses, [], "statuses")
+    expect_columns(statuses, KEPT_OF, "statuses")
     if wrong := [name for name in statuses if name not in KEPT_OF or set(statuses[name].dropna()) - {*LOST_OR_KEPT}]:
         raise InputError(f"statuses: found the column {wrong[0]}, expected definitions with kept or lost, as "
                          "`every_status` gives them")
@@ -132,24 +130,17 @@ def _expect_statuses(statuses: pd.DataFrame, time: str) -> None:
 
 # -- all of them -----------------------------------------------------------------------------------
 
-def every_status(cohort: pd.DataFrame, time: str, rules: Rules, own: Rules) -> pd.DataFrame:
+def every_status(cohort: pd.DataFrame, time: str, rules: Rules) -> pd.DataFrame:
     """LOST_OR_KEPT of every patient by every definition at `time`, a column a definition, in the order of KEPT_OF.
 
-    `own`: the rules `with_own_criteria`. Definitions ending in `_gad7` take PHQ-9 and GAD-7; the others the study's own
-    measures, so where these are PHQ-9 and GAD-7 they are the same and stand there once, under the shorter name.
+    ON_PAIR are on PHQ-9 and GAD-7, as in their sources; the others on the measures of the study's rules.
     """
     expect_rules(rules)
-    found = {}
-    for suffix, by in {"": rules, "_gad7": rules.on_pair()}.items():
-        if suffix and by == rules:
-            continue
-        end, later = (classify(cohort, when, by) for when in ("end", time))
-        found |= {f"{kept.__name__}{suffix}": kept(end, later)
-                  for kept in (reliable_improvement_kept, reliable_recovery_kept, recovery_kept)}
-    found["no_relapse_gad7"] = no_relapse(cohort, time, rules)
-    end, later = (by_own_criteria(cohort, when, own) for when in ("end", time))
-    found["own_criterion_kept_gad7"] = reliable_improvement_kept(end, later)
-    return pd.DataFrame(found)[[name for name in KEPT_OF if name in found]]
+    end, later = (classify(cohort, when, rules) for when in ("end", time))
+    of_classes = (reliable_improvement_kept, reliable_recovery_kept, no_return_to_caseness)
+    of_scores = (no_relapse, noticed_change_kept)
+    return pd.DataFrame({kept.__name__: kept(end, later) for kept in of_classes}
+                        | {kept.__name__: kept(cohort, time, rules) for kept in of_scores})
 
 
 def shares_kept(statuses: pd.DataFrame, time: str, rules: Rules) -> pd.DataFrame:
@@ -162,7 +153,7 @@ def shares_kept(statuses: pd.DataFrame, time: str, rules: Rules) -> pd.DataFrame
     rows = []
     for population, people in {"own": statuses, "common": statuses.dropna()}.items():
         for name in statuses:
-            pair = rules == rules.on_pair() or name.endswith("_gad7")
+            pair = rules == rules.on_pair() or name in ON_PAIR
             rows.append((name, "phq9_gad7" if pair else "phq9_relevant_anxiety", time, population, KEPT_OF[name],
                          int((people[name] == "kept").sum()), int(people[name].notna().sum())))
     columns = ["definition", "measures", "time", "population", "denominator", "n", "of"]
@@ -170,45 +161,25 @@ def shares_kept(statuses: pd.DataFrame, time: str, rules: Rules) -> pd.DataFrame
 
 
 def agreement(statuses: pd.DataFrame, time: str) -> pd.DataFrame:
-    """Each two definitions on the patients whom both count.
+    """Of the patients whom every definition counts, of how many all say kept, all say lost, or some say kept.
 
-    Columns: `time, first, second, both, first_only, second_only, neither`: how many kept it by both, one, neither. They
-    add up to the patients whom both count.
+    Columns: `time, said, n, of, share, low, high`, `said` one of AGREEMENT, Wilson 95 % intervals.
     """
     _expect_statuses(statuses, time)
-    rows = []
-    for first, second in combinations(statuses, 2):
-        one, two = ((statuses[[first, second]].dropna() == "kept")[name] for name in (first, second))
-        counts = (int(both.sum()) for both in (one & two, one & ~two, ~one & two, ~one & ~two))
-        rows.append((time, first, second, *counts))
-    return pd.DataFrame(rows, columns=["time", "first", "second", *_OF_TWO])
+    kept = statuses.dropna() == "kept"
+    counts = [int(kept.all(axis=1).sum()), int((~kept.any(axis=1)).sum())]
+    counts.append(len(kept) - sum(counts))
+    return with_proportions(pd.DataFrame({"time": time, "said": AGREEMENT, "n": counts, "of": len(kept)}), "n", "of")
 
 
 def patterns(statuses: pd.DataFrame, time: str) -> pd.DataFrame:
     """How many patients have each combination of statuses, most frequent first: `time`, a column a definition, `n`.
 
-    By definitions with the measures of their sources (AS_PUBLISHED), of whom any counts; `not_counted` by the others.
+    Of those whom any definition counts; `not_counted` by the others.
     """
     _expect_statuses(statuses, time)
-    statuses = statuses[[name if name in statuses else name.removesuffix("_gad7") for name in AS_PUBLISHED]]
     counted = statuses.dropna(how="all").astype("str").fillna("not_counted")
     found = counted.value_counts(sort=False).rename("n").reset_index()
     found = found.sort_values(["n", *statuses], ascending=[False, *[True] * statuses.shape[1]], ignore_index=True)
     found.insert(0, "time", time)
     return found
-
-
-def patterns_holds(found: pd.DataFrame) -> Holds:
-    """What a table of `patterns` holds."""
-    definitions = "/".join(f"{{{name}}}" for name in found.columns.drop(["time", "n"]))
-    return Holds("What the definitions say of the same patients", {"n": f"pattern/{{time}}/{definitions}"})
-
-
-def classed_otherwise(cohort: pd.DataFrame, time: str, rules: Rules, own: Rules) -> pd.DataFrame:
-    """Improvement on PHQ-9 and GAD-7 by fixed thresholds and by own criteria: `time, fixed, own, n`, zeros left out."""
-    expect_rules(rules)
-    pairs = pd.DataFrame({"fixed": classify(cohort, time, rules.on_pair())["improvement"],
-                          "own": by_own_criteria(cohort, time, own)["improvement"]})
-    counts = pairs.dropna().astype("str").value_counts(sort=False).rename("n").reset_index()
-    counts.insert(0, "time", time)
-    return counts.sort_values(["fixed", "own"], ignore_index=True)

@@ -173,7 +173,7 @@ def p_class(p: float) -> str:
 
 
 def _table1(cohort: pd.DataFrame, study: Study, rules: Rules) -> dict:
-    table = compare_groups(cohort[cohort["service"].isin(study.table1_services)])
+    table = compare_groups(cohort[cohort["service"].isin(study.table1_services)], "tukey")
     return flatten({"representativeness": {"groups": list(GROUPS)} | {
         variable: {"means": [f"{mean:.2f}" for mean in row["mean"]], "letters": list(row["letters"]),
                    "p": p_class(row["p"].iloc[0])} for variable, row in table.groupby("variable", sort=False)}})

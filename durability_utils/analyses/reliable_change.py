@@ -1,11 +1,13 @@
-"""Reliable change on one measure: the methods of the literature, and the cut-offs a, b and c.
+"""Reliable change on one measure: the methods of the literature, and the cut-offs that go with them.
 
 Lower scores are better; before and later are scores in points, one a patient, missing values allowed. Each method gives
 an index in standard errors, positive where the patient got better: reliable where it exceeds `CRITICAL` of the method.
-The group whose mean and standard deviation (SD) enter are those with both scores; without an SD above zero every index
-is missing. With two or three dozen patients the SD itself is uncertain by a tenth or more, and so is each class.
+The group whose mean and standard deviation (SD) enter are those with both scores. Every index is missing where the
+group is fewer than three, or its standard error is zero: without an SD, or with a reliability of 1, which leaves no
+error to exceed. With two or three dozen patients the SD itself is uncertain by a tenth or more, and so is each class.
 """
 
+import warnings
 from collections.abc import Callable
 from statistics import NormalDist
 
@@ -14,7 +16,7 @@ import pandas as pd
 
 from durability_utils.outcomes.rules import IMPROVEMENT
 from durability_utils.study.errors import InputError
-from durability_utils.study.expected import expect_numbers, expect_same_rows
+from durability_utils.study.expected import expect_numbers, expect_own_rows, expect_same_rows
 from durability_utils.study.holds import Holds
 from durability_utils.study.measures import Measure
 
@@ -45,7 +47,7 @@ def jacobson_truax(before: pd.Series, later: pd.Series, reliability: float) -> p
     Misuse: who begins with an extreme score comes nearer to the mean without change, for which it does not allow.
     """
     before, later = _both(before, later, reliability)
-    return (before - later) / (np.sqrt(2) * standard_error(_sd(before), reliability))
+    return _index(before - later, np.sqrt(2) * standard_error(before.std(), reliability))
 
 
 def gulliksen_lord_novick(before: pd.Series, later: pd.Series, reliability: float) -> pd.Series:
@@ -55,18 +57,18 @@ def gulliksen_lord_novick(before: pd.Series, later: pd.Series, reliability: floa
     Misuse: M and SD have to be those of the population to which the patient belongs.
     """
     before, later = _both(before, later, reliability)
-    return (_expected(before, reliability) - later) / (_sd(before) * np.sqrt(1 - reliability**2))
+    return _index(_expected(before, reliability) - later, before.std() * np.sqrt(1 - reliability**2))
 
 
-def hsu_linn_lindley(before: pd.Series, later: pd.Series, reliability: float) -> pd.Series:
+def hsu_linn_nord(before: pd.Series, later: pd.Series, reliability: float) -> pd.Series:
     """(r * (before - M1) - (later - M2)) / (SD * sqrt(1 - r^2)), M1 and M2 the means of before and later, SD of before.
 
-    Source: Hsu (1989). Misuse: change is told relative to the mean change of the group. Where everybody improved alike
-    nobody did by this index, so it says nothing about the effect of treatment.
+    Source: Hsu (1989), after Hsu, Linn & Nord. Misuse: change is told relative to the mean change of the group. Where
+    everybody improved alike nobody did by this index, so it says nothing about the effect of treatment.
     """
     before, later = _both(before, later, reliability)
     change = reliability * (before - before.mean()) - (later - later.mean())
-    return change / (_sd(before) * np.sqrt(1 - reliability**2))
+    return _index(change, before.std() * np.sqrt(1 - reliability**2))
 
 
 def edwards_nunnally(before: pd.Series, later: pd.Series, reliability: float) -> pd.Series:
@@ -77,7 +79,7 @@ def edwards_nunnally(before: pd.Series, later: pd.Series, reliability: float) ->
     interval is narrow and change is found often.
     """
     before, later = _both(before, later, reliability)
-    return (_expected(before, reliability) - later) / standard_error(_sd(before), reliability)
+    return _index(_expected(before, reliability) - later, standard_error(before.std(), reliability))
 
 
 def nunnally_kotsch(before: pd.Series, later: pd.Series, reliability: float,
@@ -89,28 +91,64 @@ def nunnally_kotsch(before: pd.Series, later: pd.Series, reliability: float,
     """
     before, later = _both(before, later, reliability)
     left = 1 - (reliability if later_reliability is None else later_reliability)
-    return (_expected(before, reliability) - later) / (
-        _sd(before) * np.sqrt(reliability**2 * (1 - reliability) + left))
+    return _index(_expected(before, reliability) - later,
+                  before.std() * np.sqrt(reliability**2 * (1 - reliability) + left))
 
 
-def hageman_arrindell(before: pd.Series, later: pd.Series, reliability: float) -> pd.Series:
-    """(change * R + M * (1 - R)) / (sqrt(R) * sqrt(2) * SEM), change = before - later, M the mean change.
+def hageman_arrindell(before: pd.Series, later: pd.Series, reliability: float,
+                      later_reliability: float | None = None) -> pd.Series:
+    """(change * R + M * (1 - R)) / (sqrt(R) * E), change = before - later, M the mean change.
 
-    SEM = SD(before) * sqrt(1 - r); R = (var(change) - 2 * SEM^2) / var(change), the reliability of the change in this
-    group. Index for individuals (RC_INDIV); its limit is `ONE_SIDED`, a risk of 5 % of being classed wrongly. Source:
-    Hageman & Arrindell (1999). Misuse: R is zero or less where changes vary no more than error does; then the method
-    cannot tell, and every index is missing.
+    E^2 = SEM1^2 + SEM2^2; R = (var(change) - E^2) / var(change), the reliability of the change in this group. SEM1 =
+    SD(before) * sqrt(1 - r). The authors take the error to be the same at both times, so SEM2 = SEM1; with
+    `later_reliability` it is that of the later scores, SD(later) * sqrt(1 - r2). Index for individuals (RC_INDIV); its
+    limit is `ONE_SIDED`, a risk of 5 % of being classed wrongly. Source: Hageman & Arrindell (1999). Misuse: R is zero
+    or less where changes vary no more than error does; then the method cannot tell, and every index is missing.
     """
     before, later = _both(before, later, reliability)
-    change, error = before - later, standard_error(_sd(before), reliability)
-    variance = change.var()
-    own = (variance - 2 * error**2) / variance if variance > 2 * error**2 else np.nan
-    return (change * own + change.mean() * (1 - own)) / (np.sqrt(2 * own) * error)
+    change, error = before - later, standard_error(before.std(), reliability)
+    later_error = error if later_reliability is None else standard_error(later.std(), later_reliability)
+    error, variance = np.hypot(error, later_error), change.var()
+    own = (variance - error**2) / variance if variance > error**2 else np.nan
+    return _index(change * own + change.mean() * (1 - own), np.sqrt(own) * error)
+
+
+def hierarchical(scores: pd.DataFrame) -> pd.Series:
+    """How much faster than the group a patient's scores fall, in standard deviations of that estimate.
+
+    scores: a column a time, in their order, evenly spaced. The model has a line for all and for each patient another
+    start and slope (random, correlated), by restricted maximum likelihood; the index is the empirical Bayes estimate of
+    a patient's slope less that of all, over its SD given the model. For those with at least three scores. Source:
+    Raudenbush & Bryk (2002); Speer & Greenbaum (1995) proposed it; as `rci_method = "HLM"` of R's clinicalsignificance.
+    Misuse: as with Hsu, Linn & Nord, where everybody improved alike nobody did; and scores that fall during treatment
+    and stay where they are follow no line. Missing for everybody where the model does not converge.
+    """
+    from statsmodels.regression.mixed_linear_model import MixedLM
+
+    expect_own_rows(scores, "scores")
+    for time in scores:
+        expect_numbers(scores[time], f"scores: {time}")
+    index = pd.Series(np.nan, scores.index)
+    known = scores.astype(float).set_axis(range(scores.shape[1]), axis="columns")[scores.notna().sum(axis=1) >= 3]
+    long = known.melt(var_name="time", value_name="score", ignore_index=False).dropna()
+    if len(known) < 3 or long["score"].nunique() < 2:
+        return index
+    line = np.column_stack([np.ones(len(long)), long["time"].astype(float)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a model at the edge of what can be estimated: `converged` says whether it is
+        try:
+            model = MixedLM(long["score"].to_numpy(), line, groups=long.index, exog_re=line).fit(reml=True)
+        except np.linalg.LinAlgError:
+            return index
+    if model.converged:
+        slopes, spread = model.random_effects, model.random_effects_cov
+        index.update(pd.Series({one: -slopes[one].iloc[1] / np.sqrt(spread[one].iloc[1, 1]) for one in slopes}))
+    return index
 
 
 METHODS: dict[str, Callable[[pd.Series, pd.Series, float], pd.Series]] = {
     function.__name__: function for function in
-    (jacobson_truax, gulliksen_lord_novick, hsu_linn_lindley, edwards_nunnally, nunnally_kotsch, hageman_arrindell)}
+    (jacobson_truax, gulliksen_lord_novick, hsu_linn_nord, edwards_nunnally, nunnally_kotsch, hageman_arrindell)}
 CRITICAL = dict.fromkeys(METHODS, TWO_SIDED) | {"hageman_arrindell": ONE_SIDED}
 
 
@@ -125,25 +163,27 @@ def percentage_change(before: pd.Series, later: pd.Series, share: float) -> pd.S
     (before - later) / before. Missing where a score is, or where before is zero. Half is the usual response in trials
     of depression. Misuse: it knows no measurement error, and from a low score a single point is a large share.
     """
-    before, later = _both(before, later)
+    before, later = _scored(before, later)
     change = (before - later) / before.where(before > 0)
     return _classes(change >= share, change <= -share, change.isna())
 
 
-def class_counts(before: pd.Series, later: pd.Series, measure: Measure) -> pd.DataFrame:
+def class_counts(scores: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     """How many patients each method puts into each class: `method, class, n, of`, zeros too.
 
-    `of` are those whom the method can class. Beside the METHODS `fixed_threshold` (the measure's reliable change) and
+    scores: of the measure, a column a time; the first against the last, `hierarchical` over all. `of` are those whom
+    the method can class. Beside METHODS and `hierarchical`, `fixed_threshold` (the measure's reliable change) and
     `half_of_baseline` (a percentage change of 50 %).
     """
-    for name, scores in (("before", before), ("later", later)):
-        expect_numbers(scores, name, measure.range)
-    before, later = _both(before, later)
+    for time in scores:
+        expect_numbers(scores[time], f"scores: {time}", measure.range)
+    before, later = _scored(scores.iloc[:, 0], scores.iloc[:, -1])
     change = before - later
     found = {"fixed_threshold": _classes(change >= measure.reliable_change, change <= -measure.reliable_change,
                                          change.isna())}
     found |= {name: classes(method(before, later, measure.reliability), CRITICAL[name])
               for name, method in METHODS.items()}
+    found["hierarchical"] = classes(hierarchical(scores), TWO_SIDED)
     found["half_of_baseline"] = percentage_change(before, later, 0.5)
     rows = [(name, code, int((codes == code).sum()), int(codes.notna().sum()))
             for name, codes in found.items() for code in IMPROVEMENT]
@@ -174,22 +214,57 @@ def cut_off_c(clinical_mean: float, clinical_sd: float, functional_mean: float, 
     return (functional_sd * clinical_mean + clinical_sd * functional_mean) / (functional_sd + clinical_sd)
 
 
+def true_cut_off_c(before: pd.Series, later: pd.Series, reliability: float, functional_mean: float,
+                   functional_sd: float) -> float:
+    """`cut_off_c` between true scores, in points: each SD without measurement error, sqrt(SD^2 - SEM^2).
+
+    SEM = SD(before) * sqrt(1 - r), taken for the error of every group. Source: Hageman & Arrindell (1999). Missing
+    where a group spreads no more than error does.
+    """
+    before, _ = _both(before, later, reliability)
+    error = standard_error(before.std(), reliability)
+    return cut_off_c(before.mean(), _true_sd(before.std(), error), functional_mean, _true_sd(functional_sd, error))
+
+
+def below_cut_off(before: pd.Series, later: pd.Series, reliability: float, cut_off: float) -> pd.Series:
+    """How far the later true score lies below a cut-off between true scores: Hageman & Arrindell's own, CS_INDIV.
+
+    (cut-off - (M + R * (later - M))) / (sqrt(R) * SEM), M the mean of later, R = (SD(later)^2 - SEM^2) / SD(later)^2,
+    SEM = SD(before) * sqrt(1 - r). Below it with a risk of 5 % of error where the index exceeds `ONE_SIDED`. Source:
+    Hageman & Arrindell (1999). Misuse: without asking whether the patient was above it before.
+    """
+    before, later = _both(before, later, reliability)
+    error = standard_error(before.std(), reliability)
+    own = _true_sd(later.std(), error)**2 / later.var() if later.std() > 0 else np.nan
+    return _index(cut_off - later.mean() - own * (later - later.mean()), np.sqrt(own) * error)
+
+
 # -- the group -------------------------------------------------------------------------------------
 
-def _both(before: pd.Series, later: pd.Series, reliability: float = 0.5) -> tuple[pd.Series, pd.Series]:
+def _both(before: pd.Series, later: pd.Series, reliability: float) -> tuple[pd.Series, pd.Series]:
+    """The scores of those with both, if they are at least three."""
+    if isinstance(reliability, str) or not 0 <= reliability <= 1:
+        raise InputError(f"reliability: found {reliability!r}, expected a number from 0 to 1")
+    before, later = _scored(before, later)
+    few = 1 if before.count() >= 3 else np.nan
+    return before * few, later * few
+
+
+def _scored(before: pd.Series, later: pd.Series) -> tuple[pd.Series, pd.Series]:
     for name, scores in (("before", before), ("later", later)):
         expect_numbers(scores, name)
     expect_same_rows(before=before, later=later)
-    if isinstance(reliability, str) or not 0 <= reliability <= 1:
-        raise InputError(f"reliability: found {reliability!r}, expected a number from 0 to 1")
     scores = pd.DataFrame({"before": before, "later": later}).astype(float)
     scores = scores.where(scores.notna().all(axis=1))
     return scores["before"], scores["later"]
 
 
-def _sd(scores: pd.Series) -> float:
-    sd = scores.std()
-    return sd if sd > 0 else np.nan
+def _index(change: pd.Series, error: float) -> pd.Series:
+    return change / (error if error > 0 else np.nan)
+
+
+def _true_sd(sd: float, error: float) -> float:
+    return np.sqrt(sd**2 - error**2) if sd > error else np.nan
 
 
 def _expected(before: pd.Series, reliability: float) -> pd.Series:

@@ -2,6 +2,8 @@
 
 import re
 import warnings
+from math import lgamma
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -12,16 +14,14 @@ from durability_utils.study.expected import expect, expect_columns, expect_one_o
 from durability_utils.study.holds import Holds
 
 GROUPS = ("no_consent", "consent_no_participation", "consent_and_participation")
+TWO_SIDED = NormalDist().inv_cdf(0.975)
 VARIABLES = ("age", "phq9_baseline", "phq9_change", "gad7_baseline", "gad7_change", "sessions")
 # test: pingouin's analysis of variance, its comparison of pairs, and the name of p in the latter's table
-TESTS = {"tukey": ("anova", "pairwise_tukey", "p_tukey"),
-         "games_howell": ("welch_anova", "pairwise_gameshowell", "pval")}
+TESTS = {"games_howell": ("welch_anova", "pairwise_gameshowell", "pval"),
+         "tukey": ("anova", "pairwise_tukey", "p_tukey")}
 DESCRIBED = ("gender", "ethnicity", "primary_problem", "employment_baseline", "employment_end")
-COMPARED = {test: Holds(title, {"n": "group/{variable}/{group}"},
-                        statistics={column: column for column in ("mean", "sd", "letters", "p")})
-            for test, title in (
-                ("tukey", "Those who answered, compared with those who did not"),
-                ("games_howell", "Compared by Welch's analysis of variance and Games-Howell"))}
+COMPARED = Holds("Those who answered, compared with those who did not", {"n": "group/{variable}/{group}"},
+                 statistics={column: column for column in ("mean", "sd", "letters", "p")})
 EFFECT_SIZES = Holds(
     "How large the differences are (Hedges' g)",
     {"n": f"group/{{variable}}/{GROUPS[2]}", "n_against": "group/{variable}/{against}"},
@@ -47,13 +47,13 @@ def compared_variables(cohort: pd.DataFrame) -> pd.DataFrame:
     return table[list(VARIABLES)]
 
 
-def compare_groups(cohort: pd.DataFrame, test: str = "tukey") -> pd.DataFrame:
+def compare_groups(cohort: pd.DataFrame, test: str = "games_howell") -> pd.DataFrame:
     """Table 1: `variable, group, n, mean, sd, letters, p`, over the available cases of each variable.
 
-    p: one-way ANOVA with Tukey's HSD (`tukey`) or Welch's ANOVA with Games-Howell (`games_howell`). Groups
-    that share a letter do not differ at 5 %. A group of fewer than two patients is not tested and has no letter; nor
-    is, by Games-Howell, one without spread. Letters and p are blank where fewer than two can be, or none has spread.
-    Raises InputError for another test, and as `compared_variables`.
+    p: Welch's ANOVA with Games-Howell, which let each group have its own spread; or, as the paper did, one-way ANOVA
+    with Tukey's HSD (`tukey`), which do not. Groups that share a letter do not differ at 5 %. A group of fewer than two
+    patients is not tested and has no letter; nor is, by Games-Howell, one without spread. Letters and p are blank where
+    fewer than two can be, or none has spread. Raises InputError for another test, and as `compared_variables`.
     """
     expect_one_of(test, TESTS, "test")
     values, group = compared_variables(cohort), participation(cohort)
@@ -99,28 +99,52 @@ def first_is_a(letters: pd.Series) -> list[str]:
 
 
 def effect_sizes(cohort: pd.DataFrame) -> pd.DataFrame:
-    """Hedges' g of participation against each other group: `variable, against, n, n_against, g, low, high`.
+    """Hedges' g of participation against each other group, with 95 % limits, as `hedges_g` has it.
 
-    Positive: those who participated have the higher value. 95 % interval by pingouin; NaN for groups below two.
+    Columns: `variable, against, n, n_against, sd, sd_against, g, low, high`. Positive: those who participated have the
+    higher value.
     """
     values, group = compared_variables(cohort), participation(cohort)
     rows = []
     for variable in VARIABLES:
-        cases = {name: values.loc[group == name, variable].dropna() for name in GROUPS}
-        joined = cases["consent_and_participation"]
-        for other in GROUPS[:2]:
-            rows.append((variable, other, len(joined), len(cases[other]), *_hedges(joined, cases[other])))
-    return pd.DataFrame(rows, columns=["variable", "against", "n", "n_against", "g", "low", "high"])
+        summary = values[variable].groupby(group, observed=False).agg(["count", "mean", "std"])
+        joined = summary.loc[GROUPS[2]]
+        for name, other in summary.loc[list(GROUPS[:2])].iterrows():
+            n, sds = (int(joined["count"]), int(other["count"])), (joined["std"], other["std"])
+            rows.append((variable, name, *n, *sds, *hedges_g(joined["mean"] - other["mean"], n, sds)))
+    return pd.DataFrame(rows, columns=["variable", "against", "n", "n_against", "sd", "sd_against", "g", "low", "high"])
 
 
-def _hedges(x: pd.Series, y: pd.Series) -> tuple[float, float, float]:
-    if min(len(x), len(y)) < 2 or (x.std() == 0 and y.std() == 0):
+def hedges_g(difference: float, n: tuple[int, int], sds: tuple[float, float]) -> tuple[float, float, float]:
+    """Hedges' g of two groups that need not spread alike, with the ends of its 95 % interval.
+
+    g = J * difference / s, s^2 = (SD1^2 + SD2^2) / 2, J the correction for n1 + n2 - 2 degrees of freedom; its variance
+    is that of `hedges_interval`. NaN for a group below two, or where neither spreads. Source: Bonett (2008); Hedges
+    (1981) for J; as `escalc(measure = "SMDH")` of R's metafor. Misuse: beside a g by the pooled SD, which gives the
+    larger group's spread more weight; the two differ where sizes and spreads do.
+    """
+    average = np.sqrt(np.mean(np.square(sds)))
+    if min(n) < 2 or not average > 0:
         return np.nan, np.nan, np.nan
-    import pingouin
+    g = _small_sample(n) * difference / average
+    return (float(g), *hedges_interval(g, n, sds))
 
-    g = pingouin.compute_effsize(x, y, eftype="hedges")
-    low, high = pingouin.compute_esci(stat=g, nx=len(x), ny=len(y), eftype="hedges")
-    return float(g), float(low), float(high)
+
+def hedges_interval(g: float, n: tuple[int, int], sds: tuple[float, float]) -> tuple[float, float]:
+    """The 95 % limits g -+ 1.96 SE, with s and J as in `hedges_g`:
+
+    SE^2 = J^2 * (g^2 * sum(SD^4 / (n - 1)) / (8 s^4) + sum(SD^2 / (n - 1)) / s^2), sums over both groups.
+    """
+    variances, df = np.square(sds), np.subtract(n, 1)
+    average = variances.mean()
+    error = _small_sample(n) * np.sqrt(g**2 * (variances**2 / df).sum() / (8 * average**2)
+                                       + (variances / df).sum() / average)
+    return float(g - TWO_SIDED * error), float(g + TWO_SIDED * error)
+
+
+def _small_sample(n: tuple[int, int]) -> float:
+    df = sum(n) - 2
+    return np.exp(lgamma(df / 2) - lgamma((df - 1) / 2)) / np.sqrt(df / 2)
 
 
 def sample_characteristics(cohort: pd.DataFrame) -> pd.DataFrame:

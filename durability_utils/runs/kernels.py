@@ -26,8 +26,7 @@ PRELOADED = ("durability_utils.runs.kernels", "durability_utils.cohort.cleaning"
              "durability_utils.analyses.attrition_figures", "durability_utils.synthetic.attrition", "statsmodels.api",
              "durability_utils.analyses.published", "durability_utils.analyses.definition_figures",
              "durability_utils.analyses.relapse_figures", "pingouin", "scikit_posthocs",
-             "statsmodels.stats.proportion", "statsmodels.stats.contingency_tables",
-             "statsmodels.duration.survfunc", "statsmodels.tools.numdiff", "surpyval",
+             "statsmodels.stats.proportion", "statsmodels.duration.survfunc", "statsmodels.tools.numdiff", "surpyval",
              "ipykernel.ipkernel", "ipykernel.kernelapp", "pandas.io.formats.csvs", "pandas.io.formats.html",
              "pandera.backends.pandas.builtin_checks", "pandera.backends.pandas.register", "pyarrow.dataset",
              "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PngImagePlugin", "PIL.PpmImagePlugin")

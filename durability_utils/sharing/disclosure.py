@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from durability_utils.outcomes.proportions import proportion, rounded_percent
-from durability_utils.outcomes.representativeness import VARIABLES
+from durability_utils.outcomes.representativeness import VARIABLES, hedges_interval
 from durability_utils.study.errors import InputError
 from durability_utils.study.holds import Holds
 
@@ -245,16 +245,19 @@ class Controlled:
         return str(percent), f"{100 * interval.low:.0f}", f"{100 * interval.high:.0f}"
 
     def _effects(self, shown: pd.DataFrame, column: str, counts: list[list[Count]]) -> None:
-        """Hedges' g to one decimal, its interval computed from that and the counts as shown."""
-        import pingouin  # seconds: most of this module does without
-
+        """Hedges' g and the SDs to one decimal, its interval computed from those and the counts as shown."""
         pairs = list(zip(*counts, strict=True))
         shown[column] = [self._text(g, pair) for g, pair in zip(shown[column], pairs, strict=True)]
-        limits = [pingouin.compute_esci(stat=float(g), nx=self.shown[n], ny=self.shown[against], eftype="hedges")
-                  if self._is_shown(n, against) and g else (g, g)
-                  for g, (n, against) in zip(shown[column], pairs, strict=True)]
-        shown["low"], shown["high"] = ([f"{value:.1f}" if isinstance(value, float) else value for value in ends]
-                                       for ends in zip(*limits, strict=True))
+        for sd, of in zip(("sd", "sd_against"), counts, strict=True):
+            shown[sd] = [self._text(value, [n]) for value, n in zip(shown[sd], of, strict=True)]
+        limits = []
+        for g, *sds, pair in zip(shown[column], shown["sd"], shown["sd_against"], pairs, strict=True):
+            numbers = self._is_shown(*pair) and g != ""
+            limits.append(hedges_interval(float(g), [self.shown[n] for n in pair], list(map(float, sds)))
+                          if numbers else (g, g))
+        shown["low"], shown["high"] = (
+            [f"{value:.1f}".replace("-0.0", "0.0") if isinstance(value, float) else value for value in ends]
+            for ends in zip(*limits, strict=True))
 
     def _statistic(self, kind: str, value, row: Sequence[Count], compared: list[Count]) -> str:
         """One of STATISTICS as text: `row` has the counts of its row, `compared` those of all groups compared."""

@@ -20,7 +20,8 @@ class Holds:
     `mode/6m/post` is one of `mode/6m/total`. It is a template over the row's other columns (`mode/{time}/{mode}`), or
     there is a list with a name a row. The same name is the same count, in whichever table of the service and step.
     rates: columns n and of for the prefix of each `share`, `low` and `high`.
-    effects: the two columns of counts for each column of Hedges' g with its `low` and `high`.
+    effects: the two columns of counts for each column of Hedges' g, beside which stand its `low` and `high` and the SDs
+    of both groups, `sd` and `sd_against`.
     statistics: what each other column is, in all rows or as a list: `share` (of the first column of counts in the
     last), `mean`, `sd` or `range` (of the first), `letters` or `p` (of all groups compared), or what people call it.
     words: columns of words besides those of templates. service: the column that says whose row it is; where there are
@@ -45,7 +46,7 @@ class Holds:
     @property
     def numbers(self) -> set[str]:
         """The columns of numbers."""
-        ends = ("low", "high") if self.effects else ()
+        ends = ("low", "high", "sd", "sd_against") if self.effects else ()
         rates = (f"{prefix}{end}" for prefix in self.rates for end in ("share", "low", "high"))
         statistics = (column for column, what in self.statistics.items() if what != "letters")
         return {*self.counts, *rates, *self.effects, *ends, *statistics}

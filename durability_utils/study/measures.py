@@ -11,7 +11,9 @@ from durability_utils.study.parameters import PROJECT, Number, Text, holds, read
 
 PATH = PROJECT / "parameters" / "measures.yaml"
 # what `Rules.changed` and `thresholds` in a study file may change; in points, or without a unit
-THRESHOLDS = ("caseness", "reliable_change", "residual", "reliability", "population_mean", "population_sd")
+THRESHOLDS = ("caseness", "reliable_change", "residual", "noticed_points", "noticed_share", "reliability",
+              "population_mean", "population_sd")
+SHARES = ("noticed_share", "reliability")  # of the THRESHOLDS those from 0 to 1
 DECIDING = ("depression", "anxiety", "disorder_specific")
 ROLES = (*DECIDING, "functioning", "other")
 _Range = Annotated[list[Number], Field(min_length=2, max_length=2, description="[lowest, highest]"),
@@ -25,6 +27,9 @@ class Measure:
     `role`: one of ROLES; `columns`: how the names of its columns begin. `caseness` and `reliable_change`: None of a
     measure that decides nothing. `reliability` (0 to 1), mean and SD of the general population: where the file has
     them, for notebook 09. `residual`: the lowest score below the cut-off called residual symptoms; None where not said.
+    `noticed_points`, `noticed_share`: the smallest fall that patients notice, in points and of the score before (0 to
+    1). `confirmed`: whether more than secondary citations support the reliable change; `from_memory`: the keys of which
+    no text at hand supports the value.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -47,9 +52,16 @@ class Measure:
     population_mean: Number | None = None
     population_sd: Number | None = None
     residual: Number | None = None
+    noticed_points: Number | None = None
+    noticed_share: Number | None = None
+    from_memory: tuple[Text, ...] = ()
 
     minimum = property(lambda self: self.range[0], doc="The lowest score that there is.")
     maximum = property(lambda self: self.range[1], doc="The highest score that there is.")
+
+
+def _has_what_nothing_supports(measure: Measure) -> bool:
+    return all(getattr(measure, key, None) is not None for key in measure.from_memory)
 
 
 def _has_what_its_role_needs(measure: Measure) -> bool:
@@ -64,8 +76,9 @@ def _named(measures: dict[str, Measure]) -> dict[str, Measure]:
     return {name: replace(measure, name=name) for name, measure in measures.items()}
 
 
-_Measure = Annotated[Measure, holds(_has_what_its_role_needs), Field(
-    description=f"caseness, reliable_change and columns of data/dictionary.csv, since {', '.join(DECIDING)} decide")]
+_Measure = Annotated[Measure, holds(_has_what_nothing_supports), holds(_has_what_its_role_needs), Field(
+    description=f"caseness, reliable_change and columns of data/dictionary.csv, since {', '.join(DECIDING)} decide; "
+    "from_memory only of keys that it has")]
 _Version = Annotated[dict[str, _Measure], AfterValidator(_named), Field(
     description="one measure of role depression and one of role anxiety")]
 

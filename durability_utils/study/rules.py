@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from numbers import Real
 
 from durability_utils.study.errors import InputError
-from durability_utils.study.measures import THRESHOLDS, Measure
+from durability_utils.study.measures import SHARES, THRESHOLDS, Measure
 
 ANXIETY_RULES = ("adsm_else_gad7", "gad7")
 RELAPSE_RULES = ("reliable_change", "more_than_5_points")
@@ -64,7 +64,7 @@ class Rules:
         for key, value in values.items():
             if key not in THRESHOLDS:
                 raise InputError(f"thresholds: {measure}: found {key!r}, expected one of {', '.join(THRESHOLDS)}")
-            most, unit = (1, "") if key == "reliability" else (self.measures[measure].maximum, " points")
+            most, unit = (1, "") if key in SHARES else (self.measures[measure].maximum, " points")
             if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value <= most:
                 raise InputError(f"thresholds: {measure}: {key}: found {value!r}, expected a number above 0, "
                                  f"at most {most:g}{unit}")

@@ -11,7 +11,7 @@ from durability_utils.analyses import definition_figures as figures
 from durability_utils.outcomes.proportions import with_proportions
 from durability_utils.outcomes.rules import IMPROVEMENT
 
-DEFINITIONS = ("reliable_improvement_kept", "recovery_kept_gad7")
+DEFINITIONS = ("reliable_improvement_kept", "no_relapse")
 
 
 def test_shares_are_drawn_where_the_table_has_them():
@@ -25,14 +25,15 @@ def test_shares_are_drawn_where_the_table_has_them():
         assert [line.get_xdata().tolist() for line in axes.lines] == [[80, 80], [40, 40]]
         assert texts(axes.texts) == ["8/10", "8/10", "4/10", "4/10"]
     words = texts(figure.axes[0].get_yticklabels())
-    assert words == ["recovery kept, no return to caseness\n(PHQ-9 and GAD-7)", "reliable improvement kept"]
+    assert words == ["no relapse\n(PHQ-9 and GAD-7)", "reliable improvement kept"]
 
 
-def test_patterns_have_a_bar_and_a_mark_for_each_combination():
-    table = pd.DataFrame({"time": "6m", DEFINITIONS[0]: ["kept", "lost"], DEFINITIONS[1]: ["kept", "not_counted"],
-                          "n": [7, 2]})
+def test_patterns_have_a_bar_a_time_and_a_mark_for_each_combination():
+    table = pd.DataFrame({"time": ["6m", "6m", "12m"], DEFINITIONS[0]: ["kept", "lost", "lost"],
+                          DEFINITIONS[1]: ["kept", "not_counted", "not_counted"], "n": [7, 2, 3]})
     bars, marks = figures.patterns(table, "t", "c").axes
-    assert [bar.get_height() for bar in bars.patches] == [7, 2]
+    assert [bar.get_height() for bar in bars.patches] == [7, 2, 0, 3]  # 6 months, then 12
+    assert texts(bars.get_legend().get_texts()) == ["6 months", "12 months", "kept", "lost", "not counted"]
     drawn = {line.get_label(): sorted(map(tuple, line.get_xydata())) for line in marks.lines}
     assert drawn == {"kept": [(0, 0), (0, 1)], "lost": [(1, 1)], "not counted": [(1, 0)]}
 
@@ -59,17 +60,7 @@ def test_methods_that_class_nobody_are_drawn_without_a_warning(recwarn):
     assert texts(figure.axes[0].texts) == ["cannot tell"] * 2 and not recwarn.list
 
 
-def test_effect_sizes_are_drawn_with_their_n():
-    table = pd.DataFrame({"measure": ["PHQ-9", "GAD-7"], "times": "baseline_6m", "step": "step2", "n": [30, 29],
-                          "d": [1.5, 1.25], "low": [1.0, 0.75], "high": [2.0, 1.75]})
-    figure = figures.effect_sizes(table, "t", "c")
-    assert [axes.get_title() for axes in figure.axes] == ["PHQ-9", "GAD-7"]
-    assert [axes.lines[1].get_xdata().tolist() for axes in figure.axes] == [[1.5], [1.25]]
-    assert [texts(axes.texts) for axes in figure.axes] == [["n = 30"], ["n = 29"]]
-    assert texts(figure.axes[0].get_yticklabels()) == ["baseline to 6 months, step 2"]
-
-
 @pytest.mark.parametrize(("code", "words"), [
-    ("no_relapse_gad7", "no relapse\n(PHQ-9 and GAD-7)"), ("reliable_recovery_kept", "reliable recovery kept")])
+    ("no_relapse", "no relapse\n(PHQ-9 and GAD-7)"), ("reliable_recovery_kept", "reliable recovery kept")])
 def test_definitions_as_words(code, words):
     assert figures.definition_words(code) == words

@@ -1,11 +1,13 @@
-"""Methods of reliable change and cut-offs. Oracles: Jacobson & Truax (1991); what the R package clinicalsignificance
-prints for the trial of Claus et al. (2020), each with its call; and seven patients worked out by hand."""
+"""Methods of reliable change and cut-offs. Oracles: Jacobson & Truax (1991); R, with its call in
+`oracles/reliable_change.csv` (lme4 for the hierarchical method); what the R package clinicalsignificance prints for the
+trial of Claus et al. (2020); and seven patients worked out by hand."""
 
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
+from r_says import ORACLES, r_says
 
 from durability_utils.analyses import reliable_change as rc
 from durability_utils.outcomes.rules import IMPROVEMENT
@@ -38,7 +40,7 @@ def test_each_index_by_hand():
     by_hand = {
         "jacobson_truax": 0.0,
         "gulliksen_lord_novick": (expected - 9) / (sd * math.sqrt(1 - 0.5625)),
-        "hsu_linn_lindley": (r * (9 - 14) - (9 - 10)) / (sd * math.sqrt(1 - 0.5625)),
+        "hsu_linn_nord": (r * (9 - 14) - (9 - 10)) / (sd * math.sqrt(1 - 0.5625)),
         "edwards_nunnally": (expected - 9) / (sd / 2),
         "nunnally_kotsch": (expected - 9) / (sd * math.sqrt(0.5625 * 0.25 + 0.25)),
     }
@@ -77,19 +79,67 @@ def test_cut_offs_by_hand():
     assert rc.cut_off_a(20, 5) == rc.cut_off_b(5, 2.5) == rc.cut_off_c(20, 5, 5, 2.5) == 10
 
 
-@pytest.mark.parametrize("scores", [[], [12.0], [12.0, 12.0, 12.0]])
-def test_without_a_spread_nobody_is_classed(scores):
+@pytest.fixture(scope="module")
+def scores():
+    """Made-up PHQ-9 at four times: the input of R."""
+    return pd.read_csv(ORACLES / "inputs" / "reliable_change.csv").pivot(index="id", columns="time", values="phq9")
+
+
+def test_each_index_and_hageman_and_arrindells_cut_off_are_rs(scores):
+    said = r_says("reliable_change")
+    before, later, r = scores[0], scores[3], 0.89
+    second = scores.dropna(subset=[0, 3]).index[1]
+    assert (before[second], later[second]) == (said["before"], said["later"])
+    found = {name: method(before, later, r)[second] for name, method in rc.METHODS.items()}
+    found["hageman_arrindell, own errors"] = rc.hageman_arrindell(before, later, r, 0.8)[second]
+    found["true_cut_off_c"] = rc.true_cut_off_c(before, later, r, 2.91, 3.52)
+    found["below_cut_off"] = rc.below_cut_off(before, later, r, found["true_cut_off_c"])[second]
+    assert found == pytest.approx({name: said[name] for name in found}, rel=1e-9)
+
+
+def test_the_hierarchical_index_is_lme4s(scores):
+    said = r_says("reliable_change")
+    index = rc.hierarchical(scores)
+    # two optimisers of one likelihood: R stops at a gradient of about 1e-3
+    assert (index[1], index[7]) == pytest.approx(
+        (said["hierarchical, all four scores"], said["hierarchical, one missing"]), abs=2e-4)
+    assert index.count() == said["hierarchical, patients"]
+    codes = rc.classes(index, rc.TWO_SIDED)
+    assert counts(codes)[::2] == (said["hierarchical, improved"], said["hierarchical, deteriorated"])
+
+
+@pytest.mark.parametrize("scores", [[], [12.0], [12.0, 17.0], [12.0, 12.0, 12.0]])
+def test_without_a_spread_or_three_patients_nobody_is_classed(scores):
     scores = pd.Series(scores, dtype=float)
     for method in rc.METHODS.values():
         assert method(scores, scores - 5, 0.8).isna().all()
+    assert rc.below_cut_off(scores, scores - 5, 0.8, 10).isna().all()
+    assert np.isnan(rc.true_cut_off_c(scores, scores - 5, 0.8, 3, 4))
+    assert rc.hierarchical(pd.DataFrame({0: scores, 1: scores, 2: scores})).isna().all()
+
+
+def test_where_error_is_nothing_or_everything_no_index_is_infinite():
+    for method in rc.METHODS.values():
+        assert method(BEFORE, LATER, 1.0).isna().all()  # a reliability of 1: any change would be without error
+    assert rc.below_cut_off(BEFORE, LATER, 1.0, 10).isna().all()
     # nor can Hageman & Arrindell tell where all change by 5 or 6 points: a variance of 0.3, below 2 SEM^2
-    assert rc.hageman_arrindell(BEFORE, BEFORE - [5, 6, 5, 6, 5, 6, 5], 0.5).isna().all()
+    narrow = BEFORE - [5, 6, 5, 6, 5, 6, 5]
+    assert rc.hageman_arrindell(BEFORE, narrow, 0.5).isna().all()
+    assert np.isnan(rc.true_cut_off_c(BEFORE, LATER, 0.5, 3, 1))  # a general population with an SD below the error's
+
+
+def test_the_hierarchical_method_needs_three_scores_of_a_patient_and_some_difference():
+    three = pd.DataFrame({0: [20.0, 18, 25, 14], 1: [15, 12, 20, np.nan], 2: [5, 11, 19, 3]})
+    assert rc.hierarchical(three).isna().tolist()[3]
+    assert rc.hierarchical(three.iloc[:, :2]).isna().all()
+    assert rc.hierarchical(three * 0 + 7).isna().all()
 
 
 def test_class_counts_of_every_method():
-    table = rc.class_counts(BEFORE, LATER, read_measures("study_2016")["PHQ-9"])
+    scores = pd.DataFrame({"baseline": BEFORE, "end": [8, 9, 9, 15, 16, 12, 11], "6m": LATER})
+    table = rc.class_counts(scores, read_measures("study_2016")["PHQ-9"])
     assert list(table.columns) == ["method", "class", "n", "of"]
-    assert table.groupby("method")["n"].sum().tolist() == [6] * 8
+    assert table["method"].nunique() == 9 and (table.groupby("method")["n"].sum() <= 6).all()
     found = table.pivot(index="method", columns="class", values="n")[[BAD, NONE, GOOD]]
     assert found.loc["fixed_threshold"].to_list() == [0, 3, 3]  # changes 0 6 6 -1 1 12; the threshold is 6
     assert found.loc["half_of_baseline"].to_list() == [0, 4, 2]  # 12 to 6 and 19 to 7; 13 to 7 is less than half
@@ -115,11 +165,16 @@ def claus():
     # clinicalsignificance 2.1.0, its own snapshots: cs_distribution(claus_2020, id, time, hamd, pre = 1, post = 4,
     # reliability = 0.8, rci_method = "JT") and so on; NK with reliability_post = 0.5
     ("jacobson_truax", (0.8,), (29, 10, 1)), ("edwards_nunnally", (0.8,), (32, 5, 3)),
-    ("hsu_linn_lindley", (0.8,), (12, 16, 12)), ("gulliksen_lord_novick", (0.8,), (29, 10, 1)),
+    ("hsu_linn_nord", (0.8,), (12, 16, 12)), ("gulliksen_lord_novick", (0.8,), (29, 10, 1)),
     ("nunnally_kotsch", (0.8, 0.5), (28, 11, 1)), ("hageman_arrindell", (0.8,), (32, 7, 1))])
 def test_the_classes_that_r_prints(claus, method, arguments, printed):
     index = rc.METHODS[method](claus["hamd"][1], claus["hamd"][4], *arguments)
     assert counts(rc.classes(index, rc.CRITICAL[method])) == printed
+
+
+def test_the_hierarchical_classes_that_r_prints(claus):
+    # cs_distribution(claus_2020, id, time, hamd, rci_method = "HLM"): 11 improved, 20 unchanged, 9 deteriorated
+    assert counts(rc.classes(rc.hierarchical(claus["hamd"]), rc.TWO_SIDED)) == (11, 20, 9)
 
 
 def test_the_percentage_change_and_the_cut_off_that_r_prints(claus):

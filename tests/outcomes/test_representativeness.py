@@ -4,6 +4,7 @@ import conftest
 import numpy as np
 import pandas as pd
 import pytest
+from r_says import ORACLES, r_says
 from scipy import stats
 
 from durability_utils.outcomes import representativeness as table1
@@ -33,10 +34,24 @@ def test_means_letters_and_p():
     table = by_age(AGES)
     assert (list(table["mean"]), list(table["n"])) == ([32, 52, 53], [5, 5, 5])
     assert list(table["letters"]) == ["a", "b", "b"]  # 20 years apart with an SD of 1.6; the last two 1 year
-    assert table["p"].iloc[0] == pytest.approx(stats.f_oneway(*AGES.values()).pvalue)
-    # Games-Howell stands on Welch's analysis; R: oneway.test(age ~ group, var.equal = FALSE)
-    assert by_age(AGES, "games_howell")["p"].iloc[0] == pytest.approx(
-        stats.f_oneway(*AGES.values(), equal_var=False).pvalue)
+    assert table["p"].iloc[0] == pytest.approx(stats.f_oneway(*AGES.values(), equal_var=False).pvalue)
+    assert by_age(AGES, "tukey")["p"].iloc[0] == pytest.approx(stats.f_oneway(*AGES.values()).pvalue)
+
+
+@pytest.fixture(scope="module")
+def rs_ages():
+    """Made-up ages of groups that differ in size and spread: the input of R."""
+    return pd.read_csv(ORACLES / "inputs" / "representativeness.csv").groupby("group")["age"].agg(list).to_dict()
+
+
+def test_welchs_and_the_papers_analysis_of_variance_are_rs(rs_ages):
+    said = r_says("representativeness")
+    assert by_age(rs_ages)["p"].iloc[0] == pytest.approx(said["welch_p"], rel=1e-6)
+    assert by_age(rs_ages, "tukey")["p"].iloc[0] == pytest.approx(said["anova_p"], rel=1e-6)
+    groups = [rs_ages[name] for name in table1.GROUPS]
+    assert games_howell(groups, 0, 1) == pytest.approx(said["games_howell, first two"], rel=1e-5)
+    assert games_howell(groups, 1, 2) == pytest.approx(said["games_howell, last two"], rel=1e-5)
+    assert list(by_age(rs_ages)["letters"]) == ["a", "b", "b"]
 
 
 def tukey(groups: list, i: int, j: int) -> float:
@@ -79,10 +94,10 @@ def test_a_group_too_small_is_left_out_of_the_letters_alone():
 def test_a_group_without_spread_stays_in_the_analysis_of_variance():
     ages = {"no_consent": [2] * 8, "consent_no_participation": [10, 12, 14, 11],
             "consent_and_participation": [11, 13, 15, 12]}
-    assert list(by_age(ages)["letters"]) == ["a", "b", "b"]
-    assert by_age(ages)["p"].iloc[0] == pytest.approx(stats.f_oneway(*ages.values()).pvalue)
+    assert list(by_age(ages, "tukey")["letters"]) == ["a", "b", "b"]
+    assert by_age(ages, "tukey")["p"].iloc[0] == pytest.approx(stats.f_oneway(*ages.values()).pvalue)
     # Welch's analysis weights each group by its own variance, so it cannot take this one
-    assert list(by_age(ages, "games_howell")["letters"]) == ["", "a", "a"]
+    assert list(by_age(ages)["letters"]) == ["", "a", "a"]
 
 
 def test_change_is_baseline_minus_end():
@@ -90,12 +105,25 @@ def test_change_is_baseline_minus_end():
     assert (table1.compared_variables(people)["phq9_change"] == 15).all()
 
 
-def test_hedges_g_by_hand():
-    effects = table1.effect_sizes(cohort(AGES)).query("variable == 'age' and against == 'no_consent'").iloc[0]
-    pooled = np.sqrt(2.5)  # both groups have a variance of 2.5
-    # Hedges 1981: the difference over the pooled SD times 1 - 3 / (4 (n1 + n2) - 9)
-    assert effects["g"] == pytest.approx(21 / pooled * (1 - 3 / (4 * 10 - 9)))
-    assert effects["low"] < effects["g"] < effects["high"]
+def test_hedges_g_and_its_unrounded_limits_are_metafors(rs_ages):
+    said = r_says("representativeness")
+    effects = table1.effect_sizes(cohort(rs_ages)).query("variable == 'age'").set_index("against")
+    for name, ours in (("no consent", "no_consent"), ("consent", "consent_no_participation")):
+        assert effects.loc[ours, ["g", "low", "high"]].tolist() == pytest.approx(
+            [said[f"{what}, {name}"] for what in ("g", "low", "high")], rel=1e-10)
+    assert effects["sd_against"].tolist() == pytest.approx([np.std(rs_ages[name], ddof=1) for name in effects.index])
+
+
+def test_g_by_the_average_variance_where_spreads_differ():
+    # the paper's sessions, SDs of 8.07 and 4: 1.32, where the pooled SD, which is nearly the larger group's, gives 1.59
+    said = r_says("representativeness")
+    assert table1.hedges_g(14.95 - 6.48, (22, 67), (8.07, 4))[0] == pytest.approx(said["sessions, average variance"])
+    assert said["sessions, average variance"] < 1.33 < 1.58 < said["sessions, pooled SD"]
+
+
+@pytest.mark.parametrize(("n", "sds"), [((1, 9), (np.nan, 2)), ((9, 0), (2, np.nan)), ((5, 5), (0, 0))])
+def test_too_few_or_no_spread_have_no_g(n, sds):
+    assert np.isnan(table1.hedges_g(3, n, sds)).all()
 
 
 def test_sample_characteristics_by_hand():

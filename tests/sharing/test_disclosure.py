@@ -15,7 +15,7 @@ from attack import Attack
 from conftest import PAIR_RULES, typed
 
 from durability_utils.outcomes import representativeness, response, transitions
-from durability_utils.outcomes.representativeness import EFFECT_SIZES, GROUPS, sample_holds
+from durability_utils.outcomes.representativeness import EFFECT_SIZES, GROUPS, hedges_interval, sample_holds
 from durability_utils.outcomes.response import ANSWERS_BY_MODE
 from durability_utils.outcomes.rules import STEP_GROUPS, carry_back, classify, in_step
 from durability_utils.outcomes.transitions import by_status_at_end
@@ -29,7 +29,7 @@ from durability_utils.study.errors import InputError
 from durability_utils.study.holds import Holds
 
 HOLDS = {"response_rates": response.RESPONSE_RATES, "response_by_mode": ANSWERS_BY_MODE,
-         "representativeness": representativeness.COMPARED["tukey"],
+         "representativeness": representativeness.COMPARED,
          **{f"reliable_{outcome}_{name}": holds[outcome] for outcome in ("improvement", "recovery")
             for name, holds in (("6m", transitions.SIX_MONTHS), ("rates", transitions.BY_STATUS_AT_END),
                                 ("path", transitions.PATHS))}}
@@ -196,6 +196,17 @@ COUNTS = table(time=["6m", "6m"], mode=["post", "online"], n=[30, 20], of=[50, 5
                high=[0.7, 0.5])
 
 
+def test_limits_of_g_follow_from_the_numbers_beside_them():
+    # g of 1.318 from 22 patients (SD 8.07) and 67 (SD 4), shown as 1.3, 20, 8.1, 65 and 4.0; a group of 3 is hidden
+    effects = table(variable=["sessions"] * 2, against=GROUPS[:2], n=[22, 22], n_against=[67, 3], sd=[8.07, 8.07],
+                    sd_against=[4.0, 2.0], g=[1.318, 2.0], low=[0.675, 1.0], high=[1.962, 3.0])
+    tables = {("A", "all", "effects"): table_of("A", "all", effects, EFFECT_SIZES)}
+    shown = Controlled(tables, "nhs").tables["A", "all", "effects"].drop(columns=["variable", "against"])
+    low, high = hedges_interval(1.3, (20, 65), (8.1, 4.0))
+    assert shown.iloc[0].tolist() == ["20", "65", "8.1", "4.0", "1.3", f"{low:.1f}", f"{high:.1f}"]
+    assert shown.iloc[1].tolist() == ["20", "*", "8.1", *"****"]
+
+
 def is_shared(cells: pd.DataFrame, holds: Holds | None, results: Path, step: str = "all") -> bool:
     """Whether a table is read for a bundle, written as a notebook writes it."""
     write_table(cells, results / "study" / "A" / step / "tables" / "mine.csv", holds)
@@ -203,7 +214,8 @@ def is_shared(cells: pd.DataFrame, holds: Holds | None, results: Path, step: str
 
 
 def test_the_tables_of_the_notebooks_are_shared(tmp_path):
-    effects = table(variable=["age"], against=[GROUPS[0]], n=[30], n_against=[40], g=[0.1], low=[-0.1], high=[0.3])
+    effects = table(variable=["age"], against=[GROUPS[0]], n=[30], n_against=[40], sd=[5.0],
+                    sd_against=[8.0], g=[0.1], low=[-0.1], high=[0.3])
     tables = tables_of(random_cohorts(1)) | {("A", "all", "effects"): table_of("A", "all", effects, EFFECT_SIZES)}
     for (_, step, name), (cells, holds, _) in tables.items():
         assert is_shared(cells, holds, tmp_path, step), name

@@ -33,6 +33,10 @@ def test_each_version_holds_these_thresholds(version, expected):
     # Williams & Lowe 2006; Ali et al. 2017 for PHQ-9
     assert {name: m.residual for name, m in found.items() if m.residual} == {"PHQ-9": 5, "GAD-7": 5}
     assert {name for name, m in found.items() if m.confirmed and m.role != "functioning"} == {"PHQ-9", "GAD-7"}
+    # Kounali et al. 2022, abstract: "-1.7, -3.5 and -1.5 points on the PHQ-9, BDI-II and GAD-7", "21%", "26.8%"
+    assert {name: (m.noticed_points, m.noticed_share) for name, m in found.items() if m.noticed_points} == {
+        "PHQ-9": (1.7, 0.21), "GAD-7": (1.5, 0.268)}
+    assert found["IES-R"].window == "past seven days"  # the form; the study's paper says month
     others = {"WSAS": ("functioning", "wsas")} if version == "nhs_talking_therapies" else {}
     assert {name: (m.role, m.columns) for name, m in found.items() if m.role != "disorder_specific"} == {
         "PHQ-9": ("depression", "phq9"), "GAD-7": ("anxiety", "gad7")} | others
@@ -57,6 +61,8 @@ def test_an_unknown_version_is_refused_and_the_known_ones_are_named():
     ("caseness: 40", "casenes: 40", "study_2016: OCI: unknown key 'casenes'; did you mean 'caseness'[?]"),
     ("items: 42", "items: 42.0", "study_2016: OCI: items: found 42.0, expected a whole number"),
     ("confirmed: true", "confirmed: 1", "study_2016: PHQ-9: confirmed: found 1, expected true or false"),
+    ("from_memory: [reliability]", "from_memory: [residuals]",
+     "study_2016: GAD-7: found .*, expected .*; from_memory only of keys that it has"),
     ("range: [0, 168]", "range: [0]", r"study_2016: OCI: range: found \[0\], expected \[lowest, highest\]"),
     ("    for: OCD\n", "", "study_2016: OCI: the key 'for' is missing; expected a text"),
     ("study_2016:", "2016:", "found 2016, expected `key: value` lines"),

@@ -53,7 +53,8 @@ def test_each_threshold_can_be_changed(key):
 @pytest.mark.parametrize(("measure", "values", "said"), [
     ("PHQ9", {"caseness": 9}, "thresholds: found 'PHQ9', expected one of PHQ-9, GAD-7, OCI, SPIN, HAI, IES-R, MI"),
     ("PHQ-9", {"cut_off": 9}, "thresholds: PHQ-9: found 'cut_off', expected one of caseness, reliable_change, "
-                              "residual, reliability, population_mean, population_sd"),
+                              "residual, noticed_points, noticed_share, reliability, population_mean, "
+                              "population_sd"),
     ("PHQ-9", {"maximum": 30}, "thresholds: PHQ-9: found 'maximum', expected one of caseness, "),
     (None, {"reliable_change": 5}, "rules: found 'reliable_change', expected carry_back, anxiety_measure, relapse, or "
                                    "a measure first"),
