@@ -15,7 +15,7 @@ PICTURE = Path(__file__).with_name("rooms.svg")
 GROUND = "study"
 # where the middle of a room lies, from left to right of 1000; its floor follows from the imports
 PLACES = {"synthetic": 130, "lessons": 480, "cli": 830, "analyses": 180, "sharing": 520, "new_study": 840,
-          "figures": 275, "runs": 610, "cohort": 870, "outcomes": 260, "results": 640}
+          "figures": 130, "shown": 375, "runs": 620, "cohort": 870, "outcomes": 260, "results": 640}
 WIDTH, HEIGHT, FLOOR = 230, 72, 150  # of a room, and from floor to floor
 
 Imports = dict[str, set[str]]

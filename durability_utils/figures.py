@@ -21,6 +21,7 @@ from matplotlib.path import Path
 from matplotlib.ticker import LogLocator, NullLocator
 
 from durability_utils.results import png
+from durability_utils.study.labels import label
 
 COLOURS = {
     "reliable_improvement": "#11456b", "no_reliable_improvement": "#c9ced3", "reliable_deterioration": "#d9822b",
@@ -28,11 +29,6 @@ COLOURS = {
 }
 DARK, MIDDLE, LIGHT = "#11456b", "#d9822b", "#c9ced3"
 _TIME_LABELS = {"end": "end of treatment", "at_6m": "6 months", "at_12m": "12 months", "follow_up": "6 months"}
-
-
-def label(code: str) -> str:
-    """A code as words: `no_reliable_improvement` is `no reliable improvement`, `phq9_change` is `PHQ-9 change`."""
-    return code.replace("_", " ").replace("phq9", "PHQ-9").replace("gad7", "GAD-7")
 
 
 def scope(service: str, step: str = "all") -> str:

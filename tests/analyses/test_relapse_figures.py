@@ -43,7 +43,7 @@ def test_states_of_a_month_fill_it():
     figure = relapse_figures.states_by_month(table, "t", "n = 10.")
     axes = figure.axes[0]
     drawn = {patch.get_label(): patch.get_data() for patch in axes.patches}
-    heights = {name: list(data.values - data.baseline) for name, data in drawn.items()}
+    heights = {name: list(data[0] - data.baseline) for name, data in drawn.items()}
     assert heights == {"no relapse": pytest.approx([60, 40]), "relapsed": pytest.approx([20, 30]),
                        "well again": pytest.approx([0, 10]), "no score": pytest.approx([20, 20])}
     assert list(drawn["no score"].values) == pytest.approx([100, 100])

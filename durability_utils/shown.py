@@ -1,0 +1,149 @@
+"""How tables are read: one format for notebooks, pages, Word and bundles. CSV files keep codes and digits.
+
+A number is formatted by what its column is called: counts whole, shares in per cent, p to three decimals, everything
+else to two. An estimate and the ends of its interval are one cell, and so are n, N, share and interval.
+"""
+
+import html
+import re
+
+import numpy as np
+import pandas as pd
+
+from durability_utils.outcomes.proportions import proportion
+from durability_utils.study.errors import InputError
+from durability_utils.study.labels import WORDS, label
+
+NOT_APPLICABLE = "\u2013"  # what is hidden by disclosure control has a sign of its own, *
+# columns, with or without _6m and the like behind, that hold shares of 0 to 1
+SHARES = re.compile(r"(.*_)?(share|estimate|pooled|target|adjusted|tau|coverage)(_.*)?|size|power|refused")
+P_VALUES = re.compile(r"p|p_.*")
+NAMES = ("service", "column", "file", "key")  # their words are names, not codes
+_RATE = ("n", "of", "share", "low", "high")
+_CODE = re.compile(r"[a-z0-9]+(_[a-z0-9]+)+")
+
+
+class Shown:
+    """A table of words as a notebook shows it: without numbers of rows, numbers on the right."""
+
+    def __init__(self, words: pd.DataFrame):
+        self.words = words
+
+    def __repr__(self) -> str:
+        return self.words.to_string(index=False, max_colwidth=60) if len(self.words) else "no rows"
+
+    def _repr_html_(self) -> str:
+        sides = [_side(self.words.iloc[:, at]) for at in range(self.words.shape[1])]
+        head = "".join(f'<th scope="col"{side}>{html.escape(name)}</th>'
+                       for name, side in zip(self.words.columns, sides, strict=True))
+        rows = ("".join(f"<td{side}>{_unbroken(cell)}</td>" for cell, side in zip(row, sides, strict=True))
+                for row in self.words.itertuples(index=False, name=None))
+        body = "\n".join(f"<tr>{row}</tr>" for row in rows)
+        return f'<table class="shown">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>'
+
+
+def shown(table: pd.DataFrame | pd.Series, digits: int = 2) -> Shown:
+    """A table for a reader: labels for codes, fixed decimals, `61/71 (86 %, 76 to 92)`; a named index becomes columns.
+
+    `digits`: of numbers that are neither counts, shares nor p values.
+    """
+    return Shown(as_words(table, digits))
+
+
+def as_words(table: pd.DataFrame | pd.Series, digits: int = 2) -> pd.DataFrame:
+    """The cells and column names of `shown` as text. Raises InputError where it is no table."""
+    if isinstance(table, pd.Series):
+        table = table.to_frame(table.name or "value")
+    if not isinstance(table, pd.DataFrame):
+        raise InputError(f"table: found a {type(table).__name__}, expected a DataFrame or a Series")
+    if table.index.names != [None]:
+        table = table.reset_index(allow_duplicates=True)
+    if isinstance(table.columns, pd.MultiIndex):
+        table = table.set_axis([", ".join(filter(None, map(str, names))) for names in table.columns], axis="columns")
+    names, words, at = list(map(str, table.columns)), {}, 0
+    while at < len(names):
+        name, column = names[at], table.iloc[:, at]
+        if tuple(names[at:at + 5]) == _RATE:
+            words["n/N (95 % interval)"] = _rates(column, table.iloc[:, at + 1])
+            at += 5
+        elif at + 2 < len(names) and _is_interval_of(name, *names[at + 1:at + 3]):
+            ends = (_formatted(table.iloc[:, at + 1 + end], name, digits) for end in (0, 1))
+            words[f"{label(name)} (95 % interval)"] = [
+                _estimate(*cells) for cells in zip(_formatted(column, name, digits), *ends, strict=True)]
+            at += 3
+        else:
+            words[label(name)] = _formatted(column, name, digits)
+            at += 1
+    return pd.DataFrame(words, dtype="str")
+
+
+def number(value: float, name: str = "", digits: int = 2) -> str:
+    """One number as it is read, by the name of its column: 1,631; 86 %; <0.001; 2.31."""
+    if pd.isna(value):
+        return NOT_APPLICABLE
+    if P_VALUES.fullmatch(name):
+        return "<0.001" if value < 0.001 else f"{value:.3f}"
+    if SHARES.fullmatch(name):
+        return f"{_rounded(100 * value, 0)} %"
+    if isinstance(value, int | np.integer):
+        return f"{value:,}"
+    return _rounded(value, digits) if np.isfinite(value) else ("\u221e" if value > 0 else "-\u221e")
+
+
+def _rounded(value: float, digits: int) -> str:
+    text = f"{value:,.{digits}f}"
+    return text.removeprefix("-") if not text.strip("-0.,") else text  # no minus before nothing
+
+
+def _formatted(column: pd.Series, name: str, digits: int) -> list[str]:
+    if pd.api.types.is_bool_dtype(column):
+        return ["yes" if value else "no" for value in column]
+    if pd.api.types.is_numeric_dtype(column):
+        whole = pd.api.types.is_float_dtype(column) and not SHARES.fullmatch(name) and column.notna().any() and (
+            column.dropna() % 1 == 0).all()  # counts, of which some are missing
+        return [number(int(value) if whole and pd.notna(value) else value, name, digits) for value in column]
+    return [_word(value, name) for value in column.astype("object")]
+
+
+def _word(value, name: str) -> str:
+    if isinstance(value, str):
+        return label(value) if name not in NAMES and (value in WORDS or _CODE.fullmatch(value)) else value
+    if isinstance(value, bool | np.bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple | list):
+        return " to ".join(f"{part:g}" if isinstance(part, int | float) else str(part) for part in value)
+    if isinstance(value, int | float | np.number):
+        return number(value, name)
+    return NOT_APPLICABLE if pd.isna(value) else str(value)
+
+
+def _rates(n: pd.Series, of: pd.Series) -> list[str]:
+    return [NOT_APPLICABLE if pd.isna(some) or pd.isna(whole) else proportion(int(some), int(whole)).text()
+            for some, whole in zip(n, of, strict=True)]
+
+
+def _is_interval_of(name: str, low: str, high: str) -> bool:
+    return re.sub(r"(^|_)low(?=_|$)", r"\1high", low) == high != low and _of_same(name, low)
+
+
+def _of_same(name: str, low: str) -> bool:
+    # share_6m, low_6m; consented_share, consented_low; median, median_low; g, low
+    rest = re.sub(r"(^|_)low(?=_|$)", "", low).strip("_")
+    return not rest or rest == name or name.startswith(f"{rest}_") or name.endswith(f"_{rest}")
+
+
+def _estimate(value: str, low: str, high: str) -> str:
+    if NOT_APPLICABLE in (low, high):
+        return value
+    return f"{value} ({low.removesuffix(' %')} to {high.removesuffix(' %')})"
+
+
+def _side(column: pd.Series) -> str:
+    numbers = column.str.fullmatch(r"(-|<)?[\d.,]+( %)?( \(.*\))?|\d+/\d+ \(.*\)|\u2013|\*").fillna(True)
+    return ' class="n"' if len(column) and numbers.all() else ""
+
+
+def _unbroken(cell: str) -> str:
+    # numbers with their interval stay in one line; words may be broken
+    together = re.match(r"[-<\d]", cell) and len(cell) < 40
+    return html.escape(cell.replace(" ", "\u00a0") if together else cell)

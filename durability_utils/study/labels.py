@@ -1,0 +1,9 @@
+"""What codes and columns are called where people read them."""
+
+WORDS = {"phq9": "PHQ-9", "gad7": "GAD-7", "adsm": "ADSM", "wsas": "WSAS", "6m": "6 months", "12m": "12 months",
+         "nhs": "NHS", "sd": "SD", "upflow": "use of treatment data"}
+
+
+def label(code: str) -> str:
+    """A code as words: `no_reliable_improvement` is `no reliable improvement`, `phq9_change` is `PHQ-9 change`."""
+    return " ".join(WORDS.get(part, part) for part in code.split("_"))

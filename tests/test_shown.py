@@ -1,0 +1,55 @@
+"""How tables are read. Oracle: what a reader should see, written by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from durability_utils.outcomes.proportions import proportion
+from durability_utils.shown import as_words, number, shown
+from durability_utils.study.errors import InputError
+
+
+@pytest.mark.parametrize(("value", "name", "words"), [
+    (1631, "n", "1,631"), (0.8592, "share", "86 %"), (0.8592, "consented_share", "86 %"), (0.0004, "p", "<0.001"),
+    (0.0495, "p", "0.050"), (0.05, "p_kept", "0.050"), (2.306, "g", "2.31"), (-0.001, "g", "0.00"),
+    (1e6, "mean", "1,000,000.00"), (np.nan, "p", "\u2013"), (np.inf, "z", "\u221e"),
+    (33.23, "effective_sample_size", "33.23"),
+])
+def test_a_number_is_read_by_the_name_of_its_column(value, name, words):
+    assert number(value, name) == words
+
+
+def test_a_rate_is_one_cell_and_so_is_an_estimate_with_its_interval():
+    share, low, high = proportion(61, 71)[2:]
+    table = pd.DataFrame({"service": ["north_a"], "n": [61], "of": [71], "share": share, "low": low, "high": high,
+                          "g": 0.3, "g_low": -0.186, "g_high": 0.79, "share_6m": 0.123, "low_6m": 0.1, "high_6m": 0.2})
+    assert as_words(table).to_dict("list") == {
+        "service": ["north_a"], "n/N (95 % interval)": ["61/71 (86 %, 76 to 92)"],
+        "g (95 % interval)": ["0.30 (-0.19 to 0.79)"], "share 6 months (95 % interval)": ["12 % (10 to 20)"]}
+
+
+def test_codes_are_words_names_stay_and_what_is_missing_has_its_sign():
+    table = pd.DataFrame({"status": ["no_reliable_improvement", None], "column": ["phq9_end", "x"],
+                          "n": [3.0, np.nan], "ok": [True, False], "time": ["6m", "end"]})
+    assert as_words(table).to_numpy().tolist() == [
+        ["no reliable improvement", "phq9_end", "3", "yes", "6 months"], ["\u2013", "x", "\u2013", "no", "end"]]
+
+
+def test_a_count_of_which_some_are_missing_has_no_decimals_and_a_mean_has():
+    assert as_words(pd.DataFrame({"n": [253.0, np.nan], "mean": [2.5, 3.0]})).to_numpy().tolist() == [
+        ["253", "2.50"], ["\u2013", "3.00"]]
+
+
+def test_a_named_index_and_columns_of_two_levels_are_read_too():
+    table = pd.DataFrame({("6m", "n"): [1]}, index=pd.Index(["a"], name="who"))
+    assert list(as_words(table)) == ["who", "6m, n"]
+    assert list(as_words(pd.Series([1], name="patients"))) == ["patients"]
+    with pytest.raises(InputError, match="found a int"):
+        as_words(3)
+
+
+def test_html_keeps_numbers_together_and_obeys_nothing_that_a_cell_says():
+    html = shown(pd.DataFrame({"what": ["<b>x"], "share": [0.86]}))._repr_html_()
+    assert "<b>" not in html
+    assert '<td class="n">86\u00a0%</td>' in html
+    assert '<th scope="col">what</th>' in html
