@@ -14,9 +14,9 @@ PACKAGE = Path(__file__).parents[1] / "durability_utils"
 PICTURE = Path(__file__).with_name("rooms.svg")
 GROUND = "study"
 # where the middle of a room lies, from left to right of 1000; its floor follows from the imports
-PLACES = {"synthetic": 130, "lessons": 480, "cli": 830, "analyses": 180, "sharing": 520, "new_study": 840,
-          "figures": 130, "shown": 375, "runs": 620, "cohort": 870, "outcomes": 260, "results": 640}
-WIDTH, HEIGHT, FLOOR = 230, 72, 150  # of a room, and from floor to floor
+PLACES = {"synthetic": 160, "lessons": 600, "cli": 1030, "analyses": 220, "sharing": 650, "new_study": 1050,
+          "figures": 150, "shown": 450, "runs": 770, "cohort": 1080, "outcomes": 320, "results": 800}
+ACROSS, WIDTH, HEIGHT, FLOOR = 1240, 230, 72, 150  # of the picture, of a room, and from floor to floor
 
 Imports = dict[str, set[str]]
 
@@ -78,18 +78,19 @@ def drawn(rooms: Imports) -> str:
     top = {level: 10 + FLOOR * (highest - level) for level in range(highest + 1)}
     top[0] = top[1] + HEIGHT + 20  # no arrow ends on the ground
     height = top[0] + HEIGHT + 10
-    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1000 {height}" role="img" '
+    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {ACROSS} {height}" role="img" '
              'aria-labelledby="title desc" font-family="Helvetica, Arial, sans-serif" text-anchor="middle">',
              '<title id="title">Rooms of the package, and what they import</title>',
              f'<desc id="desc">{escape(in_words(rooms))}</desc>',
              '<marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="9" markerHeight="9" orient="auto" '
              'markerUnits="userSpaceOnUse"><path d="M0 0 10 5 0 10z" fill="#333"/></marker>',
-             f'<rect width="1000" height="{height}" fill="#fff"/>']
+             f'<rect width="{ACROSS}" height="{height}" fill="#fff"/>']
     for curve in _curves(rooms, floor, top):
         lines += [f'<path d="{curve}" fill="none" stroke="#fff" stroke-width="6"/>',  # one passes below the other
                   f'<path d="{curve}" fill="none" stroke="#333" stroke-width="1.3" marker-end="url(#tip)"/>']
     for room in sorted(rooms):
-        middle, width, fill = (500, 980, "#dde3e8") if room == GROUND else (PLACES[room], WIDTH, "#f1f4f6")
+        middle, width, fill = (PLACES[room], WIDTH, "#f1f4f6") if room in PLACES else (
+            ACROSS // 2, ACROSS - 20, "#dde3e8")  # the ground
         y = top[floor[room]]
         lines.append(f'<rect x="{middle - width // 2}" y="{y}" width="{width}" height="{HEIGHT}" rx="6" '
                      f'fill="{fill}" stroke="#333"/>')
@@ -107,7 +108,7 @@ def _curves(rooms: Imports, floor: dict[str, int], top: dict[int, int]) -> list[
         for level in range(floor[room] - 1, floor[below], -1):
             share = (floor[room] - level) / (floor[room] - floor[below])
             straight = PLACES[room] + (PLACES[below] - PLACES[room]) * share
-            beside = [x for x in range(16, 990, 12) if (level, x) not in taken and not any(
+            beside = [x for x in range(16, ACROSS - 10, 12) if (level, x) not in taken and not any(
                 abs(x - PLACES[other]) < WIDTH / 2 + 10 for other in rooms if floor[other] == level)]
             passed.append((level, min(beside, key=lambda x: abs(x - straight))))
             taken.add(passed[-1])
