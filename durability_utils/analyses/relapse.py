@@ -161,8 +161,8 @@ def time_to_relapse(remitted: pd.DataFrame, scores: pd.DataFrame, rules: Rules,
     missing. A relapse lies after `month_before` and up to `month`; without one, after `month_before` if ever. A month
     with one of the scores counts as observed. What comes after a first relapse: `states_by_month`.
     """
-    measures = measures or rules.pair
     expect_rules(rules)
+    measures = measures or rules.pair
     expect(remitted, ["step", *(f"{measure.columns}_end" for measure in rules.pair)], rules, "remitted")
     expect_own_rows(remitted, "remitted")
     expect_columns(scores, ["patient", "month", *(measure.columns for measure in rules.pair)], "scores")

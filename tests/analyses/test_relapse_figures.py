@@ -43,9 +43,9 @@ def test_states_of_a_month_fill_it():
     figure = relapse_figures.states_by_month(table, "t", "n = 10.")
     axes = figure.axes[0]
     drawn = {patch.get_label(): patch.get_data() for patch in axes.patches}
-    heights = {name: list(data[0] - data.baseline) for name, data in drawn.items()}
+    heights = {name: list(above - below) for name, (above, _, below) in drawn.items()}
     assert heights == {"no relapse": pytest.approx([60, 40]), "relapsed": pytest.approx([20, 30]),
                        "well again": pytest.approx([0, 10]), "no score": pytest.approx([20, 20])}
-    assert list(drawn["no score"].values) == pytest.approx([100, 100])
-    assert list(drawn["no score"].edges) == [0.5, 1.5, 2.5]
+    above, edges, _ = drawn["no score"]
+    assert (list(above), list(edges)) == (pytest.approx([100, 100]), [0.5, 1.5, 2.5])
     assert figure.get_supxlabel() == "n = 10."
