@@ -121,7 +121,8 @@ def hierarchical(scores: pd.DataFrame) -> pd.Series:
     a patient's slope less that of all, over its SD given the model. For those with at least three scores. Source:
     Raudenbush & Bryk (2002); Speer & Greenbaum (1995) proposed it; as `rci_method = "HLM"` of R's clinicalsignificance.
     Misuse: as with Hsu, Linn & Nord, where everybody improved alike nobody did; and scores that fall during treatment
-    and stay where they are follow no line. Missing for everybody where the model does not converge.
+    and stay where they are follow no line: then starts and slopes cannot be told apart (a correlation of 1 or -1, which
+    lme4 calls singular). Missing for everybody where the model does not converge.
     """
     from statsmodels.regression.mixed_linear_model import MixedLM
 
