@@ -112,10 +112,12 @@ def modelled(patients: pd.DataFrame) -> pd.DataFrame:
 class Stage(NamedTuple):
     """A stage that a patient passes or not: `design` (patients x variables, the first 1), who is there, who passes.
 
-    `there`, `passed`: an array of bool, a patient each; `passed` only of those there. `names` are those of the
-    variables after the 1; without any, all who are there are taken to pass with the same probability.
+    `word`: consented or answered. `there`, `passed`: an array of bool, a patient each; `passed` only of those there.
+    `names` are those of the variables after the 1; without any, all who are there are taken to pass with the same
+    probability.
     """
 
+    word: str
     design: np.ndarray
     names: list[str]
     there: np.ndarray
@@ -126,25 +128,27 @@ def stages(patients: pd.DataFrame, variables: str = "all", apart: bool = True) -
     """Consent, then answering among those who consented; or with `apart=False` answering as one stage of all.
 
     `patients`: rows of `well_at_end`; `variables`: a key of VARIABLES. A 6-month answer is known only of those who
-    consented, so it tells of answering at 12 months only where the stages are apart. A stage that fewer than
-    LEAST_ON_A_SIDE pass, or do not pass, has no variables.
+    consented, so it tells of answering at 12 months only where the stages are apart. A stage that all pass is left out;
+    one that fewer than LEAST_ON_A_SIDE pass, or do not pass, has no variables.
     """
     everyone = np.ones(len(patients), bool)
     consented, answered = patients["consented"].to_numpy(), patients["kept"].notna().to_numpy()
     if not apart:
-        return [_stage(patients, everyone, answered, variables)]
+        return [_stage("answered", patients, everyone, answered, variables)]
     if "phq9_6m" in patients:
         early = patients[AUXILIARY[1:]]
         patients = patients.assign(answered_6m=early["phq9_6m"].notna().astype(float), **early.fillna(early.mean()))
-    return [_stage(patients, everyone, consented, variables),
-            _stage(patients, consented, consented & answered, variables, AUXILIARY)]
+    both = [_stage("consented", patients, everyone, consented, variables),
+            _stage("answered", patients, consented, consented & answered, variables, AUXILIARY)]
+    return [stage for stage in both if stage.passed.sum() < stage.there.sum()]
 
 
-def _stage(patients: pd.DataFrame, there: np.ndarray, passed: np.ndarray, variables: str, also: list[str] = ()) -> Stage:
+def _stage(word: str, patients: pd.DataFrame, there: np.ndarray, passed: np.ndarray, variables: str,
+           also: list[str] = ()) -> Stage:
     table = covariates(patients[there], passed[there], variables, also)
     design = np.zeros((len(patients), 1 + table.shape[1]))
     design[there] = np.column_stack([np.ones(there.sum()), table])
-    return Stage(design, list(table), there, passed)
+    return Stage(word, design, list(table), there, passed)
 
 
 def covariates(patients: pd.DataFrame, passed: np.ndarray, variables: str = "all",
@@ -236,10 +240,10 @@ def why_no_model(patients: pd.DataFrame) -> str:
         return f"too few: {silent} did not answer, fewer than {LEAST_ON_A_SIDE} (see the bounds)"
     found = stages(patients)
     fitted = probabilities(found)
-    for stage, probability, word in zip(found, fitted, ("consented", "answered"), strict=True):
+    for stage, probability in zip(found, fitted, strict=True):
         left = stage.there & ~stage.passed
         if stage.names and probability[stage.passed].min() > probability[left].max():
-            return f"no overlap: what is recorded tells without exception who {word}"
+            return f"no overlap: what is recorded tells without exception who {stage.word}"
     weights = weights_of(found, fitted)
     effective, largest = effective_sample_size(weights), weights.max() / weights.sum()
     if effective < LEAST_EFFECTIVE:
