@@ -23,10 +23,17 @@ def error(found: weighting.Estimate) -> float:
     return half / stats.t.ppf(0.975, found.effective - 1) * found.share * (1 - found.share)
 
 
+@pytest.fixture
+def plain(monkeypatch):
+    """The variance without slopes of patients' own: the empirical sandwich."""
+    influence = weighting.influence
+    monkeypatch.setattr(weighting, "influence", lambda equations, theta, own: influence(equations, theta, own & False))
+
+
 @pytest.mark.parametrize(("outcome", "time", "apart", "name"), [
     ("improvement", "6m", True, "improvement_scores_apart"), ("improvement", "6m", False, "improvement_scores_together"),
     ("recovery", "6m", True, "recovery_scores_apart"), ("improvement", "12m", True, "improvement_12m_scores_apart")])
-def test_weighting_is_r_s_glm_and_the_sandwich_of_all_its_equations(outcome, time, apart, name):
+def test_weighting_is_r_s_glm_and_the_sandwich_of_all_its_equations(outcome, time, apart, name, plain):
     found = weighting.weighted(oracle_patients(outcome, time), "scores", apart)
     assert found.share == pytest.approx(R[name], abs=1e-7)
     assert error(found) == pytest.approx(R[f"{name}_se"], rel=1e-4)
@@ -34,32 +41,44 @@ def test_weighting_is_r_s_glm_and_the_sandwich_of_all_its_equations(outcome, tim
         assert found.effective == pytest.approx(R[f"{name}_effective"], rel=1e-6)
 
 
-def test_the_doubly_robust_share_is_r_s_and_the_augmented_mean_is_the_same_number():
+def test_the_doubly_robust_share_is_r_s_and_the_augmented_mean_is_the_same_number(plain):
     found = weighting.doubly_robust(oracle_patients(), "scores")
     assert found.share == pytest.approx(R["robust_scores"], abs=1e-5)
     assert found.share == pytest.approx(R["robust_scores_augmented"], abs=1e-5)
     assert error(found) == pytest.approx(R["robust_scores_se"], rel=1e-3)
 
 
+@pytest.mark.parametrize("estimator", [weighting.weighted, weighting.doubly_robust])
 @pytest.mark.parametrize("time", ["6m", "12m"])
-def test_the_start_is_the_root_of_the_stacked_equations(time, monkeypatch):
-    solved = []
+def test_the_plain_sandwich_is_delicatessen_s_and_the_parameters_its_root(estimator, time, monkeypatch):
+    """Oracle: `MEstimator(equations, init).estimate(deriv_method="capprox", dx=1e-6)`, which solves them itself."""
+    seen, influence = [], weighting.influence
+    monkeypatch.setattr(weighting, "influence", lambda *given: seen.append(given) or influence(*given))
+    estimator(oracle_patients(time=time), "scores")
+    (equations, theta, own), = seen
+    oracle = MEstimator(equations, init=theta)
+    oracle.estimate(deriv_method="capprox", dx=1e-6)
+    assert theta == pytest.approx(oracle.theta, abs=1e-6)
+    found = influence(equations, theta, own & False)
+    assert (found ** 2).sum(axis=1) == pytest.approx(np.diag(oracle.variance), rel=1e-4)
 
-    class Checked(MEstimator):
-        def estimate(self, **given):
-            super().estimate(**given)
-            solved.append(np.abs(np.sum(self.stacked_equations(self.theta), axis=1)).max())
 
-    monkeypatch.setattr("delicatessen.MEstimator", Checked)
-    patients = oracle_patients(time=time)
-    weighting.weighted(patients)
-    for by_weights in (True, False):
-        weighting.doubly_robust(patients, by_weights=by_weights)
-    assert len(solved) == 3 and max(solved) < 1e-6
+def test_leaving_out_each_patient_who_answered_and_fitting_anew_changes_as_much_as_said():
+    patients = oracle_patients()
+    whole = weighting.weighted(patients, "scores")
+    answered = np.flatnonzero(patients["kept"].notna())[:12]
+    seen, influence = [], weighting.influence
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(weighting, "influence", lambda *given: seen.append(influence(*given)) or seen[-1])
+        weighting.weighted(patients, "scores")
+    left_out = [weighting.weighted(patients.drop(index=one).reset_index(drop=True), "scores").share - whole.share
+                for one in answered]
+    assert seen[0][-1][answered] == pytest.approx(left_out, abs=0.004)
+    assert np.corrcoef(seen[0][-1][answered], left_out)[0, 1] > 0.99
 
 
 @pytest.mark.parametrize("apart", [True, False])
-def test_with_two_groups_weighting_is_standardisation_by_hand(apart):
+def test_with_two_groups_weighting_is_standardisation_by_hand(apart, plain):
     # everybody consented. Of 100 patients 40 answered and 36 kept it, of 200 20 answered and 12: 1/3 * 0.9 + 2/3 * 0.6
     found = weighting.weighted(GROUPS, apart=apart)
     assert found.share == pytest.approx(0.9 / 3 + 0.6 * 2 / 3)
@@ -85,10 +104,11 @@ def test_consent_and_answer_apart_by_hand():
 
 def test_doubly_robust_and_g_formula_are_standardisation_too_where_little_is_shrunk():
     many = two_groups({2.0: (3600, 400, 6000), 9.0: (1200, 800, 18000)})
-    for by_weights in (True, False):
-        found = weighting.doubly_robust(many, by_weights=by_weights)
-        assert found.share == pytest.approx(0.7, abs=2e-4)
-        assert error(found) == pytest.approx(error(weighting.weighted(many)), rel=0.01)
+    found = weighting.doubly_robust(many)
+    assert found.share == pytest.approx(0.7, abs=2e-4)
+    assert error(found) == pytest.approx(error(weighting.weighted(many)), rel=0.01)
+    formula = weighting.doubly_robust(many, by_weights=False)
+    assert formula.share == pytest.approx(0.7, abs=2e-4) and np.isnan(formula.low)
 
 
 def test_where_nobody_kept_it_in_a_group_nothing_is_separated():
