@@ -142,9 +142,9 @@ def covariates(patients: pd.DataFrame, passed: np.ndarray, variables: str = "all
     """What passing a stage and follow-up scores are modelled by, in units of their standard deviation, mean 0.
 
     The four scores at end and baseline, and those of the columns `also` that the patients have; then, for sets of
-    VARIABLES up to `variables`, services, step, age and sessions, in this order, as far as there are A_VARIABLE
-    patients for each variable who `passed` and as many who did not. Services with fewer than LEAST_IN_GROUP who passed
-    are one group, the reference (at least the one with the fewest). A missing value is the mean of the others; a column
+    VARIABLES up to `variables`, services (first those with most who passed), step, age and sessions, in this order, as
+    far as there are A_VARIABLE patients for each variable who `passed` and as many who did not. Services with fewer
+    than LEAST_IN_GROUP who passed are one group, the reference (at least the one with the fewest). A missing value is the mean of the others; a column
     without differences, or one of two values of which one has fewer than LEAST_IN_GROUP who passed or who did not, is
     left out. No column where fewer than LEAST_ON_A_SIDE passed, or did not.
     """
@@ -170,8 +170,9 @@ def _services(service: pd.Series, passed: np.ndarray) -> pd.DataFrame:
     # a column for each service but those pooled: from the fewest who passed on, until the pool and the next have enough
     numbers = pd.Series(passed, service.index).groupby(service).sum().sort_values(kind="stable")
     pool = numbers.cumsum().shift(fill_value=0)
-    own = numbers.index[(pool >= LEAST_IN_GROUP) & (numbers >= LEAST_IN_GROUP)]
-    return pd.DataFrame({f"service_{name}": (service == name).astype(float) for name in sorted(own)})
+    own = numbers[(pool >= LEAST_IN_GROUP) & (numbers >= LEAST_IN_GROUP)].sort_index()
+    most_first = own.sort_values(ascending=False, kind="stable").index
+    return pd.DataFrame({f"service_{name}": (service == name).astype(float) for name in most_first})
 
 
 def probabilities(found: list[Stage], times: np.ndarray | float = 1.0) -> list[np.ndarray]:

@@ -73,23 +73,25 @@ def curve(table: pd.DataFrame, limits: dict[str, tuple[float, float]], notes: di
     the shares of worst and best case, dotted; `notes`: for an outcome without models, why.
     """
     figure, (above, below) = _panels(9.5, 6.2, rows=2, height_ratios=[3, 2.6], sharex="col", sharey="row")
+    table = table.reset_index(drop=True)
+    words = table[["method", "stages", "variables"]].agg(", ".join, axis="columns")
+    choices = {choice: words.str.contains("|".join(names)) for choice, names in _CHOICES.items()}
+    choices = {choice: has for choice, has in choices.items() if has.any()}
     for outcome, curves, dots in zip(OUTCOMES, above, below, strict=True):
-        rows = table[table["outcome"] == outcome].sort_values("estimate", ignore_index=True)
+        rows = table[table["outcome"] == outcome].sort_values("estimate")
+        x = np.arange(len(rows))
         if notes[outcome]:
             _says(curves, notes[outcome])
             _says(dots, "")
             continue
         colours = np.where(rows["printed"], DARK, GREY)
-        curves.vlines(rows.index, 100 * rows["low"], 100 * rows["high"], color=colours, linewidth=1.2)
-        curves.scatter(rows.index, 100 * rows["estimate"], c=colours, s=18, zorder=3)
+        curves.vlines(x, 100 * rows["low"], 100 * rows["high"], color=colours, linewidth=1.2)
+        curves.scatter(x, 100 * rows["estimate"], c=colours, s=18, zorder=3)
         for limit in limits[outcome]:
             curves.axhline(100 * limit, color=MIDDLE, linestyle=":", linewidth=1.2)
-        says = rows[["method", "stages", "variables"]].agg(", ".join, axis="columns")
-        for place, names in enumerate(_CHOICES.values()):
-            for on, colour in ((False, "#eceef0"), (True, DARK)):
-                has = says.map(lambda words, names=names: any(name in words for name in names)) == on
-                dots.plot(rows.index[has], np.full(has.sum(), place), "o", color=colour, markersize=3.5)
-        dots.set(yticks=range(len(_CHOICES)), yticklabels=_CHOICES, ylim=(len(_CHOICES) - 0.4, -0.6), xticks=[])
+        for place, has in enumerate(choices.values()):
+            dots.scatter(x, np.full(len(x), place), c=np.where(has[rows.index], DARK, "#eceef0"), s=12)
+        dots.set(yticks=range(len(choices)), yticklabels=choices, ylim=(len(choices) - 0.4, -0.6), xticks=[])
         curves.set(ylim=(-2, 102))
         curves.grid(axis="y", color="#e3e6e8")
     above[0].set_ylabel("per cent who have it")
@@ -173,4 +175,27 @@ def love(table: pd.DataFrame, notes: dict[str, str], title: str, caption: str) -
         panel.legend(loc="lower left", bbox_to_anchor=(0, 1.08), ncols=2, frameon=False, fontsize=8.5)
         panel.set(yticks=y, yticklabels=[label(name) for name in variables])
         panel.grid(axis="y", color="#e3e6e8")
+    return add_caption(figure, title, caption)
+
+
+def coverage(table: pd.DataFrame, title: str, caption: str) -> Figure:
+    """What `synthetic.attrition.coverage` found: the shares of intervals that hold the truth, a panel a mechanism."""
+    words = {"recorded": "consent and answer depend on\nwhat was recorded", "consent": "consent depends on it alone,\n"
+             "and more strongly", "unseen": "answer depends on\nthe unseen outcome"}
+    names = {**METHOD_WORDS, "bounds": "worst to best case"}
+    methods = list(dict.fromkeys(table["method"]))[::-1]
+    figure, axes = new_figure(9.5, 4.8, columns=len(words), sharey=True)
+    for panel, (mechanism, title_) in zip(axes, words.items(), strict=True):
+        panel.axvspan(92, 98, color=LIGHT, alpha=0.5, linewidth=0)
+        cells = table[table["mechanism"] == mechanism].groupby(["outcome", "generator"], sort=False)
+        for ((outcome, generator), own), shift in zip(cells, np.linspace(0.24, -0.24, len(cells)), strict=True):
+            rows, y = own.set_index("method").reindex(methods), np.arange(len(methods)) + shift
+            colour = DARK if outcome == "improvement" else MIDDLE
+            panel.hlines(y, 100 * rows["coverage_low"], 100 * rows["coverage_high"], color=colour, linewidth=1.2)
+            panel.plot(100 * rows["coverage"], y, "s" if generator == "resampled" else "o", color=colour, markersize=4,
+                       label=f"{outcome}, {label(generator)}")
+        panel.set(xlabel="per cent that hold the truth", xlim=(-2, 102), yticks=range(len(methods)),
+                  yticklabels=[names[method] for method in methods])
+        panel.set_title(title_, fontsize=9.5)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=4, frameon=False, fontsize=8)
     return add_caption(figure, title, caption)
