@@ -196,6 +196,7 @@ def coverage(table: pd.DataFrame, title: str, caption: str) -> Figure:
                        label=f"{outcome}, {label(generator)}")
         panel.set(xlabel="per cent that hold the truth", xlim=(-2, 102), yticks=range(len(methods)),
                   yticklabels=[names[method] for method in methods])
+        panel.grid(axis="x", color="#e3e6e8")
         panel.set_title(title_, fontsize=9.5)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=4, frameon=False, fontsize=8)
+    axes[0].legend(loc="lower left", bbox_to_anchor=(0, 1.14), ncols=4, frameon=False, fontsize=8.5)
     return add_caption(figure, title, caption)

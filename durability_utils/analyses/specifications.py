@@ -64,6 +64,20 @@ HOLDS = {
                    words=("outcome", "time")),
 }
 
+COLUMNS = {
+    "stages": ["stage", "there", "passed", "effective", "least_probability", "largest_weight", "variables"],
+    "balance": ["stage", "variable", "before", "after"],
+    "delta": [*NOT_ANSWERED, "estimate", "low", "high"],
+}
+
+
+def gathered(tables: dict[tuple[str, str], pd.DataFrame], kind: str = "") -> pd.DataFrame:
+    """The tables of outcomes and times as one, `outcome` and `time` first; without any, the COLUMNS of this kind."""
+    if not tables:
+        return pd.DataFrame(columns=["outcome", "time", *COLUMNS[kind]])
+    table = pd.concat(tables, names=["outcome", "time"])
+    return table.reset_index(["outcome", "time"]).reset_index(drop=True)
+
 
 def row(patients: pd.DataFrame, method: str, found: tuple = (np.nan,) * 3, note: str = "",
         effective: float = np.nan) -> dict:
@@ -149,7 +163,7 @@ def shifted(patients: pd.DataFrame, drawn: np.ndarray, outcome: str, rules: Rule
         (patients["kept"].sum() + of_refused["refused"] + of_silent["silent"]) / len(patients), len(patients)))
         for refused, of_refused in zip(points, counts, strict=True)
         for silent, of_silent in zip(points, counts, strict=True)]
-    return pd.DataFrame(rows, columns=[*NOT_ANSWERED, "estimate", "low", "high"])
+    return pd.DataFrame(rows, columns=COLUMNS["delta"])
 
 
 # -- the stages, looked at -------------------------------------------------------------------------
@@ -165,8 +179,7 @@ def passed(patients: pd.DataFrame) -> pd.DataFrame:
         weights = weights_of(found[:place], fitted[:place])
         rows.append((stage.word, stage.there.sum(), stage.passed.sum(), effective_sample_size(weights),
                      fitted[place - 1][stage.passed].min(), weights.max(), ", ".join(stage.names)))
-    return pd.DataFrame(rows, columns=["stage", "there", "passed", "effective", "least_probability", "largest_weight",
-                                       "variables"])
+    return pd.DataFrame(rows, columns=COLUMNS["stages"])
 
 
 def balance(patients: pd.DataFrame) -> pd.DataFrame:
@@ -183,4 +196,4 @@ def balance(patients: pd.DataFrame) -> pd.DataFrame:
         # the variables have mean 0 and SD 1 among all
         before, after = (np.average(first.design, axis=0, weights=own)[1:] for own in (stage.passed, weights))
         rows += [(stage.word, *values) for values in zip(first.names, before, after, strict=True)]
-    return pd.DataFrame(rows, columns=["stage", "variable", "before", "after"])
+    return pd.DataFrame(rows, columns=COLUMNS["balance"])

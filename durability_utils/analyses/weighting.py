@@ -23,7 +23,7 @@ from durability_utils.analyses.attrition import (
 )
 
 RIDGE = 1.0  # as a normal prior with SD 1 of each coefficient (log odds a SD): few events do not separate patients
-RESAMPLES = 500
+RESAMPLES = 200
 
 
 class Estimate(NamedTuple):
