@@ -198,5 +198,5 @@ def coverage(table: pd.DataFrame, title: str, caption: str) -> Figure:
                   yticklabels=[names[method] for method in methods])
         panel.grid(axis="x", color="#e3e6e8")
         panel.set_title(title_, fontsize=9.5)
-    axes[0].legend(loc="lower left", bbox_to_anchor=(0, 1.14), ncols=4, frameon=False, fontsize=8.5)
+    axes[0].legend(loc="lower left", frameon=False, fontsize=7.5)  # where no interval is
     return add_caption(figure, title, caption)

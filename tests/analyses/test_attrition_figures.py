@@ -33,9 +33,10 @@ def test_every_method_has_its_row_or_says_why_not():
 
 
 def test_the_curve_is_sorted_and_dots_say_what_each_estimate_is():
-    table = pd.DataFrame([("improvement", "weighting", "consented, answered", "phq9_end, service_A", 0.8, 0.7, 0.9, True),
-                          ("improvement", "g_formula", "answered", "phq9_end", 0.6, np.nan, np.nan, False)],
-                         columns=["outcome", "method", "stages", "variables", "estimate", "low", "high", "printed"])
+    table = pd.DataFrame([("weighting", "consented, answered", "phq9_end, service_A", 0.8, 0.7, 0.9, True),
+                          ("g_formula", "answered", "phq9_end", 0.6, np.nan, np.nan, False)],
+                         columns=["method", "stages", "variables", "estimate", "low", "high", "printed"])
+    table["outcome"] = "improvement"
     figure = attrition_figures.curve(table, {"improvement": (0.1, 0.95)}, {"improvement": "", "recovery": NOTE},
                                      "title", "caption")
     curve, none, dots, _ = figure.axes
