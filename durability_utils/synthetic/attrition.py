@@ -32,11 +32,11 @@ STEP3_SHARE, ADSM_SHARE, POOL = 0.35, 0.15, 60_000
 # it is 1,092 and 519, 21 and 24 %, 24 and 29 %, or 32 and 37 % with those who answered at 12 months only).
 PATIENTS, CONSENTING, ANSWERING = {"improvement": 1092, "recovery": 519}, 0.22, 0.35
 # Log odds a standard deviation, near what logistic regressions find for consent and for answering in the synthetic study.
-WEAK = {"phq9_end": -0.2, "anxiety_end": -0.2, "phq9_baseline": 0.3}
-STRONG = {"phq9_end": -0.5, "anxiety_end": -0.35, "phq9_baseline": 0.3}
-STRONGER = {"phq9_end": -0.7, "anxiety_end": -0.5, "phq9_baseline": 0.4}
+WEAK = {"phq9_end": -0.25, "anxiety_end": -0.25, "phq9_baseline": 0.35}
+STRONG = {"phq9_end": -0.65, "anxiety_end": -0.5, "phq9_baseline": 0.4}
+STRONGER = {"phq9_end": -0.8, "anxiety_end": -0.65, "phq9_baseline": 0.5}
 OF_CONSENT = {"recorded": WEAK, "consent": STRONGER, "unseen": WEAK}
-OF_ANSWER = {"recorded": STRONG, "consent": {}, "unseen": WEAK | {"truth": 1.6}}
+OF_ANSWER = {"recorded": STRONG, "consent": {}, "unseen": WEAK | {"truth": 1.0}}
 
 
 # -- populations -----------------------------------------------------------------------------------
