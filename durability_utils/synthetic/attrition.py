@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import expit
 
-from durability_utils.analyses import attrition
+from durability_utils.analyses import attrition, imputation, weighting
 from durability_utils.analyses.attrition import SEED
 from durability_utils.outcomes.proportions import proportion
 from durability_utils.outcomes.rules import classify
@@ -22,6 +22,8 @@ from durability_utils.synthetic.plan import ADSM, SERVICES
 from durability_utils.synthetic.scores import RULES, random_generator, trajectories, with_adsm
 
 GENERATORS, MECHANISMS = ("not_linear", "resampled"), ("recorded", "consent", "unseen")
+METHODS = ("complete_cases", "weighting", "doubly_robust", "normal", "pmm", "bounds")
+STORED = PROJECT / "data" / "attrition_coverage.csv"
 # Means at baseline and of the change by step: more severe, and less helped, at step 3.
 PROFILES = {
     "step2": {"phq9_baseline": 13.5, "phq9_change": 6.5, "gad7_baseline": 11.5, "gad7_change": 5.5},
@@ -98,11 +100,6 @@ def population(generator: str, outcome: str, time: str = "6m") -> pd.DataFrame:
     return patients[known].reset_index(drop=True).assign(truth=lambda table: table["kept"])
 
 
-def true_share(generator: str, outcome: str, time: str = "6m") -> float:
-    """The share (0 to 1) that kept the outcome in the population from which the cohorts are drawn."""
-    return float(population(generator, outcome, time)["truth"].mean())
-
-
 # -- who consents and who answers ------------------------------------------------------------------
 
 @lru_cache
@@ -136,3 +133,57 @@ def simulated(generator: str, mechanism: str, outcome: str, rng: np.random.Gener
     patients = population(generator, outcome).iloc[rows].reset_index(drop=True).assign(consented=consents)
     silent = ~(consents & answers)
     return patients.assign(**{name: patients[name].mask(silent) for name in ("kept", "phq9_later", "anxiety_later")})
+
+
+# -- what the methods make of them -----------------------------------------------------------------
+
+def tried(generator: str, mechanism: str, outcome: str, number: int) -> pd.DataFrame:
+    """What each method of `08_attrition` makes of simulated cohort `number`: the same on each call.
+
+    A row a method (METHODS): `generator, mechanism, outcome, method, number, estimate, low, high` (shares, 0 to 1). As
+    in the notebook there is no estimate by a model where `why_no_model` says something; `bounds` have none at all.
+    """
+    cell = {"generator": generator, "mechanism": mechanism, "outcome": outcome}
+    patients = simulated(*cell.values(), random_generator(SEED, f"{' '.join(cell.values())} {number}"))
+    limits = attrition.bounds(patients["kept"])
+    found = {"complete_cases": attrition.complete_cases(patients["kept"]),
+             "bounds": (np.nan, limits["worst_case"][1], limits["best_case"][2])}
+    if not attrition.why_no_model(patients):
+        drawn = {model: imputation.draw_scores(patients, model, seed=number) for model in imputation.MODELS}
+        found |= {"weighting": weighting.weighted(patients)[:3], "doubly_robust": weighting.doubly_robust(patients)[:3],
+                  **{model: imputation.imputed(patients, scores, outcome, RULES) for model, scores in drawn.items()}}
+    return pd.DataFrame([{**cell, "method": method, "number": number,
+                          **dict(zip(("estimate", "low", "high"), found.get(method, (np.nan,) * 3), strict=True))}
+                         for method in METHODS])
+
+
+def coverage(tries: pd.DataFrame, truths: pd.DataFrame) -> pd.DataFrame:
+    """How the methods do over simulated cohorts (rows of `tried`), a row a generator, mechanism, outcome and method.
+
+    `truths`: `generator, outcome, truth`. Columns beside these and `mechanism`, `method`: `cohorts`; `refused` (share of
+    them without an interval; what follows is of the others); `bias` (mean estimate minus truth, in shares) with
+    `bias_low, bias_high` (95 %, normal); `coverage` (share of intervals that hold the truth) with `coverage_low,
+    coverage_high` (Wilson); `mean_width` of the intervals.
+    """
+    rows, cell = [], ["generator", "mechanism", "outcome", "method"]
+    for names, group in tries.merge(truths).groupby(cell, sort=False):
+        there = group[group["low"].notna()]
+        gap = there["estimate"] - there["truth"]
+        error = 1.959964 * gap.std() / np.sqrt(len(there))
+        held = proportion(there["truth"].between(there["low"], there["high"]).sum(), len(there))
+        rows.append((*names, len(group), 1 - len(there) / len(group), gap.mean(), gap.mean() - error, gap.mean() + error,
+                     held.share, held.low, held.high, (there["high"] - there["low"]).mean()))
+    return pd.DataFrame(rows, columns=[*cell, "cohorts", "refused", "bias", "bias_low", "bias_high", "coverage",
+                                       "coverage_low", "coverage_high", "mean_width"])
+
+
+def truths() -> pd.DataFrame:
+    """The share (0 to 1) that kept the outcome in each population: `generator, outcome, patients` in it, `truth`."""
+    rows = [(generator, outcome, population(generator, outcome)["truth"]) for generator in GENERATORS for outcome in PATIENTS]
+    return pd.DataFrame([(generator, outcome, len(truth), truth.mean()) for generator, outcome, truth in rows],
+                        columns=["generator", "outcome", "patients", "truth"])
+
+
+def stored_coverage() -> tuple[pd.DataFrame, dict]:
+    """The table of `coverage` that `tests/benchmarks/attrition_coverage.py` stored, and how it was made."""
+    return pd.read_csv(STORED), json.loads(STORED.with_suffix(".json").read_text(encoding="utf-8"))
