@@ -2,8 +2,8 @@
 
 The estimand is the same for all: of the patients with an outcome (reliable improvement, or reliable recovery) at end of
 treatment, the share (0 to 1) who have it at 6 or at 12 months. Those who did not consent to be contacted and those who
-consented and did not answer are in its denominator; what each method assumes of them is in ASSUMPTIONS. Weighted and
-doubly robust estimates stand in `weighting.py`, multiple imputation in `imputation.py`.
+consented and did not answer are in its denominator. Weighted and doubly robust estimates stand in `weighting.py`,
+multiple imputation in `imputation.py`; `specifications.py` puts all beside each other.
 """
 
 from typing import NamedTuple
@@ -23,22 +23,8 @@ from durability_utils.study.expected import (
     expect_rules,
     expect_same_rows,
 )
-from durability_utils.study.holds import Holds
 from durability_utils.study.rules import Rules
 
-ASSUMPTIONS = {
-    "complete_cases": "Those who answered are a random sample of all.",
-    "complete_cases_carried_back": "Those who answered at 6 or 12 months are a random sample of all, and nothing "
-                                   "changed between the two.",
-    "weighting": "Among patients with the same recorded characteristics, consenting does not depend on the outcome, nor "
-                 "does answering among those who consented; both models of it are right.",
-    "doubly_robust": "The same, but the models of the outcome may be right instead of those of consenting and answering.",
-    "normal": "Among patients with the same recorded characteristics, answering does not depend on the outcome; the "
-              "scores follow a linear model with normal errors.",
-    "pmm": "The same, but a score need only be like those of the patients predicted to be most alike.",
-    "worst_case": "None: nobody whose outcome is not known kept it.",
-    "best_case": "None: everybody whose outcome is not known kept it.",
-}
 # Below these numbers a model of answering or of scores says more about itself than about the patients: of those who
 # did (consent, answer) and did not, of those who kept it and did not, of answers a variable, of answers in a group.
 LEAST_ON_A_SIDE, LEAST_OF_EACH, A_VARIABLE, LEAST_IN_GROUP = 30, 5, 10, 5
@@ -59,8 +45,8 @@ def well_at_end(cohort: pd.DataFrame, end: pd.DataFrame, later: pd.DataFrame, ou
 
     `end`, `later`: what `classify` gives for the cohort at end and at `time` (6m or 12m).
     `consented` (bool) to be contacted; `kept`: 1 or 0 at `time`, missing where that is not known. `phq9_baseline`,
-    `phq9_end`, `phq9_later`: points. `anxiety_baseline`, `anxiety_end`, `anxiety_later`: the relevant anxiety measure in
-    reliable changes of that measure, so that patients with different measures can stand in one column; its
+    `phq9_end`, `phq9_later`: points. `anxiety_baseline`, `anxiety_end`, `anxiety_later`: the relevant anxiety measure
+    in reliable changes of that measure, so that patients with different measures can stand in one column; its
     `reliable_change`, `caseness`, `lowest` and `highest` in points, `whole` where they are whole. `age` (years),
     `sessions`, `step3` (1, 0), `service`. At 12m also `phq9_6m`, `anxiety_6m`, both missing where one is.
     """
@@ -112,10 +98,12 @@ def modelled(patients: pd.DataFrame) -> pd.DataFrame:
 class Stage(NamedTuple):
     """A stage that a patient passes or not: `design` (patients x variables, the first 1), who is there, who passes.
 
-    `there`, `passed`: an array of bool, a patient each; `passed` only of those there. `names` are those of the
-    variables after the 1; without any, all who are there are taken to pass with the same probability.
+    `word`: consented or answered. `there`, `passed`: an array of bool, a patient each; `passed` only of those there.
+    `names` are those of the variables after the 1; without any, all who are there are taken to pass with the same
+    probability.
     """
 
+    word: str
     design: np.ndarray
     names: list[str]
     there: np.ndarray
@@ -126,37 +114,39 @@ def stages(patients: pd.DataFrame, variables: str = "all", apart: bool = True) -
     """Consent, then answering among those who consented; or with `apart=False` answering as one stage of all.
 
     `patients`: rows of `well_at_end`; `variables`: a key of VARIABLES. A 6-month answer is known only of those who
-    consented, so it tells of answering at 12 months only where the stages are apart. A stage that fewer than
-    LEAST_ON_A_SIDE pass, or do not pass, has no variables.
+    consented, so it tells of answering at 12 months only where the stages are apart. A stage that all pass is left out;
+    one that fewer than LEAST_ON_A_SIDE pass, or do not pass, has no variables.
     """
     everyone = np.ones(len(patients), bool)
     consented, answered = patients["consented"].to_numpy(), patients["kept"].notna().to_numpy()
     if not apart:
-        return [_stage(patients, everyone, answered, variables)]
+        return [_stage("answered", patients, everyone, answered, variables)]
     if "phq9_6m" in patients:
         early = patients[AUXILIARY[1:]]
         patients = patients.assign(answered_6m=early["phq9_6m"].notna().astype(float), **early.fillna(early.mean()))
-    return [_stage(patients, everyone, consented, variables),
-            _stage(patients, consented, consented & answered, variables, AUXILIARY)]
+    both = [_stage("consented", patients, everyone, consented, variables),
+            _stage("answered", patients, consented, consented & answered, variables, AUXILIARY)]
+    return [stage for stage in both if stage.passed.sum() < stage.there.sum()]
 
 
-def _stage(patients: pd.DataFrame, there: np.ndarray, passed: np.ndarray, variables: str, also: list[str] = ()) -> Stage:
+def _stage(word: str, patients: pd.DataFrame, there: np.ndarray, passed: np.ndarray, variables: str,
+           also: list[str] = ()) -> Stage:
     table = covariates(patients[there], passed[there], variables, also)
     design = np.zeros((len(patients), 1 + table.shape[1]))
     design[there] = np.column_stack([np.ones(there.sum()), table])
-    return Stage(design, list(table), there, passed)
+    return Stage(word, design, list(table), there, passed)
 
 
 def covariates(patients: pd.DataFrame, passed: np.ndarray, variables: str = "all",
                also: list[str] = ()) -> pd.DataFrame:
     """What passing a stage and follow-up scores are modelled by, in units of their standard deviation, mean 0.
 
-    The four scores at end and baseline, and those of the columns `also` that the patients have; then, for sets of VARIABLES up to
-    `variables`, services, step, age and sessions, in this order, as far as there are A_VARIABLE patients for each
-    variable who `passed` and as many who did not. Services with fewer than LEAST_IN_GROUP who passed are one group, the
-    reference (at least the one with the fewest). A missing value is the mean of the others; a column without
-    differences, or one of two values of which one has fewer than LEAST_IN_GROUP who passed or who did not, is left out.
-    No column where fewer than LEAST_ON_A_SIDE passed, or did not.
+    The four scores at end and baseline, and those of the columns `also` that the patients have; then, for sets of
+    VARIABLES up to `variables`, services (first those with most who passed), step, age and sessions, in this order, as
+    far as there are A_VARIABLE patients for each variable who `passed` and as many who did not. Services with fewer
+    than LEAST_IN_GROUP who passed are one group, the reference (at least the one with the fewest). A missing value is the mean of the others; a column
+    without differences, or one of two values of which one has fewer than LEAST_IN_GROUP who passed or who did not, is
+    left out. No column where fewer than LEAST_ON_A_SIDE passed, or did not.
     """
     sides = min(passed.sum(), (~passed).sum())
     always = VARIABLES["scores"] + [name for name in also if name in patients]
@@ -167,8 +157,9 @@ def covariates(patients: pd.DataFrame, passed: np.ndarray, variables: str = "all
         table = table.join(patients[VARIABLES["all"]])
 
     def tells(column: pd.Series) -> bool:
-        counts = pd.crosstab(column, passed)
-        return len(counts) > 2 or (counts.shape == (2, 2) and counts.min(axis=None) >= LEAST_IN_GROUP)
+        values = column.dropna().unique()
+        return len(values) > 2 or (len(values) == 2 and all(
+            ((column == value) & side).sum() >= LEAST_IN_GROUP for value in values for side in (passed, ~passed)))
 
     usable = [name for name in table if tells(table[name])] if sides >= LEAST_ON_A_SIDE else []
     chosen = table[usable[:max(len(always), sides // A_VARIABLE)]]
@@ -179,8 +170,9 @@ def _services(service: pd.Series, passed: np.ndarray) -> pd.DataFrame:
     # a column for each service but those pooled: from the fewest who passed on, until the pool and the next have enough
     numbers = pd.Series(passed, service.index).groupby(service).sum().sort_values(kind="stable")
     pool = numbers.cumsum().shift(fill_value=0)
-    own = numbers.index[(pool >= LEAST_IN_GROUP) & (numbers >= LEAST_IN_GROUP)]
-    return pd.DataFrame({f"service_{name}": (service == name).astype(float) for name in sorted(own)})
+    own = numbers[(pool >= LEAST_IN_GROUP) & (numbers >= LEAST_IN_GROUP)].sort_index()
+    most_first = own.sort_values(ascending=False, kind="stable").index
+    return pd.DataFrame({f"service_{name}": (service == name).astype(float) for name in most_first})
 
 
 def probabilities(found: list[Stage], times: np.ndarray | float = 1.0) -> list[np.ndarray]:
@@ -192,9 +184,9 @@ def probabilities(found: list[Stage], times: np.ndarray | float = 1.0) -> list[n
 
 
 def logistic(design: np.ndarray, outcome: np.ndarray, weights: np.ndarray, ridge: float = 0.0) -> np.ndarray:
-    """Coefficients of a logistic regression of the outcome (0 to 1, so also a share), each patient counted `weights`.
+    """Coefficients of a logistic regression of the outcome (0 to 1; also a share), each patient counted `weights`.
 
-    Newton's method, with `ridge` / 2 times the sum of the squared coefficients, the first aside, off the log-likelihood.
+    Newton's method. `ridge` / 2 times the sum of the squared coefficients, the first aside, is the penalty.
     Where groups are separated coefficients have no end; they are then those of the last step.
     """
     coefficients, penalty = np.zeros(design.shape[1]), ridge * (np.arange(design.shape[1]) > 0)
@@ -236,10 +228,10 @@ def why_no_model(patients: pd.DataFrame) -> str:
         return f"too few: {silent} did not answer, fewer than {LEAST_ON_A_SIDE} (see the bounds)"
     found = stages(patients)
     fitted = probabilities(found)
-    for stage, probability, word in zip(found, fitted, ("consented", "answered"), strict=True):
+    for stage, probability in zip(found, fitted, strict=True):
         left = stage.there & ~stage.passed
         if stage.names and probability[stage.passed].min() > probability[left].max():
-            return f"no overlap: what is recorded tells without exception who {word}"
+            return f"no overlap: what is recorded tells without exception who {stage.word}"
     weights = weights_of(found, fitted)
     effective, largest = effective_sample_size(weights), weights.max() / weights.sum()
     if effective < LEAST_EFFECTIVE:

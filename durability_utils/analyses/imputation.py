@@ -74,19 +74,19 @@ def _fill(scores: np.ndarray, design: np.ndarray, known: np.ndarray, wanted: np.
         scores[wanted, place] = _draw(scores[known, place], table[known], table[wanted], model, rng)
 
 
-def _draw(known: np.ndarray, design: np.ndarray, wanted: np.ndarray, model: str, rng: np.random.Generator) -> np.ndarray:
+def _draw(known: np.ndarray, design: np.ndarray, wanted: np.ndarray, model: str,
+          rng: np.random.Generator) -> np.ndarray:
     """Values for the rows of `wanted`, drawn given the `known` values of the rows of `design`.
 
     A variance from its scaled inverse chi-squared distribution, coefficients from the normal one around least squares;
-    then `normal`: the prediction and a normal error; `pmm`: the value of one of the DONORS known whose prediction by the
-    estimated coefficients is nearest to that by the drawn ones (type 1 matching; van Buuren 2018, 3.2 and 3.4).
+    then `normal`: the prediction and a normal error; `pmm`: the value of one of the DONORS known whose prediction by
+    the estimated coefficients is nearest to that by the drawn ones (type 1 matching; van Buuren 2018, 3.2 and 3.4).
     """
-    inverse = np.linalg.pinv(design.T @ design)
-    estimated = inverse @ (design.T @ known)
+    values, vectors = np.linalg.eigh(design.T @ design)
+    spread = vectors / np.sqrt(np.maximum(values, 1e-9 * values[-1]))  # its square is the inverse
+    estimated = spread @ (spread.T @ (design.T @ known))
     fitted = design @ estimated
     deviation = np.sqrt(np.sum((known - fitted) ** 2) / rng.chisquare(max(len(known) - design.shape[1], 1)))
-    values, vectors = np.linalg.eigh(inverse)
-    spread = vectors * np.sqrt(np.maximum(values, 0))
     predicted = wanted @ (estimated + deviation * (spread @ rng.standard_normal(len(estimated))))
     if model == "normal":
         return predicted + deviation * rng.standard_normal(len(predicted))
