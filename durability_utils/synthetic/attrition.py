@@ -1,16 +1,19 @@
 """Simulated cohorts in which everybody's later scores are known, and what the methods of `attrition.py` make of them.
 
-A generator makes a population of patients who were well at end of treatment; its share kept is the truth. A cohort of the
-study's size is drawn from it, a mechanism decides who consents and who answers, and the others' scores are taken away.
+A generator makes a population of patients who were well at end of treatment; its share kept is the truth. A cohort of
+the study's size is drawn from it, a mechanism decides who consents and who answers, and the others' scores are taken
+away.
 """
 
 import json
 from functools import lru_cache
+from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from durability_utils.analyses import attrition, imputation, weighting
 from durability_utils.analyses.attrition import SEED
@@ -33,12 +36,26 @@ STEP3_SHARE, ADSM_SHARE, POOL = 0.35, 0.15, 60_000
 # As in the synthetic study: how many have the outcome at end, how many of them consent, how many of these answer (there
 # it is 1,092 and 519, 21 and 24 %, 24 and 29 %, or 32 and 37 % with those who answered at 12 months only).
 PATIENTS, CONSENTING, ANSWERING = {"improvement": 1092, "recovery": 519}, 0.22, 0.35
-# Log odds a standard deviation, near what logistic regressions find for consent and for answering in the synthetic study.
+# Log odds a standard deviation, near what logistic regressions find in the synthetic study for consent and answering.
 WEAK = {"phq9_end": -0.25, "anxiety_end": -0.25, "phq9_baseline": 0.35}
 STRONG = {"phq9_end": -0.65, "anxiety_end": -0.5, "phq9_baseline": 0.4}
 STRONGER = {"phq9_end": -0.8, "anxiety_end": -0.65, "phq9_baseline": 0.5}
 OF_CONSENT = {"recorded": WEAK, "consent": STRONGER, "unseen": WEAK}
 OF_ANSWER = {"recorded": STRONG, "consent": {}, "unseen": WEAK | {"truth": 1.0}}
+
+
+class Cell(NamedTuple):
+    """Where patients come from, why some are missing, and what is asked of them when."""
+
+    generator: str
+    mechanism: str
+    outcome: str
+    time: str
+
+
+# 12 months, with what was told at 6 months, in one population and for one mechanism
+CELLS = [Cell(*names, "6m") for names in product(GENERATORS, MECHANISMS, PATIENTS)] + [
+    Cell("not_linear", "recorded", outcome, "12m") for outcome in PATIENTS]
 
 
 # -- populations -----------------------------------------------------------------------------------
@@ -87,7 +104,7 @@ def monthly_scores() -> pd.DataFrame:
 
 
 @lru_cache
-def population(generator: str, outcome: str, time: str = "6m") -> pd.DataFrame:
+def population(generator: str, outcome: str, time: str) -> pd.DataFrame:
     """All patients of a generator with the outcome at end and a known one at `time`, as `well_at_end` gives them.
 
     `truth` beside: 1 or 0, whether they kept it. `not_linear`: of POOL discharged; `resampled`: those of the monthly
@@ -103,85 +120,95 @@ def population(generator: str, outcome: str, time: str = "6m") -> pd.DataFrame:
 # -- who consents and who answers ------------------------------------------------------------------
 
 @lru_cache
-def chances(generator: str, mechanism: str, outcome: str) -> tuple[np.ndarray, np.ndarray]:
+def chances(cell: Cell) -> tuple[np.ndarray, np.ndarray]:
     """Each patient's probability of consenting, and of answering if consenting: additive on the logit scale.
 
     By OF_CONSENT and OF_ANSWER, at levels such that in the population CONSENTING and ANSWERING (of those) are met.
     """
-    patients = population(generator, outcome)
-    consent = _chance(patients, OF_CONSENT[mechanism], np.ones(len(patients)), CONSENTING)
-    return consent, _chance(patients, OF_ANSWER[mechanism], consent, ANSWERING)
+    patients = population(cell.generator, cell.outcome, cell.time)
+    consent = _chance(patients, OF_CONSENT[cell.mechanism], np.ones(len(patients)), CONSENTING)
+    return consent, _chance(patients, OF_ANSWER[cell.mechanism], consent, ANSWERING)
 
 
 def _chance(patients: pd.DataFrame, effects: dict[str, float], weights: np.ndarray, mean: float) -> np.ndarray:
-    columns = patients[list(effects)].to_numpy()
-    # what is recorded counts in standard deviations, the truth (1, 0) as it is
-    spread = [1 if name == "truth" else patients[name].std() for name in effects]
-    odds = (columns - columns.mean(axis=0)) / spread @ np.array(list(effects.values()))
+    odds = np.zeros(len(patients))
+    for name, effect in effects.items():  # what is recorded counts in standard deviations, the truth (1, 0) as it is
+        odds += effect * (patients[name].to_numpy() if name == "truth" else _standardised(patients[name]))
     level = brentq(lambda shift: np.average(expit(odds + shift), weights=weights) - mean, -20, 20)
     return expit(odds + level)
 
 
-def simulated(generator: str, mechanism: str, outcome: str, rng: np.random.Generator) -> pd.DataFrame:
+def _standardised(column: pd.Series) -> np.ndarray:
+    return ((column - column.mean()) / column.std()).to_numpy()
+
+
+def simulated(cell: Cell, rng: np.random.Generator) -> pd.DataFrame:
     """A cohort of PATIENTS drawn with replacement, as `well_at_end` gives it, `truth` beside.
 
     `recorded`: consenting and answering depend on what was recorded; `consent`: consenting alone, and more strongly;
     `unseen`: answering depends on `truth` as well. `kept` and the later scores are those of who consented and answered.
+    At 12 months those who answered at 6 months, as many, answer more often, and most if their PHQ-9 was low then.
     """
-    rows = rng.integers(len(population(generator, outcome)), size=PATIENTS[outcome])
-    consents, answers = (rng.random(len(rows)) < chance[rows] for chance in chances(generator, mechanism, outcome))
-    patients = population(generator, outcome).iloc[rows].reset_index(drop=True).assign(consented=consents)
-    silent = ~(consents & answers)
-    return patients.assign(**{name: patients[name].mask(silent) for name in ("kept", "phq9_later", "anxiety_later")})
+    everyone = population(cell.generator, cell.outcome, cell.time)
+    rows = rng.integers(len(everyone), size=PATIENTS[cell.outcome])
+    consent, answer = (chance[rows] for chance in chances(cell))
+    patients = everyone.iloc[rows].reset_index(drop=True)
+    consents = rng.random(len(rows)) < consent
+    if cell.time == "12m":
+        early = consents & (rng.random(len(rows)) < answer)
+        answer = expit(logit(answer) + early - 0.5 * early * _standardised(everyone["phq9_6m"])[rows] - ANSWERING)
+        patients = patients.assign(**{name: patients[name].where(early) for name in ("phq9_6m", "anxiety_6m")})
+    answers = consents & (rng.random(len(rows)) < answer)
+    return patients.assign(consented=consents, **{
+        name: patients[name].where(answers) for name in ("kept", "phq9_later", "anxiety_later")})
 
 
 # -- what the methods make of them -----------------------------------------------------------------
 
-def tried(generator: str, mechanism: str, outcome: str, number: int) -> pd.DataFrame:
+def tried(cell: Cell, number: int) -> pd.DataFrame:
     """What each method of `08_attrition` makes of simulated cohort `number`: the same on each call.
 
-    A row a method (METHODS): `generator, mechanism, outcome, method, number, estimate, low, high` (shares, 0 to 1). As
-    in the notebook there is no estimate by a model where `why_no_model` says something; `bounds` have none at all.
+    A row a method (METHODS): those of `cell`, `method, number, estimate, low, high` (shares, 0 to 1). As in the
+    notebook there is no estimate by a model where `why_no_model` says something; `bounds` have none at all.
     """
-    cell = {"generator": generator, "mechanism": mechanism, "outcome": outcome}
-    patients = simulated(*cell.values(), random_generator(SEED, f"{' '.join(cell.values())} {number}"))
+    patients = simulated(cell, random_generator(SEED, f"{' '.join(cell)} {number}"))
     limits = attrition.bounds(patients["kept"])
     found = {"complete_cases": attrition.complete_cases(patients["kept"]),
              "bounds": (np.nan, limits["worst_case"][1], limits["best_case"][2])}
     if not attrition.why_no_model(patients):
         drawn = {model: imputation.draw_scores(patients, model, seed=number) for model in imputation.MODELS}
-        found |= {"weighting": weighting.weighted(patients)[:3], "doubly_robust": weighting.doubly_robust(patients)[:3],
-                  **{model: imputation.imputed(patients, scores, outcome, RULES) for model, scores in drawn.items()}}
-    return pd.DataFrame([{**cell, "method": method, "number": number,
+        found |= {model: imputation.imputed(patients, scores, cell.outcome, RULES) for model, scores in drawn.items()}
+        found |= {"weighting": weighting.weighted(patients)[:3], "doubly_robust": weighting.doubly_robust(patients)[:3]}
+    return pd.DataFrame([{**cell._asdict(), "method": method, "number": number,
                           **dict(zip(("estimate", "low", "high"), found.get(method, (np.nan,) * 3), strict=True))}
                          for method in METHODS])
 
 
 def coverage(tries: pd.DataFrame, truths: pd.DataFrame) -> pd.DataFrame:
-    """How the methods do over simulated cohorts (rows of `tried`), a row a generator, mechanism, outcome and method.
+    """How the methods do over simulated cohorts (rows of `tried`), a row a cell and method; `truths`: of `truths`.
 
-    `truths`: `generator, outcome, truth`. Columns beside these and `mechanism`, `method`: `cohorts`; `refused` (share of
-    them without an interval; what follows is of the others); `bias` (mean estimate minus truth, in shares) with
-    `bias_low, bias_high` (95 %, normal); `coverage` (share of intervals that hold the truth) with `coverage_low,
-    coverage_high` (Wilson); `mean_width` of the intervals.
+    Columns beside those of Cell and `method`: `cohorts`; `refused` (share of them without an interval; what follows is
+    of the others); `bias` (mean estimate minus truth, in shares) with `bias_low, bias_high` (95 %, normal); `coverage`
+    (share of intervals that hold the truth) with `coverage_low, coverage_high` (Wilson); `mean_width` of the intervals.
     """
-    rows, cell = [], ["generator", "mechanism", "outcome", "method"]
-    for names, group in tries.merge(truths).groupby(cell, sort=False):
+    rows = []
+    for names, group in tries.merge(truths).groupby([*Cell._fields, "method"], sort=False):
         there = group[group["low"].notna()]
         gap = there["estimate"] - there["truth"]
         error = 1.959964 * gap.std() / np.sqrt(len(there))
         held = proportion(there["truth"].between(there["low"], there["high"]).sum(), len(there))
-        rows.append((*names, len(group), 1 - len(there) / len(group), gap.mean(), gap.mean() - error, gap.mean() + error,
-                     held.share, held.low, held.high, (there["high"] - there["low"]).mean()))
-    return pd.DataFrame(rows, columns=[*cell, "cohorts", "refused", "bias", "bias_low", "bias_high", "coverage",
-                                       "coverage_low", "coverage_high", "mean_width"])
+        rows.append((*names, len(group), 1 - len(there) / len(group), gap.mean(), gap.mean() - error,
+                     gap.mean() + error, held.share, held.low, held.high, (there["high"] - there["low"]).mean()))
+    return pd.DataFrame(rows, columns=[*Cell._fields, "method", "cohorts", "refused", "bias", "bias_low", "bias_high",
+                                       "coverage", "coverage_low", "coverage_high", "mean_width"])
 
 
 def truths() -> pd.DataFrame:
-    """The share (0 to 1) that kept the outcome in each population: `generator, outcome, patients` in it, `truth`."""
-    rows = [(generator, outcome, population(generator, outcome)["truth"]) for generator in GENERATORS for outcome in PATIENTS]
-    return pd.DataFrame([(generator, outcome, len(truth), truth.mean()) for generator, outcome, truth in rows],
-                        columns=["generator", "outcome", "patients", "truth"])
+    """Of each population `generator, outcome, time, patients` in it, `truth`: the share (0 to 1) that kept it."""
+    cells = dict.fromkeys((cell.generator, cell.outcome, cell.time) for cell in CELLS)
+    kept = [population(*names)["truth"] for names in cells]
+    return pd.DataFrame([(*names, len(truth), truth.mean()) for names, truth in zip(cells, kept, strict=True)],
+                        columns=["generator", "outcome", "time", "patients", "truth"])
 
 
 def stored_coverage() -> tuple[pd.DataFrame, dict]:

@@ -1,7 +1,7 @@
 """Do 95 % intervals of `08_attrition` hold a truth that is known? Two populations, three reasons for not answering.
 
-`python tests/benchmarks/attrition_coverage.py 50` tries 50 cohorts of each cell and prints what it finds; with `--store`
-the table goes to `data/attrition_coverage.csv`, and truths, first cohorts, settings, seed and versions to
+`python tests/benchmarks/attrition_coverage.py 50` tries 50 cohorts of each cell and prints what it finds; with
+`--store` the table goes to `data/attrition_coverage.csv`, and truths, first cohorts, settings, seed and versions to
 `data/attrition_coverage.json`. What is stored is of 500 cohorts a cell, on two cores in about 20 minutes.
 """
 
@@ -25,8 +25,8 @@ PROCESSES, DIGITS = 2, 6
 
 
 def try_all(cohorts: int) -> pd.DataFrame:
-    """The rows of `tried` for so many cohorts of each generator, mechanism and outcome."""
-    runs = list(product(attrition.GENERATORS, attrition.MECHANISMS, attrition.PATIENTS, range(cohorts)))
+    """The rows of `tried` for so many cohorts of each of CELLS."""
+    runs = list(product(attrition.CELLS, range(cohorts)))
     tries, started = [], time.perf_counter()
     with ProcessPoolExecutor(PROCESSES) as processes:
         for rows in processes.map(attrition.tried, *zip(*runs, strict=True), chunksize=10):
