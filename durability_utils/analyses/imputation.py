@@ -1,8 +1,13 @@
 """Multiple imputation of the follow-up scores of those who did not answer, and what comes of a shift in them.
 
-Each patient's PHQ-9 and relevant anxiety measure are drawn as R's mice draws them (`norm`: Bayesian linear regression,
-`pmm`: predictive mean matching), classified by the rules of `outcomes.py`, and the shares of the completed cohorts are
-pooled by Rubin's rules.
+Each patient's PHQ-9 and relevant anxiety measure are drawn by Bayesian linear regression (R's mice: `norm`) or by
+predictive mean matching, classified by the rules of `outcomes.py`, and the shares of the completed cohorts are pooled
+by Rubin's rules.
+
+Why not mice's own `pmm` (one of the five nearest, coefficients drawn): it takes the 80 or so who answered for all there
+are, and in simulated cohorts its 95 % intervals held the truth in well under 95 of 100. Here they are drawn anew with
+replacement for each completed cohort, and the nearest gives (Siddique & Belin 2008; mice's `midastouch` does so, too:
+Gaffert, Meinfelder & Bosch 2018).
 """
 
 from typing import NamedTuple
