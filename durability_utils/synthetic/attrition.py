@@ -63,20 +63,21 @@ CELLS = [Cell(*names, "6m") for names in product(GENERATORS, MECHANISMS, PATIENT
 def not_linear(n: int, rng: np.random.Generator) -> pd.DataFrame:
     """n discharged patients with scores at all times; what comes after discharge is not linear in what was recorded.
 
-    Some relapse, the sooner the more symptoms are left (curved), most where both measures are high (an interaction),
-    and go back a part of the way to where they began; the others stay about where they are, nearer the lower they are.
+    Those relapse most who have many symptoms left or hardly any (a curve), and most of all where both measures are high
+    or both are low (an interaction); they go back most of the way to where they began. The others stay about where they
+    are, the nearer the lower they are.
     """
     step = np.where(rng.random(n) < STEP3_SHARE, "step3", "step2")
     parts = [trajectories(int((step == name).sum()), profile, rng).set_index(np.flatnonzero(step == name))
              for name, profile in PROFILES.items()]
     scores = pd.concat(parts).sort_index()
     phq9, gad7 = scores["phq9_end"], scores["gad7_end"]
-    risk = expit(-1.9 + 0.012 * phq9 ** 2 + 0.02 * (phq9 - 6) * (gad7 - 5))
+    risk = expit(-2.2 + 0.03 * (phq9 - 5) ** 2 + 0.03 * (phq9 - 6) * (gad7 - 5))
     ill = {"6m": rng.random(n) < risk}
     ill["12m"] = np.where(ill["6m"], rng.random(n) < 0.7, rng.random(n) < risk / 2)
     person = rng.standard_normal(n)
     for time, relapsed in ill.items():
-        back = rng.beta(2.5, 2, n)
+        back = rng.beta(4, 1.5, n)
         for name, top in (("phq9", 27), ("gad7", 21)):
             end, baseline = scores[f"{name}_end"], scores[f"{name}_baseline"]
             level = np.where(relapsed, end + back * (baseline - end), end)
