@@ -38,7 +38,10 @@ def shares(table: pd.DataFrame, model: str, outcome: str, imputations: int) -> n
 @pytest.mark.parametrize("outcome", ["improvement", "recovery"])
 @pytest.mark.parametrize(("model", "mice"), [("normal", "norm"), ("pmm", "pmm")])
 def test_completed_cohorts_are_those_of_mice(model, mice, outcome):
-    """300 imputations on both sides: the mean within three, the spread within some four Monte-Carlo errors."""
+    """300 imputations on both sides: the mean within three, the spread within some four Monte-Carlo errors.
+
+    For `pmm` R draws those who answered anew, then calls mice's `pmm` with one donor and `matchtype = 0`, 300 times.
+    """
     found = shares(oracle_patients(outcome), model, outcome, 300)
     mean, sd = (R[f"mice_{mice}_{outcome}_{name}"] for name in ("mean", "sd"))
     assert found.mean() == pytest.approx(mean, abs=3 * sd * np.sqrt(2 / 300))
@@ -74,16 +77,20 @@ def test_imputed_means_differ_between_imputations_by_the_standard_error_of_a_pre
     assert phq9.std(axis=0).mean() == pytest.approx(fitted.get_prediction(design[lost]).se_obs.mean(), rel=0.05)
 
 
-def test_a_donor_is_one_of_the_five_nearest_and_each_of_them_as_often():
-    rng = np.random.default_rng(1)
-    design = np.column_stack([np.ones(20), np.arange(20.0)])
-    drawn = imputation._draw(np.arange(20.0), design, np.tile([1, 7.2], (5000, 1)), "pmm", rng)
-    values, counts = np.unique(drawn, return_counts=True)
-    assert values.tolist() == [5, 6, 7, 8, 9]
-    assert counts / 5000 == pytest.approx(np.full(5, 0.2), abs=0.03)
-    # beyond the last: the last five
-    drawn = imputation._draw(np.arange(20.0), design, np.tile([1, 40.0], (500, 1)), "pmm", rng)
-    assert set(drawn) == {15, 16, 17, 18, 19}
+def test_the_donor_is_the_one_predicted_nearest():
+    known = np.array([4.0, 0, 2, 6])  # of 1, 2, 3, 4: least squares predict 1.8, 2.6, 3.4, 4.2
+    design = np.column_stack([np.ones(4), [1, 2, 3, 4]])
+    wanted = np.column_stack([np.ones(6), [-9, 1.4, 1.6, 2.6, 3.4, 9]])
+    assert imputation._matched(known, design, wanted, None).tolist() == [4, 4, 0, 2, 2, 6]
+
+
+def test_donors_are_drawn_anew_for_each_completed_cohort():
+    """Of n alike the share who give is 1 - (1 - 1/n)^n, .634 of 80, in each; and both scores come from those drawn."""
+    table = patients(300, 80, error=2.0)
+    table["phq9_later"] += np.linspace(0, 1e-6, 300)  # so that each value tells its donor
+    phq9, _ = imputation.draw_scores(table, "pmm", imputations=200)
+    donors = [len(set(one)) for one in phq9]
+    assert max(donors) <= 65 and np.mean(donors) < 0.634 * 80 + 1
 
 
 def test_what_pmm_draws_somebody_answered():

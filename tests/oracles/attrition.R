@@ -131,11 +131,28 @@ shares <- function(people, outcome, time, method, names, m = 300, maxit = 1) {
     mean(ifelse(is.na(kept), kept_in(people, full[[later[1]]], full[[later[2]]], outcome), kept))
   })
 }
-for (outcome in c("improvement", "recovery")) for (method in c("norm", "pmm")) {
+# predictive mean matching, the donors drawn anew for each completed cohort, the nearest one taken
+matched <- function(people, outcome, names, m = 300) {
+  kept <- people[[if (outcome == "recovery") "recovery_kept_6m" else "kept_6m"]]
+  later <- c("phq9_6m", "anxiety_6m"); answered <- which(!is.na(kept)); lost <- people[is.na(kept), ]
+  predictors <- make.predictorMatrix(people[c(names, later)]); predictors[later[1], later[2]] <- 0
+  sapply(seq_len(m), function(i) {
+    set.seed(i)
+    data <- rbind(people[sample(answered, replace = TRUE), ], lost)[c(names, later)]
+    done <- complete(mice(data, m = 1, maxit = 1, method = ifelse(names(data) %in% later, "pmm", ""), donors = 1,
+                          matchtype = 0L, predictorMatrix = predictors, printFlag = FALSE, seed = i))
+    done <- done[-seq_along(answered), ]
+    (sum(kept, na.rm = TRUE) + sum(kept_in(lost, done$phq9_6m, done$anxiety_6m, outcome))) / length(kept)
+  })
+}
+for (outcome in c("improvement", "recovery")) {
   those <- if (outcome == "recovery") recovered else people
-  found <- shares(those, outcome, "6m", method, scores)
-  says(paste("mice", method, outcome, "mean", sep = "_"), mean(found), "mice")
-  says(paste("mice", method, outcome, "sd", sep = "_"), sd(found), "mice")
+  found <- shares(those, outcome, "6m", "norm", scores)
+  says(paste0("mice_norm_", outcome, "_mean"), mean(found), "mice")
+  says(paste0("mice_norm_", outcome, "_sd"), sd(found), "mice")
+  found <- matched(those, outcome, scores)
+  says(paste0("mice_pmm_", outcome, "_mean"), mean(found), "mice")
+  says(paste0("mice_pmm_", outcome, "_sd"), sd(found), "mice")
 }
 found <- shares(people, "improvement", "12m", "norm", scores, m = 100, maxit = 10)
 says("mice_norm_improvement_12m_mean", mean(found), "mice")
