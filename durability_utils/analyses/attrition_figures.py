@@ -122,20 +122,21 @@ def surface(table: pd.DataFrame, notes: dict[tuple[str, str], str], title: str, 
     return add_caption(figure, title, caption)
 
 
-def overlap(stages: dict[str, list[pd.DataFrame] | str], title: str, caption: str) -> Figure:
+def overlap(stages: dict[str, dict[str, pd.DataFrame] | str], title: str, caption: str) -> Figure:
     """Estimated probability of consenting, and of then answering, of those who did (above) and did not (below).
 
-    `stages`: for each outcome a frame a stage with `stage`, `probability` and `passed` (bool) of those there, or why
-    there is no model. Bars are per cent of their group.
+    `stages`: for each outcome, by stage, a frame with `probability` and `passed` (bool) of those there, or why there is
+    no model. Bars are per cent of their group.
     """
     figure, axes = _panels(9.5, 5.6, rows=len(STAGE_WORDS))
-    for place, panels in enumerate(axes):
+    for stage, panels in zip(STAGE_WORDS, axes, strict=True):
         for outcome, panel in zip(OUTCOMES, panels, strict=True):
             found = stages[outcome]
-            if isinstance(found, str) or place >= len(found):
-                _says(panel, found if isinstance(found, str) else "nobody left at this stage")
+            panel.set(xlabel=f"probability of {STAGE_WORDS[stage]}", ylabel="per cent of the group")
+            if isinstance(found, str) or stage not in found:
+                _says(panel, found if isinstance(found, str) else f"everybody {stage}")
                 continue
-            own = found[place]
+            own = found[stage]
             edges = np.linspace(0, own["probability"].max() * 1.001, 21)
             for passed, sign, colour, words in ((True, 1, DARK, "did"), (False, -1, LIGHT, "did not")):
                 group = own.loc[own["passed"] == passed, "probability"]
@@ -144,7 +145,6 @@ def overlap(stages: dict[str, list[pd.DataFrame] | str], title: str, caption: st
                           linewidth=0.4, label=f"{words} (n = {len(group)})")
             panel.axhline(0, color="black", linewidth=0.8)
             panel.yaxis.set_major_formatter(lambda value, _: f"{abs(value):.0f}")
-            panel.set(xlabel=f"probability of {STAGE_WORDS[own['stage'].iloc[0]]}", ylabel="per cent of the group")
             panel.legend(frameon=False, fontsize=8.5)
     return add_caption(figure, title, caption)
 

@@ -61,15 +61,13 @@ def test_a_surface_has_its_line_where_half_still_have_it():
 
 
 def test_bars_of_each_group_add_up_to_a_hundred_at_each_stage():
-    frame = pd.DataFrame({"stage": "consented", "probability": [0.1, 0.2, 0.3, 0.1, 0.1],
-                          "passed": [True, True, False, False, False]})
-    figure = attrition_figures.overlap({"improvement": [frame, frame.assign(stage="answered")], "recovery": NOTE},
-                                       "title", "caption")
-    for panel in (figure.axes[0], figure.axes[2]):
-        heights = [bar.get_height() for bar in panel.patches]
-        assert (sum(h for h in heights if h > 0), sum(h for h in heights if h < 0)) == pytest.approx((100, -100))
-    assert figure.axes[2].get_xlabel() == "probability of answer"
-    assert texts(figure.axes[1].texts) == texts(figure.axes[3].texts) == [NOTE]
+    frame = pd.DataFrame({"probability": [0.1, 0.2, 0.3, 0.1, 0.1], "passed": [True, True, False, False, False]})
+    figure = attrition_figures.overlap({"improvement": {"answered": frame}, "recovery": NOTE}, "title", "caption")
+    consent, no_consent, answer, no_answer = figure.axes
+    heights = [bar.get_height() for bar in answer.patches]
+    assert (sum(h for h in heights if h > 0), sum(h for h in heights if h < 0)) == pytest.approx((100, -100))
+    assert texts(consent.texts) == ["everybody consented"]
+    assert texts(no_consent.texts) == texts(no_answer.texts) == [NOTE]
 
 
 def test_love_plot_shows_both_differences_of_each_variable_from_above_to_below():

@@ -102,3 +102,11 @@ def test_standardised_mean_differences_by_hand():
     weights = attrition.weights_of([stage], attrition.probabilities([stage]))
     after = (np.average(patients[SCORES], axis=0, weights=weights) - patients[SCORES].mean()) / patients[SCORES].std()
     assert found.loc[SCORES, "after"].to_numpy() == pytest.approx(after.to_numpy())
+
+
+def test_tables_of_outcomes_and_times_are_one_and_none_has_its_columns():
+    found = specifications.gathered({("improvement", "6m"): pd.DataFrame({"refused": [0, 1]}),
+                                     ("recovery", "12m"): pd.DataFrame({"refused": [2]})})
+    assert found.to_dict("list") == {"outcome": ["improvement"] * 2 + ["recovery"], "time": ["6m", "6m", "12m"],
+                                     "refused": [0, 1, 2]}
+    assert list(specifications.gathered({}, "balance")) == ["outcome", "time", "stage", "variable", "before", "after"]
