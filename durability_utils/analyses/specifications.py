@@ -38,8 +38,7 @@ ASSUMPTIONS = {
     "doubly_robust": "Consenting and answering as for weighting; their models are right, or those of the outcome.",
     "normal": "Among patients alike in what was recorded, answering does not depend on the outcome; scores follow a "
               "linear model with normal errors.",
-    "pmm": "Among patients alike in what was recorded, answering does not depend on the outcome; scores are like those "
-           "of the patients predicted to be most alike.",
+    "pmm": "The same, but scores need not be normal: somebody predicted to be about alike must have answered.",
     "prior": "Those who did not answer did worse than imputed by a shift that is drawn from the stated prior.",
     "returned_to_baseline": "The scores of those who did not answer lie around their own at baseline.",
     "worst_case": "None: nobody whose outcome is not known kept it.",
