@@ -163,17 +163,19 @@ def love(table: pd.DataFrame, notes: dict[str, str], title: str, caption: str) -
             _says(panel, notes[outcome])
             continue
         y = np.arange(len(variables))
-        for (stage, rows), shift, colour, marker in zip(own.groupby("stage", sort=False), (0.15, -0.15),
-                                                        (MIDDLE, DARK), "so", strict=False):
-            rows = rows.set_index("variable").reindex(variables)
+        for stage, shift, colour, marker in (("consented", 0.15, MIDDLE, "s"), ("answered", -0.15, DARK, "o")):
+            rows = own[own["stage"] == stage].set_index("variable").reindex(variables)
+            if rows["before"].isna().all():
+                continue  # everybody passed
             panel.hlines(y + shift, rows["before"], rows["after"], color=LIGHT, linewidth=1.6)
-            panel.plot(rows["before"], y + shift, marker, color=colour, markerfacecolor="white", label=f"{stage}")
+            panel.plot(rows["before"], y + shift, marker, color=colour, markerfacecolor="white", label=stage)
             panel.plot(rows["after"], y + shift, marker, color=colour, label=f"{stage}, weighted")
         panel.axvline(0, color="black", linewidth=0.8)
         for limit in (-0.1, 0.1):
             panel.axvline(limit, color=GREY, linestyle=":", linewidth=1)
         panel.legend(loc="lower left", bbox_to_anchor=(0, 1.08), ncols=2, frameon=False, fontsize=8.5)
         panel.set(yticks=y, yticklabels=[label(name) for name in variables])
+        panel.locator_params(axis="x", nbins=6)
         panel.grid(axis="y", color="#e3e6e8")
     return add_caption(figure, title, caption)
 
