@@ -2,7 +2,7 @@
 
 `python tests/benchmarks/attrition_coverage.py 50` tries 50 cohorts of each cell and prints what it finds; with
 `--store` the table goes to `data/attrition_coverage.csv`, and truths, first cohorts, settings, seed and versions to
-`data/attrition_coverage.json`. What is stored is of 500 cohorts a cell, on two cores in about 20 minutes.
+`data/attrition_coverage.json`. What is stored is of 500 cohorts a cell, half an hour on two cores.
 """
 
 import json

@@ -1,5 +1,6 @@
 """Simulated cohorts with a known truth. Oracles: logistic regression of who consents and answers, a population counted
-by hand, what `tests/benchmarks/attrition_coverage.py` stored in data/, and the limits that are set for 95 % intervals."""
+by hand, what `tests/benchmarks/attrition_coverage.py` stored in data/, and 92 to 98 % for the coverage of 95 %
+intervals where what a method assumes holds."""
 
 import numpy as np
 import pandas as pd
@@ -24,8 +25,8 @@ def many(monkeypatch):
 # -- the truth -------------------------------------------------------------------------------------
 
 def test_the_truth_of_the_monthly_service_counted_by_hand():
-    """Patients with both scores about day 183, who had fallen by 6 (PHQ-9) or 4 (GAD-7) at end, without the other rising
-    as much; of them those of whom that still holds, and for recovery those below both cut-offs, 10 and 8."""
+    """Patients with both scores about day 183, who had fallen by 6 (PHQ-9) or 4 (GAD-7) at end, without the other
+    rising as much; of them those of whom that still holds, and for recovery those below both cut-offs, 10 and 8."""
     patients, scores = monthly_cohort()
     discharge = dict(zip(patients["patient_id"], patients["discharge_date"], strict=True))
     seen = {}
@@ -35,16 +36,16 @@ def test_the_truth_of_the_monthly_service_counted_by_hand():
             seen[patient, measure, "6m" if days > 0 else "end" if days > -7 else "baseline"] = score
 
     def well(patient, time, outcome):
-        change = [seen[patient, measure, "baseline"] - seen[patient, measure, time] for measure in ("PHQ-9", "GAD-7")]
-        improved = (change[0] >= 6 or change[1] >= 4) and change[0] > -6 and change[1] > -4
-        if outcome == "improvement":
-            return improved
-        caseness = {at: seen[patient, "PHQ-9", at] >= 10 or seen[patient, "GAD-7", at] >= 8 for at in ("baseline", time)}
-        return improved and caseness["baseline"] and not caseness[time]
+        (phq9, gad7), (phq9_then, gad7_then) = ((seen[patient, "PHQ-9", at], seen[patient, "GAD-7", at])
+                                                for at in ("baseline", time))
+        fallen = phq9 - phq9_then, gad7 - gad7_then
+        improved = (fallen[0] >= 6 or fallen[1] >= 4) and fallen[0] > -6 and fallen[1] > -4
+        recovered = (phq9 >= 10 or gad7 >= 8) and phq9_then < 10 and gad7_then < 8
+        return improved and (recovered or outcome == "improvement")
 
     for outcome in attrition.PATIENTS:
-        asked = [patient for patient in discharge if {(patient, measure, "6m") for measure in ("PHQ-9", "GAD-7")} <= seen.keys()
-                 and well(patient, "end", outcome)]
+        asked = [patient for patient in discharge if well(patient, "end", outcome)
+                 and {(patient, "PHQ-9", "6m"), (patient, "GAD-7", "6m")} <= seen.keys()]
         kept = [well(patient, "6m", outcome) for patient in asked]
         row = attrition.truths().set_index(["generator", "outcome", "time"]).loc[("resampled", outcome, "6m")]
         assert (row["patients"], row["truth"]) == (len(kept), pytest.approx(np.mean(kept)))
@@ -53,10 +54,11 @@ def test_the_truth_of_the_monthly_service_counted_by_hand():
 def test_what_is_not_linear_is_not():
     """Straight lines on the logit scale are refuted: by curves, and by the two measures together."""
     patients = population("not_linear", "improvement", "6m")
-    table = (patients[["phq9_end", "anxiety_end"]] - patients[["phq9_end", "anxiety_end"]].mean())
+    scores = patients[["phq9_end", "anxiety_end"]]
+    table = scores - scores.mean()
     table = sm.add_constant(table.assign(curved=table["phq9_end"] ** 2, together=table.prod(axis=1)))
     fitted = sm.Logit(patients["truth"], table).fit(disp=0)
-    assert (fitted.pvalues[["curved", "together"]] < 1e-6).all()
+    assert (fitted.pvalues[["curved", "together"]] < 1e-5).all()
 
 
 # -- who is missing --------------------------------------------------------------------------------
@@ -131,7 +133,8 @@ def test_coverage_by_hand():
     tries = pd.DataFrame({**cell, "method": "weighting", "estimate": [0.7, 0.9, np.nan, np.nan],
                           "low": [0.6, 0.85, np.nan, np.nan], "high": [0.8, 0.95, np.nan, np.nan]})
     row = coverage(tries, pd.DataFrame([cell | {"truth": 0.75}]).drop(columns="mechanism")).iloc[0]
-    assert row[["cohorts", "refused", "bias", "coverage", "mean_width"]].tolist() == pytest.approx([4, 0.5, 0.05, 0.5, 0.15])
+    assert row[["cohorts", "refused", "bias", "coverage", "mean_width"]].tolist() == pytest.approx(
+        [4, 0.5, 0.05, 0.5, 0.15])
     # bias .05 -+ 1.96 * .1414 / sqrt(2); Wilson's interval of one of two
     assert row[["bias_low", "bias_high", "coverage_low", "coverage_high"]].tolist() == pytest.approx(
         [-0.146, 0.246, 0.0945, 0.9055], abs=1e-4)
