@@ -182,7 +182,7 @@ def love(table: pd.DataFrame, notes: dict[str, str], title: str, caption: str) -
 
 def coverage(table: pd.DataFrame, title: str, caption: str) -> Figure:
     """What `synthetic.attrition.coverage` found: the shares of intervals that hold the truth, a panel a mechanism."""
-    words = {"recorded": "consent and answer depend on\nwhat was recorded", "consent": "consent depends on it alone,\n"
+    words = {"recorded": "consent and answer depend on\nwhat was recorded", "consent": "consent alone depends on it,\n"
              "and more strongly", "unseen": "answer depends on\nthe unseen outcome"}
     names = {**METHOD_WORDS, "bounds": "worst to best case"}
     methods = list(dict.fromkeys(table["method"]))[::-1]
