@@ -26,6 +26,7 @@ from durability_utils.analyses.imputation import (
     returned_to_baseline,
 )
 from durability_utils.analyses.weighting import doubly_robust, weighted
+from durability_utils.outcomes.proportions import proportion
 from durability_utils.study.holds import Holds
 from durability_utils.study.rules import Rules
 
@@ -133,6 +134,24 @@ def curve(patients: pd.DataFrame, printed: pd.DataFrame, outcome: str, rules: Ru
     table = pd.DataFrame([(*key, *found) for key, found in rows.items()],
                          columns=["method", "stages", "variables", "estimate", "low", "high"])
     return table.assign(printed=table["method"].isin(ready.index) & ~table.duplicated("method"))
+
+
+def span(shares: pd.Series) -> str:
+    """From the least to the largest of these shares, for a reader: `75 to 88 %`."""
+    return f"{100 * shares.min():.0f} to {100 * shares.max():.0f} %"
+
+
+def in_words(patients: pd.DataFrame, printed: pd.DataFrame, curve: pd.DataFrame) -> str:
+    """What share has it, for a reader: the span of the `curve`, or why there is none; `printed` is of `estimates`."""
+    answered, note = int(patients["kept"].notna().sum()), printed["note"].max()
+    limits = f"without any assumption {span(printed['estimate'].tail(2))}"
+    if answered == len(patients):
+        return f"{proportion(patients['kept'].sum(), answered).text()}, as everybody answered"
+    if note:
+        return f"nobody can say ({note}; {limits})"
+    intervals = span(pd.concat([curve["low"], curve["high"]]))
+    return (f"{span(curve['estimate'])} by {len(curve)} specifications (95 % intervals {intervals}; {answered} "
+            f"answered; {limits})")
 
 
 def other_assumptions(patients: pd.DataFrame, drawn: np.ndarray, outcome: str, rules: Rules,
