@@ -144,9 +144,10 @@ def covariates(patients: pd.DataFrame, passed: np.ndarray, variables: str = "all
     The four scores at end and baseline, and those of the columns `also` that the patients have; then, for sets of
     VARIABLES up to `variables`, services (first those with most who passed), step, age and sessions, in this order, as
     far as there are A_VARIABLE patients for each variable who `passed` and as many who did not. Services with fewer
-    than LEAST_IN_GROUP who passed are one group, the reference (at least the one with the fewest). A missing value is the mean of the others; a column
-    without differences, or one of two values of which one has fewer than LEAST_IN_GROUP who passed or who did not, is
-    left out. No column where fewer than LEAST_ON_A_SIDE passed, or did not.
+    than LEAST_IN_GROUP who passed are one group, the reference (at least the one with the fewest). A missing value is
+    the mean of the others; a column without differences, or one of two values of which one has fewer than
+    LEAST_IN_GROUP who passed or who did not, is left out. No column where fewer than LEAST_ON_A_SIDE passed, or did
+    not.
     """
     sides = min(passed.sum(), (~passed).sum())
     always = VARIABLES["scores"] + [name for name in also if name in patients]
@@ -156,12 +157,12 @@ def covariates(patients: pd.DataFrame, passed: np.ndarray, variables: str = "all
     if variables == "all":
         table = table.join(patients[VARIABLES["all"]])
 
-    def tells(column: pd.Series) -> bool:
-        values = column.dropna().unique()
+    def tells(column: np.ndarray) -> bool:
+        values = np.unique(column[~np.isnan(column)])
         return len(values) > 2 or (len(values) == 2 and all(
             ((column == value) & side).sum() >= LEAST_IN_GROUP for value in values for side in (passed, ~passed)))
 
-    usable = [name for name in table if tells(table[name])] if sides >= LEAST_ON_A_SIDE else []
+    usable = [name for name in table if tells(table[name].to_numpy())] if sides >= LEAST_ON_A_SIDE else []
     chosen = table[usable[:max(len(always), sides // A_VARIABLE)]]
     return ((chosen - chosen.mean()) / chosen.std()).fillna(0)
 

@@ -122,20 +122,21 @@ def surface(table: pd.DataFrame, notes: dict[tuple[str, str], str], title: str, 
     return add_caption(figure, title, caption)
 
 
-def overlap(stages: dict[str, list[pd.DataFrame] | str], title: str, caption: str) -> Figure:
+def overlap(stages: dict[str, dict[str, pd.DataFrame] | str], title: str, caption: str) -> Figure:
     """Estimated probability of consenting, and of then answering, of those who did (above) and did not (below).
 
-    `stages`: for each outcome a frame a stage with `stage`, `probability` and `passed` (bool) of those there, or why
-    there is no model. Bars are per cent of their group.
+    `stages`: for each outcome, by stage, a frame with `probability` and `passed` (bool) of those there, or why there is
+    no model. Bars are per cent of their group.
     """
     figure, axes = _panels(9.5, 5.6, rows=len(STAGE_WORDS))
-    for place, panels in enumerate(axes):
+    for stage, panels in zip(STAGE_WORDS, axes, strict=True):
         for outcome, panel in zip(OUTCOMES, panels, strict=True):
             found = stages[outcome]
-            if isinstance(found, str) or place >= len(found):
-                _says(panel, found if isinstance(found, str) else "nobody left at this stage")
+            panel.set(xlabel=f"probability of {STAGE_WORDS[stage]}", ylabel="per cent of the group")
+            if isinstance(found, str) or stage not in found:
+                _says(panel, found if isinstance(found, str) else f"everybody {stage}")
                 continue
-            own = found[place]
+            own = found[stage]
             edges = np.linspace(0, own["probability"].max() * 1.001, 21)
             for passed, sign, colour, words in ((True, 1, DARK, "did"), (False, -1, LIGHT, "did not")):
                 group = own.loc[own["passed"] == passed, "probability"]
@@ -144,7 +145,6 @@ def overlap(stages: dict[str, list[pd.DataFrame] | str], title: str, caption: st
                           linewidth=0.4, label=f"{words} (n = {len(group)})")
             panel.axhline(0, color="black", linewidth=0.8)
             panel.yaxis.set_major_formatter(lambda value, _: f"{abs(value):.0f}")
-            panel.set(xlabel=f"probability of {STAGE_WORDS[own['stage'].iloc[0]]}", ylabel="per cent of the group")
             panel.legend(frameon=False, fontsize=8.5)
     return add_caption(figure, title, caption)
 
@@ -163,24 +163,26 @@ def love(table: pd.DataFrame, notes: dict[str, str], title: str, caption: str) -
             _says(panel, notes[outcome])
             continue
         y = np.arange(len(variables))
-        for (stage, rows), shift, colour, marker in zip(own.groupby("stage", sort=False), (0.15, -0.15),
-                                                        (MIDDLE, DARK), "so", strict=False):
-            rows = rows.set_index("variable").reindex(variables)
+        for stage, shift, colour, marker in (("consented", 0.15, MIDDLE, "s"), ("answered", -0.15, DARK, "o")):
+            rows = own[own["stage"] == stage].set_index("variable").reindex(variables)
+            if rows["before"].isna().all():
+                continue  # everybody passed
             panel.hlines(y + shift, rows["before"], rows["after"], color=LIGHT, linewidth=1.6)
-            panel.plot(rows["before"], y + shift, marker, color=colour, markerfacecolor="white", label=f"{stage}")
+            panel.plot(rows["before"], y + shift, marker, color=colour, markerfacecolor="white", label=stage)
             panel.plot(rows["after"], y + shift, marker, color=colour, label=f"{stage}, weighted")
         panel.axvline(0, color="black", linewidth=0.8)
         for limit in (-0.1, 0.1):
             panel.axvline(limit, color=GREY, linestyle=":", linewidth=1)
         panel.legend(loc="lower left", bbox_to_anchor=(0, 1.08), ncols=2, frameon=False, fontsize=8.5)
         panel.set(yticks=y, yticklabels=[label(name) for name in variables])
+        panel.locator_params(axis="x", nbins=6)
         panel.grid(axis="y", color="#e3e6e8")
     return add_caption(figure, title, caption)
 
 
 def coverage(table: pd.DataFrame, title: str, caption: str) -> Figure:
     """What `synthetic.attrition.coverage` found: the shares of intervals that hold the truth, a panel a mechanism."""
-    words = {"recorded": "consent and answer depend on\nwhat was recorded", "consent": "consent depends on it alone,\n"
+    words = {"recorded": "consent and answer depend on\nwhat was recorded", "consent": "consent alone depends on it,\n"
              "and more strongly", "unseen": "answer depends on\nthe unseen outcome"}
     names = {**METHOD_WORDS, "bounds": "worst to best case"}
     methods = list(dict.fromkeys(table["method"]))[::-1]
@@ -196,6 +198,7 @@ def coverage(table: pd.DataFrame, title: str, caption: str) -> Figure:
                        label=f"{outcome}, {label(generator)}")
         panel.set(xlabel="per cent that hold the truth", xlim=(-2, 102), yticks=range(len(methods)),
                   yticklabels=[names[method] for method in methods])
+        panel.grid(axis="x", color="#e3e6e8")
         panel.set_title(title_, fontsize=9.5)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=4, frameon=False, fontsize=8)
+    axes[0].legend(loc="lower left", frameon=False, fontsize=7.5)  # where no interval is
     return add_caption(figure, title, caption)

@@ -26,6 +26,7 @@ from durability_utils.analyses.imputation import (
     returned_to_baseline,
 )
 from durability_utils.analyses.weighting import doubly_robust, weighted
+from durability_utils.outcomes.proportions import proportion
 from durability_utils.study.holds import Holds
 from durability_utils.study.rules import Rules
 
@@ -38,8 +39,7 @@ ASSUMPTIONS = {
     "doubly_robust": "Consenting and answering as for weighting; their models are right, or those of the outcome.",
     "normal": "Among patients alike in what was recorded, answering does not depend on the outcome; scores follow a "
               "linear model with normal errors.",
-    "pmm": "Among patients alike in what was recorded, answering does not depend on the outcome; scores are like those "
-           "of the patients predicted to be most alike.",
+    "pmm": "The same, but scores need not be normal: somebody predicted to be about alike must have answered.",
     "prior": "Those who did not answer did worse than imputed by a shift that is drawn from the stated prior.",
     "returned_to_baseline": "The scores of those who did not answer lie around their own at baseline.",
     "worst_case": "None: nobody whose outcome is not known kept it.",
@@ -63,6 +63,20 @@ HOLDS = {
                    statistics=_ESTIMATE | dict.fromkeys(NOT_ANSWERED, "points of the PHQ-9"),
                    words=("outcome", "time")),
 }
+
+COLUMNS = {
+    "stages": ["stage", "there", "passed", "effective", "least_probability", "largest_weight", "variables"],
+    "balance": ["stage", "variable", "before", "after"],
+    "delta": [*NOT_ANSWERED, "estimate", "low", "high"],
+}
+
+
+def gathered(tables: dict[tuple[str, str], pd.DataFrame], kind: str = "") -> pd.DataFrame:
+    """The tables of outcomes and times as one, `outcome` and `time` first; without any, the COLUMNS of this kind."""
+    if not tables:
+        return pd.DataFrame(columns=["outcome", "time", *COLUMNS[kind]])
+    table = pd.concat(tables, names=["outcome", "time"])
+    return table.reset_index(["outcome", "time"]).reset_index(drop=True)
 
 
 def row(patients: pd.DataFrame, method: str, found: tuple = (np.nan,) * 3, note: str = "",
@@ -122,6 +136,24 @@ def curve(patients: pd.DataFrame, printed: pd.DataFrame, outcome: str, rules: Ru
     return table.assign(printed=table["method"].isin(ready.index) & ~table.duplicated("method"))
 
 
+def span(shares: pd.Series) -> str:
+    """From the least to the largest of these shares, for a reader: `75 to 88 %`."""
+    return f"{100 * shares.min():.0f} to {100 * shares.max():.0f} %"
+
+
+def in_words(patients: pd.DataFrame, printed: pd.DataFrame, curve: pd.DataFrame) -> str:
+    """What share has it, for a reader: the span of the `curve`, or why there is none; `printed` is of `estimates`."""
+    answered, note = int(patients["kept"].notna().sum()), printed["note"].max()
+    limits = f"without any assumption {span(printed['estimate'].tail(2))}"
+    if answered == len(patients):
+        return f"{proportion(patients['kept'].sum(), answered).text()}, as everybody answered"
+    if note:
+        return f"nobody can say ({note}; {limits})"
+    intervals = span(pd.concat([curve["low"], curve["high"]]))
+    return (f"{span(curve['estimate'])} by {len(curve)} specifications (95 % intervals {intervals}; {answered} "
+            f"answered; {limits})")
+
+
 def other_assumptions(patients: pd.DataFrame, drawn: np.ndarray, outcome: str, rules: Rules,
                       prior: dict[str, tuple[float, float]], seed: int = SEED) -> list[dict]:
     """Rows of `estimates` where answering depends on the outcome: `prior` and `returned_to_baseline`.
@@ -149,7 +181,7 @@ def shifted(patients: pd.DataFrame, drawn: np.ndarray, outcome: str, rules: Rule
         (patients["kept"].sum() + of_refused["refused"] + of_silent["silent"]) / len(patients), len(patients)))
         for refused, of_refused in zip(points, counts, strict=True)
         for silent, of_silent in zip(points, counts, strict=True)]
-    return pd.DataFrame(rows, columns=[*NOT_ANSWERED, "estimate", "low", "high"])
+    return pd.DataFrame(rows, columns=COLUMNS["delta"])
 
 
 # -- the stages, looked at -------------------------------------------------------------------------
@@ -165,8 +197,7 @@ def passed(patients: pd.DataFrame) -> pd.DataFrame:
         weights = weights_of(found[:place], fitted[:place])
         rows.append((stage.word, stage.there.sum(), stage.passed.sum(), effective_sample_size(weights),
                      fitted[place - 1][stage.passed].min(), weights.max(), ", ".join(stage.names)))
-    return pd.DataFrame(rows, columns=["stage", "there", "passed", "effective", "least_probability", "largest_weight",
-                                       "variables"])
+    return pd.DataFrame(rows, columns=COLUMNS["stages"])
 
 
 def balance(patients: pd.DataFrame) -> pd.DataFrame:
@@ -183,4 +214,4 @@ def balance(patients: pd.DataFrame) -> pd.DataFrame:
         # the variables have mean 0 and SD 1 among all
         before, after = (np.average(first.design, axis=0, weights=own)[1:] for own in (stage.passed, weights))
         rows += [(stage.word, *values) for values in zip(first.names, before, after, strict=True)]
-    return pd.DataFrame(rows, columns=["stage", "variable", "before", "after"])
+    return pd.DataFrame(rows, columns=COLUMNS["balance"])

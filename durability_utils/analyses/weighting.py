@@ -23,7 +23,7 @@ from durability_utils.analyses.attrition import (
 )
 
 RIDGE = 1.0  # as a normal prior with SD 1 of each coefficient (log odds a SD): few events do not separate patients
-RESAMPLES = 500
+RESAMPLES = 200
 
 
 class Estimate(NamedTuple):
@@ -114,8 +114,7 @@ def bootstrapped(patients: pd.DataFrame, resamples: int = RESAMPLES, seed: int =
 def interval(share: float, error: float, effective: float) -> Estimate:
     """A share with its 95 % interval from the standard error of its logit, by t with `effective` - 1 df.
 
-    So intervals hold the truth as often as they say: with the normal quantile, or the plain sandwich, they were too
-    narrow in simulated cohorts (`data/README.md`).
+    With the normal quantile, or the plain sandwich, intervals were too narrow in simulated cohorts.
     """
     half = stats.t.ppf(0.975, max(effective - 1, 1)) * error
     return Estimate(float(share), *(float(expit(logit(share) + shift)) for shift in (-half, half)), effective)

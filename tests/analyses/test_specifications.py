@@ -102,3 +102,23 @@ def test_standardised_mean_differences_by_hand():
     weights = attrition.weights_of([stage], attrition.probabilities([stage]))
     after = (np.average(patients[SCORES], axis=0, weights=weights) - patients[SCORES].mean()) / patients[SCORES].std()
     assert found.loc[SCORES, "after"].to_numpy() == pytest.approx(after.to_numpy())
+
+
+def test_tables_of_outcomes_and_times_are_one_and_none_has_its_columns():
+    found = specifications.gathered({("improvement", "6m"): pd.DataFrame({"refused": [0, 1]}),
+                                     ("recovery", "12m"): pd.DataFrame({"refused": [2]})})
+    assert found.to_dict("list") == {"outcome": ["improvement"] * 2 + ["recovery"], "time": ["6m", "6m", "12m"],
+                                     "refused": [0, 1, 2]}
+    assert list(specifications.gathered({}, "balance")) == ["outcome", "time", "stage", "variable", "before", "after"]
+
+
+def test_the_answer_in_words(recovered, printed):
+    curve = pd.DataFrame({"estimate": [0.5, 0.61], "low": [0.2, np.nan], "high": [0.9, np.nan]})
+    assert specifications.in_words(recovered, printed, curve) == (
+        "50 to 61 % by 2 specifications (95 % intervals 20 to 90 %; 36 answered; without any assumption 6 to 99 %)")
+    few = two_groups({2.0: (6, 4, 60)})
+    assert specifications.in_words(few, specifications.estimates(few, "improvement", RULES), curve) == (
+        "nobody can say (too few: 10 answered, fewer than 30; without any assumption 9 to 94 %)")
+    all_of_them = two_groups({2.0: (6, 4, 0)})
+    assert specifications.in_words(all_of_them, specifications.estimates(all_of_them, "improvement", RULES), curve) == (
+        "6/10 (60 %, 31 to 83), as everybody answered")

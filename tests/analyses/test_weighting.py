@@ -31,7 +31,8 @@ def plain(monkeypatch):
 
 
 @pytest.mark.parametrize(("outcome", "time", "apart", "name"), [
-    ("improvement", "6m", True, "improvement_scores_apart"), ("improvement", "6m", False, "improvement_scores_together"),
+    ("improvement", "6m", True, "improvement_scores_apart"),
+    ("improvement", "6m", False, "improvement_scores_together"),
     ("recovery", "6m", True, "recovery_scores_apart"), ("improvement", "12m", True, "improvement_12m_scores_apart")])
 def test_weighting_is_r_s_glm_and_the_sandwich_of_all_its_equations(outcome, time, apart, name, plain):
     found = weighting.weighted(oracle_patients(outcome, time), "scores", apart)
