@@ -13,7 +13,7 @@ from durability_utils.synthetic.attrition import CELLS, METHODS, Cell, coverage,
 from durability_utils.synthetic.monthly import monthly_cohort
 
 MODELS = ("weighting", "doubly_robust", "normal", "pmm")
-names = pytest.mark.parametrize("cell", CELLS, ids=" ".join)
+each_cell = pytest.mark.parametrize("cell", CELLS, ids=" ".join)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_what_is_not_linear_is_not():
 
 # -- who is missing --------------------------------------------------------------------------------
 
-@names
+@each_cell
 def test_those_who_answered_kept_their_scores_and_the_others_lost_them(cell, many):
     patients = many(cell)
     answered = patients["kept"].notna()
@@ -75,7 +75,7 @@ def test_those_who_answered_kept_their_scores_and_the_others_lost_them(cell, man
         assert patients.loc[patients["phq9_6m"].notna(), "consented"].all()
 
 
-@names
+@each_cell
 def test_as_many_consent_and_answer_as_in_the_study(cell, many):
     patients = many(cell)
     assert patients["consented"].mean() == pytest.approx(attrition.CONSENTING, abs=0.01)
@@ -84,7 +84,7 @@ def test_as_many_consent_and_answer_as_in_the_study(cell, many):
     assert len(simulated(cell, np.random.default_rng(1))) == attrition.PATIENTS[cell.outcome] == 100_000
 
 
-@names
+@each_cell
 def test_consent_and_answer_depend_on_the_outcome_only_where_it_is_said(cell, many):
     """Among patients alike in what was recorded; where answering depends on the unseen outcome its log odds are 1."""
     patients = many(cell)
@@ -110,7 +110,7 @@ def stored():
     return table.set_index([*Cell._fields, "method"]), settings
 
 
-@pytest.mark.parametrize("cell", CELLS[::3], ids=" ".join)
+@each_cell
 def test_the_first_cohort_of_a_cell_comes_out_as_stored(cell, stored):
     expected = pd.DataFrame(stored[1]["first"])
     expected = expected[(expected[list(Cell._fields)] == list(cell)).all(axis=1)].reset_index(drop=True)
