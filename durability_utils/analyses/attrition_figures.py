@@ -5,27 +5,38 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from durability_utils.analyses.attrition import OUTCOMES
+from durability_utils.analyses.attrition import AUXILIARY, VARIABLES
 from durability_utils.figures import DARK, LIGHT, MIDDLE, add_caption, label, new_figure
+from durability_utils.outcomes.rules import OUTCOMES
 
 GREY = "#888888"
 METHOD_WORDS = {
-    "complete_cases": "those who answered,\n6-month answers only",
-    "complete_cases_carried_back": "those who answered,\nwith carry back",
+    "complete_cases": "those who answered",
+    "complete_cases_carried_back": "those who answered, carried back",
     "weighting": "weighted",
-    "imputation": "imputed",
+    "doubly_robust": "doubly robust",
+    "normal": "imputed, normal errors",
+    "pmm": "imputed from those most alike",
+    "prior": "imputed, shifted by the prior",
+    "returned_to_baseline": "returned to baseline",
     "worst_case": "worst case",
     "best_case": "best case",
 }
+TIME_WORDS = {"6m": "6 months", "12m": "12 months"}
+STAGE_WORDS = {"consented": "consent", "answered": "answer"}
+# the rows of dots below the curve: what an estimate's method or variables have to name
+_CHOICES = {**{METHOD_WORDS[method]: [method] for method in ("complete_cases", "weighting", "doubly_robust")},
+            "g-formula": ["g_formula"], **{METHOD_WORDS[method]: [method] for method in ("normal", "pmm")},
+            "consent and answer apart": ["consented"], "services": ["service_"],
+            "step, age or sessions": VARIABLES["all"], "the 6-month answer": AUXILIARY[:1]}
 
 
-def _panels(width: float, height: float, **shared) -> tuple[Figure, dict[str, plt.Axes]]:
-    # one panel an outcome
-    figure, axes = new_figure(width, height, columns=len(OUTCOMES), **shared)
-    panels = dict(zip(OUTCOMES, axes, strict=True))
-    for outcome, panel in panels.items():
-        panel.set_title(label(OUTCOMES[outcome]), fontsize=10)
-    return figure, panels
+def _panels(width: float, height: float, rows: int = 1, **shared) -> tuple[Figure, np.ndarray]:
+    # a column an outcome
+    figure, axes = new_figure(width, height, rows, len(OUTCOMES), squeeze=False, **shared)
+    for panel, code in zip(axes[0], OUTCOMES.values(), strict=True):
+        panel.set_title(label(code), fontsize=10)
+    return figure, axes
 
 
 def _says(panel: plt.Axes, words: str) -> None:
@@ -36,143 +47,158 @@ def _says(panel: plt.Axes, words: str) -> None:
 
 def estimates(table: pd.DataFrame, title: str, caption: str) -> Figure:
     """A forest plot of the table of estimates: share kept with its interval, a row a method, a panel an outcome."""
-    figure, panels = _panels(9.5, 4.6, sharey=True)
+    figure, (panels,) = _panels(9.5, 5.4, sharey=True)
     y = np.arange(len(METHOD_WORDS))[::-1]
-    for outcome, panel in panels.items():
-        rows = table[table["outcome"] == outcome].set_index("method").reindex(METHOD_WORDS)
-        bound = rows.index.isin(["worst_case", "best_case"])
-        for part, colour, marker in ((~bound, DARK, "o"), (bound, MIDDLE, "s")):
-            panel.hlines(y[part], 100 * rows["low"][part], 100 * rows["high"][part], color=colour, linewidth=1.6)
-            panel.plot(100 * rows["estimate"][part], y[part], marker, color=colour)
-        for at, (estimate, note) in zip(y, zip(rows["estimate"], rows["note"], strict=True), strict=True):
-            if np.isnan(estimate):
-                panel.text(50, at, note.partition(":")[0] or "nobody answered", ha="center", va="center", color=GREY,
-                           fontsize=9)
+    for outcome, panel in zip(OUTCOMES, panels, strict=True):
+        for time, shift, colour, marker in (("6m", 0.15, DARK, "o"), ("12m", -0.15, MIDDLE, "s")):
+            own = table[(table["outcome"] == outcome) & (table["time"] == time)]
+            rows = own.set_index("method").reindex(METHOD_WORDS)
+            panel.hlines(y + shift, 100 * rows["low"], 100 * rows["high"], color=colour, linewidth=1.6)
+            panel.plot(100 * rows["estimate"], y + shift, marker, color=colour, label=TIME_WORDS[time], markersize=5)
+            for at, note in zip(y + shift, rows["note"].fillna(""), strict=True):
+                panel.text(50, at, note.partition(":")[0], ha="center", va="center", color=GREY, fontsize=8)
         panel.axvline(50, color=LIGHT, zorder=0)
-        panel.set(xlabel="per cent who kept it", xlim=(-2, 102), ylim=(-0.6, len(y) - 0.4), yticks=y,
+        panel.set(xlabel="per cent who have it", xlim=(-2, 102), ylim=(-0.6, len(y) - 0.4), yticks=y,
                   yticklabels=METHOD_WORDS.values())
         panel.grid(axis="x", color="#e3e6e8")
+    panels[0].legend(loc="lower left", bbox_to_anchor=(0, 1.06), ncols=2, frameon=False, fontsize=8.5)
     return add_caption(figure, title, caption)
 
 
-def tipping(table: pd.DataFrame, title: str, caption: str) -> Figure:
-    """Share kept of all by the share of those who did not answer that did not keep it, with both thresholds.
+def curve(table: pd.DataFrame, limits: dict[str, tuple[float, float]], notes: dict[str, str], title: str,
+          caption: str) -> Figure:
+    """A specification curve: all estimates, lowest first, with their intervals; dots below say what each one is.
 
-    `table`: `outcome` and the columns of `attrition.tipping_points`.
+    `table`: `outcome` and the columns of `specifications.curve`, those printed in dark; `limits`: for each outcome
+    the shares of worst and best case, dotted; `notes`: for an outcome without models, why.
     """
-    figure, panels = _panels(9.5, 4.2, sharey=True)
-    for outcome, panel in panels.items():
-        rows = table[table["outcome"] == outcome].set_index("threshold")
-        answered, unanswered, own = rows[["answered", "unanswered", "answered_not_kept_share"]].iloc[0]
-        panel.set(xlabel="per cent of those who did not answer\nthat did not keep it", xlim=(0, 100), ylim=(0, 100))
-        if not answered or not unanswered:
-            _says(panel, "nobody answered" if not answered else "everybody answered")
+    figure, (above, below) = _panels(9.5, 6.2, rows=2, height_ratios=[3, 2.6], sharex="col", sharey="row")
+    table = table.reset_index(drop=True)
+    words = table[["method", "stages", "variables"]].agg(", ".join, axis="columns")
+    choices = {choice: words.str.contains("|".join(names)) for choice, names in _CHOICES.items()}
+    choices = {choice: has for choice, has in choices.items() if has.any()}
+    for outcome, curves, dots in zip(OUTCOMES, above, below, strict=True):
+        rows = table[table["outcome"] == outcome].sort_values("estimate")
+        x = np.arange(len(rows))
+        if notes[outcome]:
+            _says(curves, notes[outcome])
+            _says(dots, "")
             continue
-        ends = 100 * (answered * (1 - own) + unanswered * np.array([1, 0])) / (answered + unanswered)
-        panel.plot([0, 100], ends, color=DARK, linewidth=2)
-        above, below = ({"xytext": (5, 5)}, {"xytext": (-5, -12), "ha": "right"})
-        for (name, row), style, where in zip(rows.iterrows(), ("--", ":"), (above, below), strict=True):
-            panel.axhline(100 * row["threshold_share"], color=GREY, linestyle=style, linewidth=1,
-                          label="lower limit of those who answered" if name == "complete_cases_low" else "one half")
-            if not np.isnan(row["not_kept"]):
-                at = 100 * row["not_kept_share"]
-                panel.plot(at, 100 * row["threshold_share"], "s", color=MIDDLE)
-                panel.annotate(f"{row['not_kept']:.0f} of {unanswered:.0f}", (at, 100 * row["threshold_share"]),
-                               textcoords="offset points", fontsize=8.5, **where)
-        panel.plot(100 * own, np.interp(100 * own, [0, 100], ends), "o", color=DARK, label="as those who answered")
-    panels["improvement"].set_ylabel("per cent of all who kept it")
-    if panels["improvement"].get_legend_handles_labels()[0]:
-        panels["improvement"].legend(loc="lower left", frameon=False, fontsize=8.5)
+        colours = np.where(rows["printed"], DARK, GREY)
+        curves.vlines(x, 100 * rows["low"], 100 * rows["high"], color=colours, linewidth=1.2)
+        curves.scatter(x, 100 * rows["estimate"], c=colours, s=18, zorder=3)
+        for limit in limits[outcome]:
+            curves.axhline(100 * limit, color=MIDDLE, linestyle=":", linewidth=1.2)
+        for place, has in enumerate(choices.values()):
+            dots.scatter(x, np.full(len(x), place), c=np.where(has[rows.index], DARK, "#eceef0"), s=12)
+        dots.set(yticks=range(len(choices)), yticklabels=choices, ylim=(len(choices) - 0.4, -0.6), xticks=[])
+        curves.set(ylim=(-2, 102))
+        curves.grid(axis="y", color="#e3e6e8")
+    above[0].set_ylabel("per cent who have it")
     return add_caption(figure, title, caption)
 
 
-def overlap(probabilities: dict[str, pd.DataFrame | str], title: str, caption: str) -> Figure:
-    """Estimated probability of answering of those who did (above) and did not (below), as shares of each group.
+def surface(table: pd.DataFrame, notes: dict[tuple[str, str], str], title: str, caption: str) -> Figure:
+    """The imputed share by how much worse those who refused, and those silent, did; a bold line where it is one half.
 
-    `probabilities`: for each outcome a frame with `probability` and `answered` (bool), or why there is no model.
+    `table`: `outcome`, `time` and the columns of `specifications.shifted`; `notes`: for each outcome and time why there
+    is no model, or nothing. Rows of panels are times.
     """
-    figure, panels = _panels(9.5, 3.8)
-    for outcome, panel in panels.items():
-        found = probabilities[outcome]
-        panel.set_xlabel("probability of answering")
-        if isinstance(found, str):
-            _says(panel, found)
-            continue
-        edges = np.linspace(0, found["probability"].max() * 1.001, 21)
-        for answered, sign, colour, words in ((True, 1, DARK, "answered"), (False, -1, LIGHT, "did not answer")):
-            own = found.loc[found["answered"] == answered, "probability"]
-            share = 100 * np.histogram(own, edges)[0] / len(own)
-            panel.bar(edges[:-1], sign * share, np.diff(edges), align="edge", color=colour, edgecolor="black",
-                      linewidth=0.4, label=f"{words} (n = {len(own)})")
-        panel.axhline(0, color="black", linewidth=0.8)
-        panel.yaxis.set_major_formatter(lambda value, _: f"{abs(value):.0f}")
-        panel.set_ylabel("per cent of the group")
-        panel.legend(frameon=False, fontsize=8.5)
+    figure, axes = _panels(9.5, 7.4, rows=len(TIME_WORDS))
+    levels = np.arange(0, 101, 10)
+    for time, panels in zip(TIME_WORDS, axes, strict=True):
+        panels[0].set_ylabel(f"{TIME_WORDS[time]}\nrefused: points worse")
+        for outcome, panel in zip(OUTCOMES, panels, strict=True):
+            if notes[outcome, time]:
+                _says(panel, notes[outcome, time])
+                continue
+            own = table[(table["outcome"] == outcome) & (table["time"] == time)]
+            grid = 100 * own.pivot(index="refused", columns="silent", values="estimate")
+            panel.contourf(grid.columns, grid.index, grid, levels=levels, cmap="Blues", alpha=0.8)
+            lines = panel.contour(grid.columns, grid.index, grid, levels=levels, colors="black",
+                                  linewidths=np.where(levels == 50, 2.4, 0.6))
+            panel.clabel(lines, fmt="%d %%", fontsize=8)
+            panel.set(xlabel="silent: points worse (PHQ-9)")
+    return add_caption(figure, title, caption)
+
+
+def overlap(stages: dict[str, dict[str, pd.DataFrame] | str], title: str, caption: str) -> Figure:
+    """Estimated probability of consenting, and of then answering, of those who did (above) and did not (below).
+
+    `stages`: for each outcome, by stage, a frame with `probability` and `passed` (bool) of those there, or why there is
+    no model. Bars are per cent of their group.
+    """
+    figure, axes = _panels(9.5, 5.6, rows=len(STAGE_WORDS))
+    for stage, panels in zip(STAGE_WORDS, axes, strict=True):
+        for outcome, panel in zip(OUTCOMES, panels, strict=True):
+            found = stages[outcome]
+            panel.set(xlabel=f"probability of {STAGE_WORDS[stage]}", ylabel="per cent of the group")
+            if isinstance(found, str) or stage not in found:
+                _says(panel, found if isinstance(found, str) else f"everybody {stage}")
+                continue
+            own = found[stage]
+            edges = np.linspace(0, own["probability"].max() * 1.001, 21)
+            for passed, sign, colour, words in ((True, 1, DARK, "did"), (False, -1, LIGHT, "did not")):
+                group = own.loc[own["passed"] == passed, "probability"]
+                share = 100 * np.histogram(group, edges)[0] / len(group)
+                panel.bar(edges[:-1], sign * share, np.diff(edges), align="edge", color=colour, edgecolor="black",
+                          linewidth=0.4, label=f"{words} (n = {len(group)})")
+            panel.axhline(0, color="black", linewidth=0.8)
+            panel.yaxis.set_major_formatter(lambda value, _: f"{abs(value):.0f}")
+            panel.legend(frameon=False, fontsize=8.5)
     return add_caption(figure, title, caption)
 
 
 def love(table: pd.DataFrame, notes: dict[str, str], title: str, caption: str) -> Figure:
-    """A Love plot: standardised mean differences of those who answered from all, before and after weighting.
+    """A Love plot: standardised mean differences of those who passed each stage from all, before and after weighting.
 
-    `table`: `outcome` and the columns of `attrition.balance`; `notes`: for an outcome without rows, why.
+    `table`: `outcome` and the columns of `specifications.balance`; `notes`: for an outcome without rows, why.
     """
     variables = list(dict.fromkeys(table["variable"]))[::-1]
-    figure, panels = _panels(9.5, 1.9 + 0.3 * max(len(variables), 3), sharey=True)
-    for outcome, panel in panels.items():
-        rows = table[table["outcome"] == outcome].set_index("variable").reindex(variables)
-        panel.set(xlabel="standardised mean difference")
-        if rows["before"].isna().all():
-            _says(panel, notes[outcome])
-        else:
-            y = np.arange(len(variables))
-            panel.hlines(y, rows["before"], rows["after"], color=LIGHT, linewidth=1.6)
-            panel.plot(rows["before"], y, "o", color=MIDDLE, markerfacecolor="white", label="before weighting")
-            panel.plot(rows["after"], y, "o", color=DARK, label="after weighting")
-            panel.axvline(0, color="black", linewidth=0.8)
-            for limit in (-0.1, 0.1):
-                panel.axvline(limit, color=GREY, linestyle=":", linewidth=1)
-            panel.legend(loc="lower left", bbox_to_anchor=(0, 1.08), ncols=2, frameon=False, fontsize=8.5)
-            panel.set(yticks=y, yticklabels=[label(name) for name in variables])
-            panel.grid(axis="y", color="#e3e6e8")
-    return add_caption(figure, title, caption)
-
-
-def delta(table: pd.DataFrame, notes: dict[str, str], title: str, caption: str) -> Figure:
-    """The imputed share kept, with its interval, by how many points worse those who did not answer are taken to be.
-
-    `table`: `outcome, delta, estimate, low, high`; `notes`: for an outcome without rows, why.
-    """
-    figure, panels = _panels(9.5, 4, sharey=True)
-    for outcome, panel in panels.items():
-        rows = table[table["outcome"] == outcome]
-        panel.set(xlabel="points worse than imputed (PHQ-9)", ylim=(0, 100))
-        if rows.empty:
+    figure, (panels,) = _panels(9.5, 2.1 + 0.3 * max(len(variables), 3), sharey=True)
+    for outcome, panel in zip(OUTCOMES, panels, strict=True):
+        own = table[table["outcome"] == outcome]
+        panel.set(xlabel="standardised mean difference from all")
+        if own.empty:
             _says(panel, notes[outcome])
             continue
-        panel.fill_between(rows["delta"], 100 * rows["low"], 100 * rows["high"], color=LIGHT, alpha=0.6,
-                           label="95 % interval", linewidth=0)
-        panel.plot(rows["delta"], 100 * rows["estimate"], "o-", color=DARK, label="imputed")
-        panel.axhline(50, color=GREY, linestyle=":", linewidth=1, label="one half")
-        panel.legend(loc="lower left", frameon=False, fontsize=8.5)
-    panels["improvement"].set_ylabel("per cent of all who kept it")
+        y = np.arange(len(variables))
+        for stage, shift, colour, marker in (("consented", 0.15, MIDDLE, "s"), ("answered", -0.15, DARK, "o")):
+            rows = own[own["stage"] == stage].set_index("variable").reindex(variables)
+            if rows["before"].isna().all():
+                continue  # everybody passed
+            panel.hlines(y + shift, rows["before"], rows["after"], color=LIGHT, linewidth=1.6)
+            panel.plot(rows["before"], y + shift, marker, color=colour, markerfacecolor="white", label=stage)
+            panel.plot(rows["after"], y + shift, marker, color=colour, label=f"{stage}, weighted")
+        panel.axvline(0, color="black", linewidth=0.8)
+        for limit in (-0.1, 0.1):
+            panel.axvline(limit, color=GREY, linestyle=":", linewidth=1)
+        panel.legend(loc="lower left", bbox_to_anchor=(0, 1.08), ncols=2, frameon=False, fontsize=8.5)
+        panel.set(yticks=y, yticklabels=[label(name) for name in variables])
+        panel.locator_params(axis="x", nbins=6)
+        panel.grid(axis="y", color="#e3e6e8")
     return add_caption(figure, title, caption)
 
 
 def coverage(table: pd.DataFrame, title: str, caption: str) -> Figure:
-    """What `synthetic_attrition.coverage` found: the shares of intervals that hold the truth, a panel a mechanism."""
-    words = {"observed": "answering depends on\nwhat was recorded",
-             "unseen": "answering depends on\nthe unseen outcome"}
-    names = {"complete_cases": "those who answered", "weighting": "weighted", "imputation": "imputed",
-             "bounds": "worst to best case"}
-    figure, axes = new_figure(9.5, 3.6, columns=2, sharey=True)
+    """What `synthetic.attrition.coverage` found: the shares of intervals that hold the truth, a panel a mechanism."""
+    words = {"recorded": "consent and answer depend on\nwhat was recorded", "consent": "consent alone depends on it,\n"
+             "and more strongly", "unseen": "answer depends on\nthe unseen outcome"}
+    names = {**METHOD_WORDS, "bounds": "worst to best case"}
+    methods = list(dict.fromkeys(table["method"]))[::-1]
+    figure, axes = new_figure(9.5, 4.8, columns=len(words), sharey=True)
     for panel, (mechanism, title_) in zip(axes, words.items(), strict=True):
-        rows = table[table["mechanism"] == mechanism].set_index("method").reindex(names)
-        y = np.arange(len(names))[::-1]
         panel.axvspan(92, 98, color=LIGHT, alpha=0.5, linewidth=0)
-        panel.axvline(95, color=GREY, linewidth=0.8)
-        panel.hlines(y, 100 * rows["coverage_low"], 100 * rows["coverage_high"], color=DARK, linewidth=1.6)
-        panel.plot(100 * rows["coverage"], y, "o", color=DARK)
-        panel.set(xlabel="per cent of intervals that hold the truth", xlim=(-2, 102), yticks=y,
-                  yticklabels=names.values(), ylim=(-0.6, len(y) - 0.4))
-        panel.set_title(title_, fontsize=10)
+        cells = table[table["mechanism"] == mechanism].groupby(["outcome", "generator"], sort=False)
+        for ((outcome, generator), own), shift in zip(cells, np.linspace(0.24, -0.24, len(cells)), strict=True):
+            rows, y = own.set_index("method").reindex(methods), np.arange(len(methods)) + shift
+            colour = DARK if outcome == "improvement" else MIDDLE
+            panel.hlines(y, 100 * rows["coverage_low"], 100 * rows["coverage_high"], color=colour, linewidth=1.2)
+            panel.plot(100 * rows["coverage"], y, "s" if generator == "resampled" else "o", color=colour, markersize=4,
+                       label=f"{outcome}, {label(generator)}")
+        panel.set(xlabel="per cent that hold the truth", xlim=(-2, 102), yticks=range(len(methods)),
+                  yticklabels=[names[method] for method in methods])
+        panel.grid(axis="x", color="#e3e6e8")
+        panel.set_title(title_, fontsize=9.5)
+    axes[0].legend(loc="lower left", frameon=False, fontsize=7.5)  # where no interval is
     return add_caption(figure, title, caption)

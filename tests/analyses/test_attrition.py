@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from conftest import RULES
+from missing_answers import oracle_patients
 from statsmodels.stats.proportion import proportion_confint
 
 from durability_utils.analyses import attrition
@@ -21,8 +22,9 @@ def cohort(*rows: dict) -> pd.DataFrame:
     return conftest.cohort(*(improved | row for row in rows)).assign(service="A")
 
 
-def well_at_end(patients: pd.DataFrame, outcome: str) -> pd.DataFrame:
-    return attrition.well_at_end(patients, *(classify(patients, time, RULES) for time in ("end", "6m")), outcome, RULES)
+def well_at_end(patients: pd.DataFrame, outcome: str, time: str = "6m") -> pd.DataFrame:
+    return attrition.well_at_end(patients, *(classify(patients, at, RULES) for at in ("end", time)), outcome, time,
+                                 RULES)
 
 
 def two_groups(answers: dict[float, tuple[int, int, int]]) -> pd.DataFrame:
@@ -30,7 +32,7 @@ def two_groups(answers: dict[float, tuple[int, int, int]]) -> pd.DataFrame:
     rows = [(score, kept) for score, counts in answers.items()
             for kept, n in zip((1.0, 0.0, np.nan), counts, strict=True) for _ in range(n)]
     alike = {"anxiety_end": 1.0, "phq9_baseline": 15.0, "anxiety_baseline": 4.0, "step3": 0.0, "age": 40.0,
-             "sessions": 6.0, "service": "A"}
+             "sessions": 6.0, "service": "A", "consented": True}
     return pd.DataFrame(rows, columns=["phq9_end", "kept"]).assign(**alike)
 
 
@@ -54,7 +56,7 @@ def test_anxiety_stands_in_reliable_changes_of_the_patients_own_measure():
     patients = cohort({"gad7_6m": 11, "phq9_6m": 9},
                       {"adsm": "SPIN", "adsm_baseline": 40, "adsm_end": 15, "adsm_6m": 30, "phq9_6m": 9})
     found = well_at_end(patients, "improvement")
-    columns = ["anxiety_baseline", "anxiety_end", "anxiety_6m", "reliable_change", "caseness", "highest"]
+    columns = ["anxiety_baseline", "anxiety_end", "anxiety_later", "reliable_change", "caseness", "highest"]
     assert found[columns].to_numpy().tolist() == [[15 / 4, 7 / 4, 11 / 4, 4, 8, 21], [4, 1.5, 3, 10, 19, 68]]
 
 
@@ -92,7 +94,7 @@ def many(answers: dict[str, int], each: int = 100) -> pd.DataFrame:
     numbers = {name: rng.normal(10, 3, len(names)) for name in
                ("phq9_end", "anxiety_end", "phq9_baseline", "anxiety_baseline", "age", "sessions")}
     step3 = rng.integers(0, 2, len(names)).astype(float)
-    return pd.DataFrame({"kept": kept, "service": names, "step3": step3, **numbers})
+    return pd.DataFrame({"kept": kept, "service": names, "step3": step3, "consented": True, **numbers})
 
 
 SCORES = ["phq9_end", "anxiety_end", "phq9_baseline", "anxiety_baseline"]
@@ -111,13 +113,23 @@ SCORES = ["phq9_end", "anxiety_end", "phq9_baseline", "anxiety_baseline"]
     ({"A": 100, "B": 50, "C": 50}, 100, ["service_C", "step3", "age", "sessions"]),
 ])
 def test_the_variables_of_a_model(answers, each, further):
-    assert list(attrition.covariates(many(answers, each))) == [*SCORES, *further]
+    patients = many(answers, each)
+    assert list(attrition.covariates(patients, patients["kept"].notna().to_numpy())) == [*SCORES, *further]
+
+
+def test_a_smaller_set_of_variables_and_none_where_few_are_on_a_side():
+    patients = many({"A": 45, "B": 45})
+    answered = patients["kept"].notna().to_numpy()
+    assert list(attrition.covariates(patients, answered, "scores")) == SCORES
+    assert list(attrition.covariates(patients, answered, "services")) == [*SCORES, "service_B"]
+    assert list(attrition.covariates(patients, answered, "scores", ["age", "absent"])) == [*SCORES, "age"]
+    assert attrition.covariates(patients, np.arange(len(patients)) < 29).shape == (len(patients), 0)
 
 
 def test_a_missing_value_is_the_mean_and_a_column_without_differences_is_left_out():
     patients = many({"A": 90}, each=200).assign(step3=np.nan, sessions=7.0)
     patients.loc[3, "age"] = np.nan
-    table = attrition.covariates(patients)
+    table = attrition.covariates(patients, patients["kept"].notna().to_numpy())
     assert list(table) == [*SCORES, "age"]
     assert table.loc[3, "age"] == 0
     known = patients["age"].dropna()
@@ -131,72 +143,72 @@ def test_complete_cases_and_bounds_are_16_of_20_and_16_and_96_of_100_with_wilson
     assert found["best_case"] == pytest.approx((0.96, *proportion_confint(96, 100, method="wilson")))
 
 
-def test_tipping_points_by_hand_and_by_trying_every_number():
-    # half of 100 is 50, so 49 may keep it: 96 - 49 = 47. Wilson's lower limit of 16/20 is 0.584: 96 - 58 = 38
-    found = attrition.tipping_points(KEPT).set_index("threshold")
-    assert found["not_kept"].to_dict() == {"complete_cases_low": 38, "one_half": 47}
-    assert found["not_kept_share"].tolist() == [38 / 80, 47 / 80]
-    assert found["answered_not_kept_share"].tolist() == [pytest.approx(0.2)] * 2
-    for row in found.itertuples():
-        assert row.not_kept == next(n for n in range(81) if (96 - n) / 100 < row.threshold_share)
-    # none where all of those who did not answer would not be enough
-    found = attrition.tipping_points(pd.Series([1.0] * 60 + [np.nan] * 10))  # 60 of 70 is above both
-    assert found.set_index("threshold")["not_kept"].isna().to_dict() == {"complete_cases_low": False, "one_half": True}
-
-
 def test_nobody_and_no_answer_have_no_estimate():
     nobody, silent = pd.Series([], dtype=float), pd.Series([np.nan] * 3)
     assert np.isnan(attrition.complete_cases(silent)).all()
     assert attrition.bounds(silent)["worst_case"][0] == 0 and attrition.bounds(silent)["best_case"][0] == 1
-    assert attrition.tipping_points(silent)["not_kept"].fillna(-1).tolist() == [-1, 2]  # 1 of 3 is below one half
-    assert attrition.tipping_points(nobody)["not_kept"].isna().all()
     assert np.isnan(attrition.bounds(nobody)["best_case"]).all()
 
 
-GROUPS = two_groups({2.0: (36, 4, 60), 9.0: (12, 8, 180)})
+def test_probabilities_of_both_stages_are_those_of_statsmodels_logit():
+    patients = oracle_patients()
+    found = attrition.stages(patients)
+    for stage, probability in zip(found, attrition.probabilities(found), strict=True):
+        oracle = sm.Logit(stage.passed[stage.there].astype(float), stage.design[stage.there]).fit(disp=0)
+        assert probability[stage.there] == pytest.approx(oracle.predict(), abs=1e-7)
 
 
-def test_probabilities_of_answering_are_those_of_statsmodels_logit():
-    patients = many({"A": 30, "B": 60})
-    table, answered = attrition.covariates(patients), patients["kept"].notna().to_numpy()
-    oracle = sm.Logit(answered.astype(float), sm.add_constant(table.to_numpy())).fit(disp=0)
-    probability, coefficients = attrition.answering(table, answered)
-    assert probability == pytest.approx(oracle.predict(), abs=1e-6)
-    assert coefficients == pytest.approx(oracle.params, abs=1e-5)
+def test_the_stages_of_the_synthetic_study_counted_by_hand():
+    consent, answer = attrition.stages(oracle_patients())
+    counts = [(stage.word, stage.there.sum(), stage.passed.sum()) for stage in (consent, answer)]
+    assert counts == [("consented", 1092, 225), ("answered", 225, 55)]
+    assert consent.names == [*SCORES, *(f"service_{name}" for name in "ABCDE"), "step3", "age", "sessions"]
+    assert answer.names == [*SCORES, "service_B"]  # 55 answers: one variable more than the scores, where most answered
+    assert not answer.design[~answer.there].any()
+    (together,) = attrition.stages(oracle_patients(), apart=False)
+    assert (together.there.sum(), together.passed.sum()) == (1092, 55)
 
 
-def test_with_two_groups_weighting_is_standardisation_by_hand():
-    # of 100 patients 40 answered and 36 kept it, of 200 20 answered and 12 kept it: 1/3 * 0.9 + 2/3 * 0.6
-    share, low, high = found = attrition.weighted_share(GROUPS, resamples=20)
-    assert share == pytest.approx(0.9 / 3 + 0.6 * 2 / 3)
-    assert low < share < high
-    assert found == attrition.weighted_share(GROUPS, 20) != attrition.weighted_share(GROUPS, 20, seed=1)
+def test_at_12_months_the_6_month_answer_stands_in_the_model_of_answering_only():
+    consent, answer = attrition.stages(oracle_patients(time="12m"), "scores")
+    assert (consent.names, answer.names) == (SCORES, [*SCORES, *attrition.AUXILIARY])
+    # those without a 6-month answer have the mean of the others
+    without = answer.there & ~(answer.design[:, 5] > 0)
+    assert answer.design[without, 6] == pytest.approx(answer.design[without, 6][0])
 
 
-def test_the_bootstrap_interval_is_as_wide_as_the_standardised_shares_variance_says():
-    # sum of (N_g / N)^2 p q / n_g, and the variance of N_g / N times the squared difference of the shares: a formula
-    # for large groups
-    patients = two_groups({2.0: (360, 40, 600), 9.0: (120, 80, 1800)})
-    share = 0.7
-    variance = (0.9 * 0.1 / 400) / 9 + 4 * (0.6 * 0.4 / 200) / 9 + (1 / 3) * (2 / 3) / 3000 * 0.3 ** 2
-    _, low, high = attrition.weighted_share(patients, resamples=1500)
-    on_the_logit = np.log(high / (1 - high)) - np.log(low / (1 - low))
-    assert on_the_logit == pytest.approx(2 * 1.96 * np.sqrt(variance) / (share * (1 - share)), rel=0.05)
+def test_a_stage_that_all_pass_is_left_out_and_one_that_few_pass_has_no_variables():
+    patients = many({"A": 40})
+    assert [stage.word for stage in attrition.stages(patients)] == ["answered"]
+    consent, answer = attrition.stages(patients.assign(consented=np.arange(100) < 80))
+    assert (consent.names, answer.names) == ([], SCORES)
+    assert attrition.probabilities([consent])[0] == pytest.approx(np.full(100, 0.8))
 
 
-def test_weights_have_mean_1_those_above_ten_times_that_are_trimmed_and_counted_and_their_effective_n_by_hand():
-    weights, trimmed = attrition.weights_of(np.array([0.5, 0.25, 0.25]))  # 2, 4, 4: mean 10 / 3
-    assert weights == pytest.approx([0.6, 1.2, 1.2]) and trimmed == 0
-    # 20 ones and a 1000: mean 1020 / 21, and the last is 20.6 times that
-    weights, trimmed = attrition.weights_of(np.array([1.0] * 20 + [0.001]))
-    assert (weights.max(), trimmed) == (10, 1)
+def test_logistic_regression_with_a_ridge_by_its_own_equations():
+    rng = np.random.default_rng(3)
+    design = np.column_stack([np.ones(50), rng.normal(size=(50, 2))])
+    outcome, weights = rng.random(50), rng.random(50)
+    found = attrition.logistic(design, outcome, weights, ridge=2.0)
+    left = design.T @ (weights * (outcome - 1 / (1 + np.exp(-design @ found))))
+    assert left == pytest.approx([0, 2 * found[1], 2 * found[2]], abs=1e-9)
+
+
+def test_weights_have_mean_1_and_their_effective_n_by_hand():
+    passed = np.array([True, True, True, False])
+    stage = attrition.Stage("answered", np.ones((4, 1)), [], np.ones(4, bool), passed)
+    weights = attrition.weights_of([stage], [np.array([0.5, 0.25, 0.25, 0.1])])  # 2, 4, 4: mean 10 / 3
+    assert weights == pytest.approx([0.6, 1.2, 1.2, 0])
     assert attrition.effective_sample_size(np.array([1.0, 1.0, 2.0])) == pytest.approx(16 / 6)
     assert attrition.effective_sample_size(np.ones(7)) == 7
 
 
-def test_standardised_mean_differences_by_hand():
-    table = pd.DataFrame({"age": [20.0, 30.0, 40.0, 50.0]})
-    found = attrition.balance(table, np.array([True, True, False, False]), np.array([1.0, 3.0]))
-    sd = np.sqrt((15 ** 2 + 5 ** 2 + 5 ** 2 + 15 ** 2) / 3)  # around a mean of 35
-    assert found.to_dict("list") == {"variable": ["age"], "before": [pytest.approx(-10 / sd)],
-                                     "after": [pytest.approx((27.5 - 35) / sd)]}
+def test_positivity_is_judged_by_the_weights(monkeypatch):
+    # 30 of 50 answered, and 5 of 2000, who stand for 400 each: 2050^2 / (5 * 400^2 + 30 * 1.67^2) = 5.25
+    patients = two_groups({2.0: (20, 10, 20), 9.0: (3, 2, 1995)})
+    assert attrition.why_no_model(patients) == (
+        "little overlap: those who answered tell as much as 5.3, fewer than 10")
+    monkeypatch.setattr(attrition, "LEAST_EFFECTIVE", 5)
+    assert attrition.why_no_model(patients) == ""  # one of the five is 400 of 2050
+    monkeypatch.setattr(attrition, "LARGEST_SHARE", 0.19)
+    assert attrition.why_no_model(patients) == "little overlap: one patient would be 20% of the estimate, more than 19%"

@@ -1,59 +1,78 @@
 """The pictures of 08_attrition. Oracle: the numbers they were given, read back from the axes."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import texts
+from test_attrition import two_groups
 
-from durability_utils.analyses import attrition, attrition_figures
+from durability_utils.analyses import attrition_figures, specifications
 from durability_utils.synthetic.attrition import stored_coverage
 
-KEPT = pd.Series([1.0] * 16 + [0.0] * 4 + [np.nan] * 80)
-SILENT = pd.Series([np.nan] * 9)
 NOTE = "too few: 0 answered, fewer than 30"
 
 
-def estimates():
-    rows = []
-    for outcome, kept in (("improvement", KEPT), ("recovery", SILENT)):
-        patients = kept.to_frame("kept")
-        for method in ("complete_cases", "complete_cases_carried_back"):
-            rows.append(attrition.estimate(outcome, method, patients, attrition.complete_cases(kept)))
-        rows += [attrition.estimate(outcome, method, patients, found)
-                 for method, found in attrition.bounds(kept).items()]
-        rows += [attrition.estimate(outcome, method, patients, note=NOTE) for method in ("weighting", "imputation")]
-    return pd.DataFrame(rows)
+def markers(panel):
+    """The places of the panel's points that are there."""
+    values = np.concatenate([line.get_xdata() for line in panel.lines if line.get_marker() in ("o", "s")])
+    return sorted(values[~np.isnan(values.astype(float))])
 
 
 def test_every_method_has_its_row_or_says_why_not():
-    figure = attrition_figures.estimates(estimates(), "title", "caption")
-    improvement, recovery = figure.axes
-    shown = [value for line in improvement.lines for value in line.get_xdata() if line.get_marker() in ("o", "s")]
-    assert sorted(value for value in shown if not np.isnan(value)) == pytest.approx([16, 80, 80, 96])
-    assert texts(improvement.texts) == ["too few"] * 2
-    assert texts(recovery.texts) == ["nobody answered"] * 2 + ["too few"] * 2
+    patients = two_groups({2.0: (16, 4, 80)})
+    table = pd.DataFrame([
+        specifications.row(patients, method, found, note) | {"outcome": "improvement", "time": time}
+        for method, found, note, time in (("complete_cases", (0.8, 0.6, 0.9), "", "6m"),
+                                          ("pmm", (0.7, 0.6, 0.8), "", "12m"),
+                                          ("weighting", (np.nan,) * 3, NOTE, "6m"))])
+    improvement, recovery = attrition_figures.estimates(table, "title", "caption").axes
+    assert markers(improvement) == pytest.approx([70, 80]) and markers(recovery) == []
+    assert [words for words in texts(improvement.texts) if words] == ["too few"]
 
 
-def test_tipping_points_stand_on_their_line():
-    table = pd.concat([attrition.tipping_points(kept).assign(outcome=outcome)
-                       for outcome, kept in (("improvement", KEPT), ("recovery", SILENT))])
-    improvement, recovery = attrition_figures.tipping(table, "title", "caption").axes
-    assert list(improvement.lines[0].get_ydata()) == pytest.approx([96, 16])
-    assert texts(improvement.texts) == ["38 of 80", "47 of 80"]
-    assert texts(recovery.texts) == ["nobody answered"]
+def test_the_curve_is_sorted_and_dots_say_what_each_estimate_is():
+    table = pd.DataFrame([("weighting", "consented, answered", "phq9_end, service_A", 0.8, 0.7, 0.9, True),
+                          ("g_formula", "answered", "phq9_end", 0.6, np.nan, np.nan, False)],
+                         columns=["method", "stages", "variables", "estimate", "low", "high", "printed"])
+    table["outcome"] = "improvement"
+    figure = attrition_figures.curve(table, {"improvement": (0.1, 0.95)}, {"improvement": "", "recovery": NOTE},
+                                     "title", "caption")
+    curve, none, dots, _ = figure.axes
+    assert curve.collections[1].get_offsets()[:, 1].tolist() == pytest.approx([60, 80])
+    assert [line.get_ydata()[0] for line in curve.lines] == pytest.approx([10, 95])
+    assert texts(dots.get_yticklabels()) == ["weighted", "g-formula", "consent and answer apart", "services"]
+    on = [[tuple(colour) == tuple(dots.collections[0].get_facecolors()[1]) for colour in row.get_facecolors()]
+          for row in dots.collections]
+    assert on == [[False, True], [True, False], [False, True], [False, True]]
+    assert texts(none.texts) == [NOTE]
 
 
-def test_bars_of_each_group_add_up_to_a_hundred():
-    frame = pd.DataFrame({"probability": [0.1, 0.2, 0.3, 0.1, 0.1], "answered": [True, True, False, False, False]})
-    figure = attrition_figures.overlap({"improvement": frame, "recovery": NOTE}, "title", "caption")
-    heights = [bar.get_height() for bar in figure.axes[0].patches]
+def test_a_surface_has_its_line_where_half_still_have_it():
+    grid = pd.DataFrame(list(product(range(7), range(7))), columns=["refused", "silent"])
+    table = grid.assign(outcome="improvement", time="6m", estimate=0.9 - 0.1 * grid["refused"])
+    notes = dict.fromkeys(product(("improvement", "recovery"), ("6m", "12m")), NOTE) | {("improvement", "6m"): ""}
+    figure = attrition_figures.surface(table, notes, "title", "caption")
+    lines = figure.axes[0].collections[1]
+    (half,) = (path for level, path in zip(lines.levels, lines.get_paths(), strict=True) if level == 50)
+    assert half.vertices[:, 1] == pytest.approx(np.full(len(half.vertices), 4))
+    assert [texts(panel.texts) for panel in figure.axes[1:]] == [[NOTE]] * 3
+
+
+def test_bars_of_each_group_add_up_to_a_hundred_at_each_stage():
+    frame = pd.DataFrame({"probability": [0.1, 0.2, 0.3, 0.1, 0.1], "passed": [True, True, False, False, False]})
+    figure = attrition_figures.overlap({"improvement": {"answered": frame}, "recovery": NOTE}, "title", "caption")
+    consent, no_consent, answer, no_answer = figure.axes
+    heights = [bar.get_height() for bar in answer.patches]
     assert (sum(h for h in heights if h > 0), sum(h for h in heights if h < 0)) == pytest.approx((100, -100))
-    assert texts(figure.axes[1].texts) == [NOTE]
+    assert texts(consent.texts) == ["everybody consented"]
+    assert texts(no_consent.texts) == texts(no_answer.texts) == [NOTE]
 
 
 def test_love_plot_shows_both_differences_of_each_variable_from_above_to_below():
-    table = pd.DataFrame({"outcome": "improvement", "variable": ["phq9_end", "age"], "before": [-0.5, 0.2],
-                          "after": [-0.1, 0.0]})
+    table = pd.DataFrame({"outcome": "improvement", "stage": "answered", "variable": ["phq9_end", "age"],
+                          "before": [-0.5, 0.2], "after": [-0.1, 0.0]})
     figure = attrition_figures.love(table, {"recovery": NOTE}, "title", "caption")
     before, after = figure.axes[0].lines[:2]
     assert (list(before.get_xdata()), list(after.get_xdata())) == ([0.2, -0.5], [0.0, -0.1])
@@ -61,17 +80,8 @@ def test_love_plot_shows_both_differences_of_each_variable_from_above_to_below()
     assert texts(figure.axes[1].texts) == [NOTE]
 
 
-def test_delta_is_drawn_in_per_cent():
-    table = pd.DataFrame({"outcome": "improvement", "delta": [0, 1], "estimate": [0.8, 0.7], "low": 0.6, "high": 0.9})
-    figure = attrition_figures.delta(table, {"recovery": NOTE}, "title", "caption")
-    assert list(figure.axes[0].lines[0].get_ydata()) == pytest.approx([80, 70])
-    assert texts(figure.axes[1].texts) == [NOTE]
-
-
-def test_coverage_of_each_method_in_both_mechanisms():
-    table, _ = stored_coverage()
-    shares = {mechanism: rows["coverage"] for mechanism, rows in table.groupby("mechanism")}
+def test_coverage_of_each_method_in_each_mechanism():
+    table = stored_coverage()[0].query("time == '6m'")
     figure = attrition_figures.coverage(table, "title", "caption")
-    for panel, mechanism in zip(figure.axes, ("observed", "unseen"), strict=True):
-        points = next(line for line in panel.lines if line.get_marker() == "o")
-        assert list(points.get_xdata()) == pytest.approx(list(100 * shares[mechanism]))
+    for panel, mechanism in zip(figure.axes, ("recorded", "consent", "unseen"), strict=True):
+        assert markers(panel) == pytest.approx(sorted(100 * table.loc[table["mechanism"] == mechanism, "coverage"]))

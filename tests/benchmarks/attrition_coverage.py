@@ -1,9 +1,8 @@
-"""Do 95 % intervals of `08_attrition` hold a truth that is known? Simulated cohorts, two reasons for not answering.
+"""Do 95 % intervals of `08_attrition` hold a truth that is known? Two populations, three reasons for not answering.
 
-`python tests/benchmarks/attrition_coverage.py` tries 40 cohorts of each mechanism and prints what it finds, about two
-minutes on two cores. With a number, as in `attrition_coverage.py 500` (about 20 minutes), it stores in `data/` the
-results of each cohort (`attrition_cohorts.csv`, written as they come), their summary (`attrition_coverage.csv`) and
-seed, settings and versions (`attrition_coverage.json`). Cohorts that are there already are not tried again.
+`python tests/benchmarks/attrition_coverage.py 50` tries 50 cohorts of each cell and prints what it finds; with
+`--store` the table goes to `data/attrition_coverage.csv`, and truths, first cohorts, settings, seed and versions to
+`data/attrition_coverage.json`. What is stored is of 500 cohorts a cell, half an hour on two cores.
 """
 
 import json
@@ -18,50 +17,43 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: each process
 
 import pandas as pd
 
-from durability_utils.analyses import attrition, imputation
+from durability_utils.analyses import imputation
 from durability_utils.runs.provenance import versions
-from durability_utils.synthetic.attrition import DISCHARGED, MECHANISMS, RESAMPLES, STORED, coverage, tried, true_share
+from durability_utils.synthetic import attrition
 
-COHORTS = STORED.with_name("attrition_cohorts.csv")
 PROCESSES, DIGITS = 2, 6
 
 
-def try_all(runs: list[tuple[str, int]], append: bool) -> pd.DataFrame:
-    """A row of `tried` for each run, in this order, written to COHORTS as they come if `append`."""
-    rows, started = [], time.perf_counter()
+def try_all(cohorts: int) -> pd.DataFrame:
+    """The rows of `tried` for so many cohorts of each of CELLS."""
+    runs = list(product(attrition.CELLS, range(cohorts)))
+    tries, started = [], time.perf_counter()
     with ProcessPoolExecutor(PROCESSES) as processes:
-        for row in processes.map(tried, *zip(*runs, strict=True)):
-            rows.append(row)
-            if append:
-                pd.DataFrame([row]).round(DIGITS).to_csv(COHORTS, mode="a", index=False, header=not COHORTS.exists(),
-                                                         lineterminator="\n")
-            print(f"\r{len(rows)} of {len(runs)}, {time.perf_counter() - started:.0f} s", end="", flush=True)
+        for rows in processes.map(attrition.tried, *zip(*runs, strict=True), chunksize=10):
+            tries.append(rows)
+            print(f"\r{len(tries)} of {len(runs)}, {time.perf_counter() - started:.0f} s", end="", flush=True)
     print()
-    return pd.DataFrame(rows)
+    return pd.concat(tries, ignore_index=True)
 
 
-def settings(cohorts: int, truth: float) -> dict:
-    """How the stored results were made."""
-    return {"date": date.today().isoformat(), "seed": attrition.SEED, "cohorts": cohorts, "discharged": DISCHARGED,
-            "resamples": RESAMPLES, "imputations": imputation.IMPUTATIONS, "truth": truth, "versions": versions()}
+def settings(tries: pd.DataFrame, truths: pd.DataFrame) -> dict:
+    """How the stored results were made, and what the first cohort of each cell gave."""
+    first = tries[tries["number"] == 0].drop(columns="number").round(DIGITS)
+    return {"date": date.today().isoformat(), "seed": attrition.SEED, "cohorts": int(tries["number"].max()) + 1,
+            "patients": attrition.PATIENTS, "consenting": attrition.CONSENTING, "answering": attrition.ANSWERING,
+            "imputations": imputation.IMPUTATIONS, "truths": truths.round(DIGITS).to_dict("records"),
+            "first": json.loads(first.to_json(orient="records")), "versions": versions()}
 
 
 def main(cohorts: int, store: bool) -> None:
-    wanted = list(product(MECHANISMS, range(cohorts)))
-    if not store:
-        print(coverage(try_all(wanted, append=False), true_share()).to_string())
-        return
-    there = pd.read_csv(COHORTS)[["mechanism", "cohort"]].to_numpy().tolist() if COHORTS.exists() else []
-    left = [run for run in wanted if list(run) not in there]
-    if left:
-        try_all(left, append=True)
-    truth = round(true_share(), DIGITS)
-    found = coverage(pd.read_csv(COHORTS), truth)
-    found.round(DIGITS).to_csv(STORED, index=False, lineterminator="\n")
-    text = json.dumps(settings(cohorts, truth), indent=2) + "\n"
-    STORED.with_suffix(".json").write_text(text, encoding="utf-8", newline="\n")
-    print(found.to_string())
+    tries, truths = try_all(cohorts), attrition.truths()
+    found = attrition.coverage(tries, truths)
+    print(found.round(3).to_string())
+    if store:
+        found.round(DIGITS).to_csv(attrition.STORED, index=False, lineterminator="\n")
+        text = json.dumps(settings(tries, truths), indent=1) + "\n"
+        attrition.STORED.with_suffix(".json").write_text(text, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 40, store=len(sys.argv) > 1)
+    main(int(sys.argv[1]), store="--store" in sys.argv)

@@ -63,7 +63,7 @@ WRONG = {
                           "rules: found a dict, expected the rules of a study, as `read_study(study).rules`"),
     "version": (lambda: read_measures("study_2017"),
                 "measures: found 'study_2017', expected a version in measures.yaml: study_2016, nhs_talking_therapies"),
-    "outcome": (lambda: attrition.well_at_end(COHORT, END, LATER, "gain", RULES),
+    "outcome": (lambda: attrition.well_at_end(COHORT, END, LATER, "gain", "6m", RULES),
                 "outcome: found 'gain', expected one of improvement, recovery"),
     "test": (lambda: representativeness.compare_groups(COHORT, "t"),
              "test: found 't', expected one of games_howell, tukey"),

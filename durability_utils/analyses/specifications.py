@@ -1,0 +1,217 @@
+"""Every estimate of the share who kept their gains side by side: by method, variables, stages and assumption."""
+
+import numpy as np
+import pandas as pd
+
+from durability_utils.analyses.attrition import (
+    SEED,
+    VARIABLES,
+    bounds,
+    complete_cases,
+    covariates,
+    effective_sample_size,
+    modelled,
+    probabilities,
+    stages,
+    weights_of,
+    why_no_model,
+)
+from durability_utils.analyses.imputation import (
+    MODELS,
+    NOT_ANSWERED,
+    draw_scores,
+    imputed,
+    kept_of,
+    pooled_share,
+    returned_to_baseline,
+)
+from durability_utils.analyses.weighting import doubly_robust, weighted
+from durability_utils.outcomes.proportions import proportion
+from durability_utils.study.holds import Holds
+from durability_utils.study.rules import Rules
+
+ASSUMPTIONS = {
+    "complete_cases": "Those who answered are a random sample of all.",
+    "complete_cases_carried_back": "Those who answered at 6 or 12 months are a random sample of all, and nothing "
+                                   "changed between the two.",
+    "weighting": "Among patients alike in what was recorded, neither consenting nor then answering depends on the "
+                 "outcome; the models of both are right.",
+    "doubly_robust": "Consenting and answering as for weighting; their models are right, or those of the outcome.",
+    "normal": "Among patients alike in what was recorded, answering does not depend on the outcome; scores follow a "
+              "linear model with normal errors.",
+    "pmm": "The same, but scores need not be normal: somebody predicted to be about alike must have answered.",
+    "prior": "Those who did not answer did worse than imputed by a shift that is drawn from the stated prior.",
+    "returned_to_baseline": "The scores of those who did not answer lie around their own at baseline.",
+    "worst_case": "None: nobody whose outcome is not known kept it.",
+    "best_case": "None: everybody whose outcome is not known kept it.",
+}
+_ESTIMATE = dict.fromkeys(("estimate", "low", "high"), "estimated share with its interval")
+_PLACE = "well_at_end/{outcome}/{time}"
+HOLDS = {
+    "estimates": Holds("The share who kept it, by method", {
+        name: f"{_PLACE}/{{method}}/{name}" for name in ("of", "answered", "kept")},
+        statistics=_ESTIMATE | {"effective": "effective sample size"}, words=("assumption", "note")),
+    "curve": Holds("The share who kept it, by every specification", statistics=_ESTIMATE,
+                   words=("outcome", "time", "method", "stages", "variables", "printed")),
+    "stages": Holds("Who consented, and who of these answered", {
+        name: f"{_PLACE}/{{stage}}/{name}" for name in ("there", "passed")},
+        statistics={"effective": "effective sample size", "least_probability": "probability",
+                    "largest_weight": "weight"}, words=("variables",)),
+    "balance": Holds("Those who passed a stage against all", words=("outcome", "time", "stage", "variable"),
+                     statistics=dict.fromkeys(("before", "after"), "standardised mean difference")),
+    "delta": Holds("The share who kept it, if those who refused or were silent did worse by so many points",
+                   statistics=_ESTIMATE | dict.fromkeys(NOT_ANSWERED, "points of the PHQ-9"),
+                   words=("outcome", "time")),
+}
+
+COLUMNS = {
+    "stages": ["stage", "there", "passed", "effective", "least_probability", "largest_weight", "variables"],
+    "balance": ["stage", "variable", "before", "after"],
+    "delta": [*NOT_ANSWERED, "estimate", "low", "high"],
+}
+
+
+def gathered(tables: dict[tuple[str, str], pd.DataFrame], kind: str = "") -> pd.DataFrame:
+    """The tables of outcomes and times as one, `outcome` and `time` first; without any, the COLUMNS of this kind."""
+    if not tables:
+        return pd.DataFrame(columns=["outcome", "time", *COLUMNS[kind]])
+    table = pd.concat(tables, names=["outcome", "time"])
+    return table.reset_index(["outcome", "time"]).reset_index(drop=True)
+
+
+def row(patients: pd.DataFrame, method: str, found: tuple = (np.nan,) * 3, note: str = "",
+        effective: float = np.nan) -> dict:
+    """One row of the table of estimates: `found` is a share with the ends of its interval, `note` why there is none."""
+    kept = patients["kept"]
+    return {"method": method, "of": len(kept), "answered": int(kept.notna().sum()), "kept": int(kept.sum()),
+            "effective": effective, **dict(zip(("estimate", "low", "high"), found, strict=True)),
+            "assumption": ASSUMPTIONS[method], "note": note}
+
+
+def estimates(patients: pd.DataFrame, outcome: str, rules: Rules, seed: int = SEED) -> pd.DataFrame:
+    """What is printed of these patients (rows of `well_at_end`): a row a method, with its largest set of variables.
+
+    Columns: `method` (of ASSUMPTIONS), `of`, `answered`, `kept`, `effective` (sample, of weighted methods), `estimate`,
+    `low`, `high` (shares, 95 %), `assumption`, `note` (why there is no estimate: `attrition.why_no_model`).
+    """
+    some, limits = modelled(patients), bounds(patients["kept"])
+    note, rows = why_no_model(some), [row(patients, "complete_cases", complete_cases(patients["kept"]))]
+    for method, estimator in (("weighting", weighted), ("doubly_robust", doubly_robust)):
+        *found, effective = (np.nan,) * 4 if note else estimator(some)
+        rows.append(row(some, method, tuple(found), note, effective))
+    for model in MODELS:
+        found = (np.nan,) * 3 if note else imputed(some, draw_scores(some, model, seed=seed), outcome, rules)
+        rows.append(row(some, model, found, note))
+    return pd.DataFrame([*rows, *(row(patients, method, limits[method]) for method in limits)])
+
+
+def curve(patients: pd.DataFrame, printed: pd.DataFrame, outcome: str, rules: Rules) -> pd.DataFrame:
+    """Each estimate that assumes no shift, over methods, sets of variables, and consent and answer apart or as one.
+
+    `printed`: what `estimates` gives of the same patients. Columns: `method` (with `g_formula`, which has no interval),
+    `stages` (`consented, answered` where apart), `variables` (those of any of its models), `estimate`, `low`, `high`,
+    `printed` (bool). Of sets that come to the same variables there is one; where there is no model, those who answered.
+    """
+    some, ready = modelled(patients), printed.set_index("method")[["estimate", "low", "high"]]
+    rows, answered = {("complete_cases", "", ""): ready.loc["complete_cases"]}, some["kept"].notna().to_numpy()
+    for variables in reversed(VARIABLES) if ready["estimate"].notna()["weighting"] else ():
+        largest = variables == list(VARIABLES)[-1]
+        for apart in (True, False):
+            found = stages(some, variables, apart)
+            names = dict.fromkeys(name for stage in found for name in stage.names)
+            key = ", ".join(stage.word for stage in found), ", ".join(names)
+            for method in ("weighting", "doubly_robust", "g_formula"):
+                if (method, *key) not in rows:
+                    rows[method, *key] = (
+                        ready.loc[method] if largest and apart and method in ready.index
+                        else weighted(some, variables, apart)[:3] if method == "weighting"
+                        else doubly_robust(some, variables, apart, method == "doubly_robust")[:3])
+        key = "", ", ".join(covariates(some, answered, variables))
+        for model in MODELS:
+            if (model, *key) not in rows:
+                rows[model, *key] = ready.loc[model] if largest else imputed(
+                    some, draw_scores(some, model, variables), outcome, rules)
+    table = pd.DataFrame([(*key, *found) for key, found in rows.items()],
+                         columns=["method", "stages", "variables", "estimate", "low", "high"])
+    return table.assign(printed=table["method"].isin(ready.index) & ~table.duplicated("method"))
+
+
+def span(shares: pd.Series) -> str:
+    """From the least to the largest of these shares, for a reader: `75 to 88 %`."""
+    return f"{100 * shares.min():.0f} to {100 * shares.max():.0f} %"
+
+
+def in_words(patients: pd.DataFrame, printed: pd.DataFrame, curve: pd.DataFrame) -> str:
+    """What share has it, for a reader: the span of the `curve`, or why there is none; `printed` is of `estimates`."""
+    answered, note = int(patients["kept"].notna().sum()), printed["note"].max()
+    limits = f"without any assumption {span(printed['estimate'].tail(2))}"
+    if answered == len(patients):
+        return f"{proportion(patients['kept'].sum(), answered).text()}, as everybody answered"
+    if note:
+        return f"nobody can say ({note}; {limits})"
+    intervals = span(pd.concat([curve["low"], curve["high"]]))
+    return (f"{span(curve['estimate'])} by {len(curve)} specifications (95 % intervals {intervals}; {answered} "
+            f"answered; {limits})")
+
+
+def other_assumptions(patients: pd.DataFrame, drawn: np.ndarray, outcome: str, rules: Rules,
+                      prior: dict[str, tuple[float, float]], seed: int = SEED) -> list[dict]:
+    """Rows of `estimates` where answering depends on the outcome: `prior` and `returned_to_baseline`.
+
+    `drawn`: `draw_scores` of these patients; `prior`: mean and SD (points of the PHQ-9) of the shift of each of
+    NOT_ANSWERED, drawn from a normal distribution once an imputation, so that what is not known of it widens the
+    interval (Rubin 1987, ch. 6). Misuse: a prior is a judgement; no data speak to it.
+    """
+    rng = np.random.default_rng(seed)
+    deltas = [rng.normal(*prior[group], drawn.shape[1]) for group in NOT_ANSWERED]
+    return [row(patients, "prior", imputed(patients, drawn, outcome, rules, *deltas)),
+            row(patients, "returned_to_baseline",
+                imputed(patients, returned_to_baseline(patients, drawn), outcome, rules))]
+
+
+def shifted(patients: pd.DataFrame, drawn: np.ndarray, outcome: str, rules: Rules) -> pd.DataFrame:
+    """The imputed share, if those who refused and those silent did worse by 0, 1, ... up to a reliable change.
+
+    `drawn`: `draw_scores` of these patients. Columns: `refused`, `silent` (points of the PHQ-9), `estimate`, `low`,
+    `high`.
+    """
+    points = np.arange(rules.depression.reliable_change + 1)
+    counts = [kept_of(patients, drawn, outcome, rules, delta) for delta in points]
+    rows = [(refused, silent, *pooled_share(
+        (patients["kept"].sum() + of_refused["refused"] + of_silent["silent"]) / len(patients), len(patients)))
+        for refused, of_refused in zip(points, counts, strict=True)
+        for silent, of_silent in zip(points, counts, strict=True)]
+    return pd.DataFrame(rows, columns=COLUMNS["delta"])
+
+
+# -- the stages, looked at -------------------------------------------------------------------------
+
+def passed(patients: pd.DataFrame) -> pd.DataFrame:
+    """Each stage of weighting: `stage`, how many were `there` and `passed`, `effective` (sample) after it.
+
+    Also `least_probability` of those who passed, `largest_weight` (times the mean, of all stages so far), `variables`.
+    """
+    found = stages(patients)
+    fitted, rows = probabilities(found), []
+    for place, stage in enumerate(found, start=1):
+        weights = weights_of(found[:place], fitted[:place])
+        rows.append((stage.word, stage.there.sum(), stage.passed.sum(), effective_sample_size(weights),
+                     fitted[place - 1][stage.passed].min(), weights.max(), ", ".join(stage.names)))
+    return pd.DataFrame(rows, columns=COLUMNS["stages"])
+
+
+def balance(patients: pd.DataFrame) -> pd.DataFrame:
+    """Standardised mean differences of those who passed each stage from all, before and after weighting.
+
+    (mean of those who passed - mean of all) / standard deviation of all (Austin & Stuart 2015), of the variables of the
+    first stage that has any. Columns: `stage`, `variable`, `before`, `after`. Below 0.1 is commonly called small.
+    """
+    found = stages(patients)
+    fitted, rows = probabilities(found), []
+    first = next(stage for stage in found if stage.names)
+    for place, stage in enumerate(found, start=1):
+        weights = weights_of(found[:place], fitted[:place])
+        # the variables have mean 0 and SD 1 among all
+        before, after = (np.average(first.design, axis=0, weights=own)[1:] for own in (stage.passed, weights))
+        rows += [(stage.word, *values) for values in zip(first.names, before, after, strict=True)]
+    return pd.DataFrame(rows, columns=COLUMNS["balance"])
