@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from conftest import RULES
 
+from durability_utils.analyses.imputation import IMPUTATIONS
 from durability_utils.runs.papers import checklists, methods, page
 from durability_utils.study.parameters import PROJECT
 from durability_utils.study.study_file import read_study
@@ -72,3 +73,7 @@ def test_the_page_shows_both_and_says_what_is_synthetic(study):
     assert "Synthetic data" in text
     assert text.count("<tr><td>") == 35
     assert "Turnbull" in text
+
+
+def test_numbers_in_the_methods_are_those_of_the_code(study):
+    assert f"imputation of the follow-up scores, {IMPUTATIONS} times" in methods(study)["Missing answers"]
