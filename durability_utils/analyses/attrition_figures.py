@@ -99,7 +99,7 @@ def curve(table: pd.DataFrame, limits: dict[str, tuple[float, float]], notes: di
 
 
 def surface(table: pd.DataFrame, notes: dict[tuple[str, str], str], title: str, caption: str) -> Figure:
-    """The imputed share by how much worse those who refused, and those silent, did; a bold line where it is one half.
+    """The imputed share by how much worse those without consent, and those silent, did; a bold line at one half.
 
     `table`: `outcome`, `time` and the columns of `specifications.shifted`; `notes`: for each outcome and time why there
     is no model, or nothing. Rows of panels are times.
@@ -107,13 +107,13 @@ def surface(table: pd.DataFrame, notes: dict[tuple[str, str], str], title: str, 
     figure, axes = _panels(9.5, 7.4, rows=len(TIME_WORDS))
     levels = np.arange(0, 101, 10)
     for time, panels in zip(TIME_WORDS, axes, strict=True):
-        panels[0].set_ylabel(f"{TIME_WORDS[time]}\nrefused: points worse")
+        panels[0].set_ylabel(f"{TIME_WORDS[time]}\ndid not consent: points worse")
         for outcome, panel in zip(OUTCOMES, panels, strict=True):
             if notes[outcome, time]:
                 _says(panel, notes[outcome, time])
                 continue
             own = table[(table["outcome"] == outcome) & (table["time"] == time)]
-            grid = 100 * own.pivot(index="refused", columns="silent", values="estimate")
+            grid = 100 * own.pivot(index="no_consent", columns="silent", values="estimate")
             panel.contourf(grid.columns, grid.index, grid, levels=levels, cmap="Blues", alpha=0.8)
             lines = panel.contour(grid.columns, grid.index, grid, levels=levels, colors="black",
                                   linewidths=np.where(levels == 50, 2.4, 0.6))

@@ -24,7 +24,7 @@ from durability_utils.study.rules import Rules
 
 IMPUTATIONS, PASSES = 100, 5
 MODELS = ("normal", "pmm")
-NOT_ANSWERED = ("refused", "silent")  # did not consent; consented and did not answer
+NOT_ANSWERED = ("no_consent", "silent")  # did not consent; consented and did not answer
 
 
 class Pooled(NamedTuple):
@@ -118,7 +118,7 @@ def returned_to_baseline(patients: pd.DataFrame, drawn: np.ndarray) -> np.ndarra
 
 def kept_of(patients: pd.DataFrame, drawn: np.ndarray, outcome: str, rules: Rules,
             delta: float | np.ndarray = 0.0) -> dict[str, np.ndarray]:
-    """How many of those who refused, and of those silent, kept it in each imputation, `delta` points worse than drawn.
+    """How many without consent, and of those silent, kept it in each imputation, `delta` points worse than drawn.
 
     Keys: NOT_ANSWERED. `delta` (a number, or one an imputation) is in points of the PHQ-9; the anxiety measure is
     shifted by the same part of its own reliable change. Scores are rounded (but not item means) and kept within the
@@ -143,14 +143,14 @@ def kept_of(patients: pd.DataFrame, drawn: np.ndarray, outcome: str, rules: Rule
         found = reliable_recovery(found, at_caseness(flat(baseline), flat(before), *cut_offs),
                                   at_caseness(flat(later), flat(anxiety), *cut_offs))
     kept, consented = np.asarray(found == OUTCOMES[outcome]).reshape(later.shape), lost["consented"].to_numpy()
-    return {"refused": kept[:, ~consented].sum(axis=1), "silent": kept[:, consented].sum(axis=1)}
+    return {"no_consent": kept[:, ~consented].sum(axis=1), "silent": kept[:, consented].sum(axis=1)}
 
 
-def imputed(patients: pd.DataFrame, drawn: np.ndarray, outcome: str, rules: Rules, refused: float | np.ndarray = 0.0,
+def imputed(patients: pd.DataFrame, drawn: np.ndarray, outcome: str, rules: Rules, no_consent: float | np.ndarray = 0.0,
             silent: float | np.ndarray = 0.0) -> tuple[float, float, float]:
     """The share kept of all, pooled over imputations, with its 95 % interval; the deltas are those of `kept_of`."""
     counts = [kept_of(patients, drawn, outcome, rules, delta)[group]
-              for group, delta in zip(NOT_ANSWERED, (refused, silent), strict=True)]
+              for group, delta in zip(NOT_ANSWERED, (no_consent, silent), strict=True)]
     return pooled_share((patients["kept"].sum() + counts[0] + counts[1]) / len(patients), len(patients))
 
 

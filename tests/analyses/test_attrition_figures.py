@@ -50,8 +50,8 @@ def test_the_curve_is_sorted_and_dots_say_what_each_estimate_is():
 
 
 def test_a_surface_has_its_line_where_half_still_have_it():
-    grid = pd.DataFrame(list(product(range(7), range(7))), columns=["refused", "silent"])
-    table = grid.assign(outcome="improvement", time="6m", estimate=0.9 - 0.1 * grid["refused"])
+    grid = pd.DataFrame(list(product(range(7), range(7))), columns=["no_consent", "silent"])
+    table = grid.assign(outcome="improvement", time="6m", estimate=0.9 - 0.1 * grid["no_consent"])
     notes = dict.fromkeys(product(("improvement", "recovery"), ("6m", "12m")), NOTE) | {("improvement", "6m"): ""}
     figure = attrition_figures.surface(table, notes, "title", "caption")
     lines = figure.axes[0].collections[1]

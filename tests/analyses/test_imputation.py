@@ -32,7 +32,7 @@ def shares(table: pd.DataFrame, model: str, outcome: str, imputations: int) -> n
     """The share kept in each completed cohort, with the four scores as variables."""
     drawn = imputation.draw_scores(table, model, "scores", imputations)
     counts = imputation.kept_of(table, drawn, outcome, RULES)
-    return (table["kept"].sum() + counts["refused"] + counts["silent"]) / len(table)
+    return (table["kept"].sum() + counts["no_consent"] + counts["silent"]) / len(table)
 
 
 @pytest.mark.parametrize("outcome", ["improvement", "recovery"])
@@ -150,12 +150,12 @@ def test_item_means_are_not_rounded():
     assert kept == [0, 1]
 
 
-def test_a_shift_of_its_own_for_those_who_refused_and_those_silent():
+def test_a_shift_of_its_own_for_those_without_consent_and_those_silent():
     # on the edge of an improvement: two points more are too many. One of three answered and kept it
     rows = pd.concat([lost(), lost(consented=False)[1:]], ignore_index=True)
     drawn = np.full((2, 2), 12.0), np.full((2, 2), 11 / 4)
     counts = [imputation.kept_of(rows, drawn, "improvement", RULES, delta) for delta in (0, 2)]
-    assert [(group["refused"][0], group["silent"][0]) for group in counts] == [(1, 1), (0, 0)]
+    assert [(group["no_consent"][0], group["silent"][0]) for group in counts] == [(1, 1), (0, 0)]
     shares = [imputation.imputed(rows, drawn, "improvement", RULES, *deltas)[0] for deltas in ((2, 0), (0, 2), (2, 2))]
     assert shares == pytest.approx([2 / 3, 2 / 3, 1 / 3])
 

@@ -62,7 +62,7 @@ def test_the_curve_has_every_specification_once_and_begins_with_those_printed(re
 
 def test_a_shift_of_nought_is_the_imputed_share_and_rows_and_columns_are_those_of_each_group(recovered, printed):
     drawn = imputation.draw_scores(recovered)
-    table = specifications.shifted(recovered, drawn, "recovery", RULES).set_index(["refused", "silent"])
+    table = specifications.shifted(recovered, drawn, "recovery", RULES).set_index(["no_consent", "silent"])
     assert len(table) == 49
     assert table.at[(0, 0), "estimate"] == printed.set_index("method").at["normal", "estimate"]
     assert tuple(table.loc[(2, 1)]) == imputation.imputed(recovered, drawn, "recovery", RULES, 2, 1)
@@ -71,7 +71,7 @@ def test_a_shift_of_nought_is_the_imputed_share_and_rows_and_columns_are_those_o
 def test_a_prior_without_spread_is_a_shift_and_with_it_the_interval_is_wider(recovered):
     drawn = imputation.draw_scores(recovered)
     fixed, spread = ({rows["method"]: rows for rows in specifications.other_assumptions(
-        recovered, drawn, "recovery", RULES, {"refused": (2.0, sd), "silent": (1.0, sd)})} for sd in (0.0, 1.5))
+        recovered, drawn, "recovery", RULES, {"no_consent": (2.0, sd), "silent": (1.0, sd)})} for sd in (0.0, 1.5))
     found = [tuple(rows["prior"][name] for name in ("estimate", "low", "high")) for rows in (fixed, spread)]
     assert found[0] == imputation.imputed(recovered, drawn, "recovery", RULES, 2, 1)
     assert found[1][2] - found[1][1] > 1.2 * (found[0][2] - found[0][1])
@@ -105,20 +105,37 @@ def test_standardised_mean_differences_by_hand():
 
 
 def test_tables_of_outcomes_and_times_are_one_and_none_has_its_columns():
-    found = specifications.gathered({("improvement", "6m"): pd.DataFrame({"refused": [0, 1]}),
-                                     ("recovery", "12m"): pd.DataFrame({"refused": [2]})})
+    found = specifications.gathered({("improvement", "6m"): pd.DataFrame({"no_consent": [0, 1]}),
+                                     ("recovery", "12m"): pd.DataFrame({"no_consent": [2]})})
     assert found.to_dict("list") == {"outcome": ["improvement"] * 2 + ["recovery"], "time": ["6m", "6m", "12m"],
-                                     "refused": [0, 1, 2]}
+                                     "no_consent": [0, 1, 2]}
     assert list(specifications.gathered({}, "balance")) == ["outcome", "time", "stage", "variable", "before", "after"]
 
 
 def test_the_answer_in_words(recovered, printed):
     curve = pd.DataFrame({"estimate": [0.5, 0.61], "low": [0.2, np.nan], "high": [0.9, np.nan]})
     assert specifications.in_words(recovered, printed, curve) == (
-        "50 to 61 % by 2 specifications (95 % intervals 20 to 90 %; 36 answered; without any assumption 6 to 99 %)")
+        "50 to 61 % by 2 specifications (1 with an interval: the lowest limit is 20, the highest 90 %); 36 "
+        "answered; with no assumption on the others 6 to 99 %")
     few = two_groups({2.0: (6, 4, 60)})
     assert specifications.in_words(few, specifications.estimates(few, "improvement", RULES), curve) == (
-        "nobody can say (too few: 10 answered, fewer than 30; without any assumption 9 to 94 %)")
+        "nobody can say (too few: 10 answered, fewer than 30; with no assumption on the others 9 to 94 %)")
     all_of_them = two_groups({2.0: (6, 4, 0)})
     assert specifications.in_words(all_of_them, specifications.estimates(all_of_them, "improvement", RULES), curve) == (
         "6/10 (60 %, 31 to 83), as everybody answered")
+
+
+def test_what_simulated_cohorts_showed_in_words():
+    """Oracle: a table of three methods, read by eye."""
+    rows = [(mechanism, method, held, bias, refused)
+            for mechanism, of in {"recorded": [(.95, 0, .1), (.5, .1, 0), (1, None, 0)],
+                                  "unseen": [(.8, .123, .4), (.1, .2, 0), (1, None, 0)]}.items()
+            for method, (held, bias, refused) in zip(("weighting", "complete_cases", "bounds"), of, strict=True)]
+    table = pd.DataFrame(rows, columns=["mechanism", "method", "coverage", "bias", "refused"])
+    said = specifications.trust_in_words(
+        table, {"consenting": .5, "answering": .2, "patients": {"improvement": 100, "recovery": 50}},
+        {"weighting": "weighted", "complete_cases": "those who answered"})
+    assert "some 10 or 5 answers" in said
+    assert "92 % or more for: weighted (95 to 95 %); more seldom for: those who answered (50 to 50 %)" in said
+    assert "Up to 10 % of these cohorts" in said
+    assert said.endswith("too high by 12 to 12 points on average with a model, and by 20 to 20 without.")
