@@ -7,6 +7,7 @@ import itertools
 import pandas as pd
 import pytest
 import yaml
+from hypothesis import settings
 
 from durability_utils.cohort.cleaning import clean_service
 from durability_utils.outcomes.rules import carry_back, classify
@@ -18,6 +19,9 @@ from durability_utils.study.parameters import PROJECT
 from durability_utils.study.rules import Rules
 from durability_utils.study.study_file import read_study
 from durability_utils.synthetic.cohort import study_cohort
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
+settings.load_profile("untimed")
 
 # The rules of the study of 2016, and with PHQ-9 and GAD-7 for everybody.
 RULES = Rules(read_measures("study_2016"), "adsm_else_gad7", carry_back=True, minimum_sessions=2)
