@@ -138,7 +138,8 @@ def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: li
              Section(2, "Checklists", "Where each item of STROBE (observational studies) and of RECORD (routinely "
                      "collected data) is found.", checklists())]
     links = {"index": "Overview", **{service: service_name(service) for service in services}, "methods": "Methods"}
-    for name, title, parts in [("index", study.title, [Section(2, "About these numbers", " ".join(about)), *numbered]), ("methods", "Methods in words, and checklists", paper),
+    first = [Section(2, "About these numbers", " ".join(about)), *numbered]
+    for name, title, parts in [("index", study.title, first), ("methods", "Methods in words, and checklists", paper),
                                *((service, service_name(service), sections[service]) for service in services)]:
         _write_page(folder / f"{name}.html", title, study, controlled.rule, parts, links)
     write_document(folder / "tables.docx", study.title, about, numbered,
@@ -165,8 +166,8 @@ def withheld_groups(controlled: Controlled) -> list[str]:
 def _about(study: Study, controlled: Controlled, lacking: list[str]) -> list[str]:
     texts = [*([SYNTHETIC] if is_synthetic(study) else []), WORDS[controlled.rule]]
     if controlled.rule != "none":
-        texts.append(f"Left out are tables (and on pages rows) without any number that may be shown, levels with such "
-                     f"numbers, and (marked {WITHHELD}) what could be worked out from the rest.")
+        texts.append("Left out are tables and (but for the CSV files) rows without any number that may be shown, "
+                     f"levels with such numbers, and (marked {WITHHELD}) what could be worked out from the rest.")
     if lacking:
         texts.append(f"Missing, because it could not be computed: {', '.join(lacking)}.")
     return texts

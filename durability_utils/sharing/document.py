@@ -21,7 +21,7 @@ FONT, SIZE = "Arial", 8.5  # of tables, in points
 MEASURED = FontProperties("DejaVu Sans", size=SIZE)  # wherever it runs; each letter at least as wide as in Arial
 A4, MARGIN = (21.0, 29.7), 2.0  # cm
 PADDING = 6.0  # points of a cell's margins, left and right together
-KEPT = 30  # rows of a table that is kept on one page
+KEPT = 42  # rows of a table that is kept on one page
 
 
 class Section(NamedTuple):
@@ -50,7 +50,8 @@ def write_document(path: Path, title: str, notices: Sequence[str], tables: Seque
     _set_styles(document)
     page = document.sections[0]
     page.page_width, page.page_height = map(Cm, A4)
-    page.left_margin = page.right_margin = page.top_margin = page.bottom_margin = Cm(MARGIN)
+    page.left_margin = page.right_margin = page.bottom_margin = Cm(MARGIN)
+    page.top_margin = Cm(MARGIN + 0.5)  # its header may have two lines
     page.header.paragraphs[0].text = ". ".join([title, *notices[:1]])
     foot = page.footer.paragraphs[0]
     foot.alignment = WD_ALIGN_PARAGRAPH.CENTER
@@ -69,25 +70,29 @@ def write_document(path: Path, title: str, notices: Sequence[str], tables: Seque
     for section in chapters:
         document.add_heading(section.heading, section.level)
         if section.text:
-            document.add_paragraph(section.text)
+            document.add_paragraph(section.text).paragraph_format.keep_with_next = section.table is not None
         if section.table is not None:
             _add_table(document, section.table)
     document.save(path)
 
 
 def fitted(table: pd.DataFrame, room: float) -> list[float]:
-    """The width of each column in points, together at most `room`: as its longest cell, and no less than its longest
-    word unless even these have no room. Non-breaking spaces hold words together.
+    """The width of each column in points, together at most `room`: no less than its longest word, unless even these
+    have no room; then as its longest cell, and what is left for its name. Non-breaking spaces hold words together.
     """
     rows = table[~_is_heading(table)]
-    texts = [[str(name), *rows.iloc[:, at]] for at, name in enumerate(table)]
-    least = [max(_width(word) for text in column for word in text.split(" ")) + PADDING for column in texts]
-    wished = [max(map(_width, column)) + PADDING for column in texts]
-    if sum(least) > room:
-        return [width * room / sum(least) for width in least]
-    more = sum(wished) - sum(least)
-    share = min(1.0, (room - sum(least)) / more) if more else 0.0
-    return [low + share * (high - low) for low, high in zip(least, wished, strict=True)]
+    names, cells = list(map(str, table.columns)), [list(rows.iloc[:, at]) for at in range(table.shape[1])]
+    widths = [max(_width(word) for text in (name, *column) for word in text.split(" ")) + PADDING
+              for name, column in zip(names, cells, strict=True)]
+    if sum(widths) > room:
+        return [width * room / sum(widths) for width in widths]
+    for texts in (cells, [[name] for name in names]):
+        wished = [max(width, *(_width(text) + PADDING for text in column))
+                  for width, column in zip(widths, texts, strict=True)]
+        more = sum(wished) - sum(widths)
+        share = min(1.0, (room - sum(widths)) / more) if more else 0.0
+        widths = [low + share * (high - low) for low, high in zip(widths, wished, strict=True)]
+    return widths
 
 
 def _width(text: str) -> float:
@@ -122,18 +127,19 @@ def _set_styles(document) -> None:
 
 
 def _add_table(document, cells: pd.DataFrame, *, with_next: bool = False) -> None:
-    """Three rules, the header repeated on each page and kept with the rows that follow; a short table on one page.
+    """Three rules, the header repeated on each page and kept with the rows that follow.
 
-    with_next: what follows are its notes, on the page of its last row.
+    with_next: its notes follow, on the page of its last row; and if it is short it stands on one page.
     """
-    widths = fitted(cells, Pt(Cm(A4[0] - 2 * MARGIN).pt).pt)
+    widths = fitted(cells, Cm(A4[0] - 2 * MARGIN).pt)
     rows = [list(map(str, cells.columns)), *cells.to_numpy().tolist()]
     headings = [False, *_is_heading(cells)]
     right = [_holds_numbers(cells.iloc[:, at]) for at in range(cells.shape[1])]
     table = document.add_table(len(rows), len(widths))
     table.autofit = False
     _set(table._tbl.tblPr, "w:tblBorders", top=_RULE, bottom=_RULE)
-    _set(table._tbl.tblPr, "w:tblCellMar", **dict.fromkeys(("left", "right"), {"w": round(10 * PADDING), "type": "dxa"}))
+    margin = {"w": round(10 * PADDING), "type": "dxa"}  # half of it in twentieths of a point
+    _set(table._tbl.tblPr, "w:tblCellMar", left=margin, right=margin)
     for column, width in zip(table.columns, widths, strict=True):
         column.width = Pt(width)
     for at, (row, texts) in enumerate(zip(table.rows, rows, strict=True)):
@@ -141,11 +147,11 @@ def _add_table(document, cells: pd.DataFrame, *, with_next: bool = False) -> Non
         if at == 0:
             _set(row._tr.trPr, "w:tblHeader")
         ends = at in (0, 1, len(rows) - 2) or headings[at]
-        kept = (ends or len(rows) <= KEPT) and at < len(rows) - 1 or (with_next and at == len(rows) - 1)
+        kept = with_next if at == len(rows) - 1 else ends or (with_next and len(rows) <= KEPT)
         for cell, text, width, is_number in zip(row.cells, texts, widths, right, strict=True):
             cell.width = Pt(width)
             paragraph = cell.paragraphs[0]
-            paragraph.style, paragraph.paragraph_format.keep_with_next = "Cell", bool(kept)
+            paragraph.style, paragraph.paragraph_format.keep_with_next = "Cell", kept
             paragraph.add_run(text).italic = headings[at] or None
             if is_number:
                 paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT

@@ -4,7 +4,7 @@ Nothing is computed here but what is shown already: a count, a rate or a mean th
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 
 import pandas as pd
@@ -12,7 +12,7 @@ import pandas as pd
 from durability_utils.outcomes.representativeness import DESCRIBED, GROUPS, VARIABLES
 from durability_utils.outcomes.response import MODES, STAGES
 from durability_utils.runs.report import STEP_NAMES, is_synthetic, service_name
-from durability_utils.sharing.audit import OUTCOMES
+from durability_utils.sharing.audit import KNOWN, OUTCOMES
 from durability_utils.sharing.disclosure import WORDS, Controlled, Count
 from durability_utils.sharing.document import Section
 from durability_utils.sharing.workbook import PValue, Share, Sheet
@@ -27,8 +27,9 @@ WELL = {"improvement": "reliably improved", "recovery": "reliably recovered"}
 _STAGES = dict(zip(STAGES, ("Consented to be contacted", "Answered at 6 months", "Answered at 12 months",
                             "Answered at both times", "Answered at least once"), strict=True))
 _GROUPS = dict(zip(GROUPS, ("No consent", "Consent, no follow-up", "Consent and follow-up"), strict=True))
-_VARIABLES = dict(zip(VARIABLES, ("Age, years", "PHQ-9 at baseline", "PHQ-9 change", "GAD-7 at baseline", "GAD-7 change",
-                                  "Sessions"), strict=True))
+_VARIABLES = dict(zip(VARIABLES, ("Age, years", "PHQ-9 at baseline", "PHQ-9 change", "GAD-7 at baseline",
+                                  "GAD-7 change", "Sessions"), strict=True))
+_DESCRIBED = {"employment_baseline": "Employment at baseline", "employment_end": "Employment at end of treatment"}
 _LETTERS = str.maketrans("abc", "\u1d43\u1d47\u1d9c")  # raised
 _INDENT = "\u2003"
 RATE = "n (%, 95 % interval)"
@@ -86,21 +87,16 @@ def paper_tables(study: Study, controlled: Controlled) -> list[Section]:
     counts, made = _Counts(controlled), []
     carried = ("A missing 6-month answer was replaced by the 12-month one." if study.rules.carry_back
                else "No answer was carried from one time to another.")
-    for make in (_flow, _characteristics, _compared, *_squares(carried), _kept(study, carried), _course, _response(study),
-                 _modes, _effect_sizes):
-        section = make(counts)
+    pooled = ", ".join(map(service_name, study.table1_services or ["all"]))
+    for section in (_flow(counts), _characteristics(counts), _compared(counts, pooled),
+                    *(_square(counts, outcome, carried) for outcome in OUTCOMES), _kept(counts, study, carried),
+                    _course(counts), _response(counts, study), _modes(counts), _effect_sizes(counts, pooled)):
         if section is not None and len(section.table):
             cells = "".join(section.table.astype("str").to_numpy().ravel())
             sign = f"{NOT_APPLICABLE}: not applicable." if NOT_APPLICABLE in cells else ""
             notes = [section.notes, sign, WORDS[controlled.rule], SYNTHETIC if is_synthetic(study) else ""]
             made.append(section._replace(notes=" ".join(filter(None, notes))))
-    pooled = _services(study.table1_services) if study.table1_services else "all services"
-    return [section._replace(text=section.text.format(pooled=pooled)) for section in made]
-
-
-def _services(names: Iterable[str]) -> str:
-    names = list(names)
-    return f"service{'s' if len(names) > 1 else ''} {', '.join(names)}"
+    return made
 
 
 def _flow(counts: _Counts) -> Section:
@@ -113,8 +109,8 @@ def _flow(counts: _Counts) -> Section:
               NOT_APPLICABLE) for outcome in OUTCOMES]
     return Section(2, "From discharge to the answers", f"N = {counts.n(discharged)} discharged, all services.",
                    pd.DataFrame(rows, columns=["Patients", RATE, "Per cent of"]), notes=
-                   "Not counted are patients without consent to the use of their treatment data, without an answer at 6 "
-                   "months, or with a score missing at end of treatment or follow-up; for recovery also those below "
+                   "Not counted are patients without consent to the use of their treatment data, without an answer at "
+                   "6 months, or with a score missing at end of treatment or follow-up; for recovery also those below "
                    f"caseness at baseline. {_INTERVALS}")
 
 
@@ -126,8 +122,8 @@ def _characteristics(counts: _Counts) -> Section | None:
     for variable in (*DESCRIBED, "step"):
         levels = table[table["variable"] == variable]
         if len(levels):
-            rows.append((label(variable).capitalize(), ""))
-            rows += [(_INDENT + label(level).replace("step", "step "), rate(n, value))
+            rows.append((_DESCRIBED.get(variable, label(variable).capitalize()), ""))
+            rows += [(_INDENT + STEP_NAMES.get(level, label(level)), rate(n, value))
                      for level, n, value in levels[["level", "n", "value"]].itertuples(index=False)]
     ages = table[table["variable"] == "age"].set_index("level")["value"]
     if "mean" in ages:
@@ -135,7 +131,7 @@ def _characteristics(counts: _Counts) -> Section | None:
     sessions = table[table["variable"] == "sessions"]
     if len(sessions):
         rows.append(("Sessions, mean", ""))
-        rows += [(_INDENT + level.replace("step", "step "), f"{cell(mean)} (n = {cell(n)})".replace(" ", "\u00a0"))
+        rows += [(_INDENT + STEP_NAMES[level], f"{cell(mean)} (n = {cell(n)})".replace(" ", "\u00a0"))
                  for level, n, mean in sessions[["level", "n", "value"]].itertuples(index=False)]
     n, of = (counts.n(counts.response("all", stage)) for stage in ("either_follow_up", "consented"))
     return Section(2, "Characteristics of the patients who answered at least once",
@@ -145,7 +141,7 @@ def _characteristics(counts: _Counts) -> Section | None:
                    "those with a recorded step. Levels whose number is hidden are left out.")
 
 
-def _compared(counts: _Counts) -> Section | None:
+def _compared(counts: _Counts, pooled: str) -> Section | None:
     table = counts.controlled.tables.get(("all", "all", "representativeness"))
     if table is None:
         return None
@@ -161,15 +157,11 @@ def _compared(counts: _Counts) -> Section | None:
                       if here != most)
     heads = [f"{_GROUPS[group]} (n\u00a0=\u00a0{cell(n)})" for group, n in zip(GROUPS, most, strict=True)]
     return Section(2, "Patients by consent and follow-up: mean (SD)",
-                   f"n = {', '.join(map(cell, most))} with a value, {{pooled}}.",
+                   f"n = {', '.join(map(cell, most))} with a value. {pooled}.",
                    pd.DataFrame(rows, columns=["", *heads, "p"]), notes=
                    "Change: baseline less end of treatment. Means in a row that share a letter do not differ at 5 % "
-                   "(Games-Howell); p by Welch\u2019s analysis of variance, not adjusted for the number of rows. Patients "
-                   f"without a value are left out of its row{'; n there: ' + fewer if fewer else ''}.")
-
-
-def _squares(carried: str) -> list[Callable[[_Counts], Section]]:
-    return [lambda counts, outcome=outcome: _square(counts, outcome, carried) for outcome in OUTCOMES]
+                   "(Games-Howell); p by Welch\u2019s analysis of variance, not adjusted for the number of rows. "
+                   f"Patients without a value are left out of its row{'; n there: ' + fewer if fewer else ''}.")
 
 
 def _square(counts: _Counts, outcome: str, carried: str) -> Section:
@@ -181,41 +173,41 @@ def _square(counts: _Counts, outcome: str, carried: str) -> Section:
         if not counts.are_shown(*(count for row in cells.values() for count in row)):
             continue
         rows.append([STEP_NAMES[step].capitalize(), *[""] * (len(codes) + 1)])
-        rows += [[_INDENT + label(end), *(counts.rate(count, table.below(end, "total"), interval=False) for count in row),
-                  counts.n(table.below(end, "total"))] for end, row in cells.items()]
-    n, of = counts.n(Count("all", "all", f"{outcome}_6m", ("total",))), counts.response("all", "either_follow_up")
+        for end, row in cells.items():
+            of = table.below(end, "total")
+            shares = (counts.rate(count, of, interval=False) for count in row)
+            rows.append([_INDENT + label(end), *shares, counts.n(of)])
+    n = counts.n(Count("all", "all", f"{outcome}_6m", ("total",)))
+    of = counts.n(counts.response("all", "either_follow_up"))
     below = "; for recovery also those below caseness at baseline" if outcome == "recovery" else ""
     return Section(2, f"Reliable {outcome}: end of treatment against 6 months",
-                   f"n = {n} of the {counts.n(of)} who answered at least once, all services.",
-                   pd.DataFrame(rows, columns=["At end of treatment", *(f"{label(code).capitalize()} at 6 months, n (%)"
-                                                                        for code in codes), "Total"]), notes=
-                   f"Per cent of the row. Left out are patients with a score missing at either time or without consent to "
-                   f"the use of their treatment data{below}, and, of steps, those without a recorded step. {carried}")
+                   f"n = {n} of the {of} who answered at least once, all services.",
+                   pd.DataFrame(rows, columns=["At end of treatment", *(
+                       f"{label(code).capitalize()} at 6 months, n (%)" for code in codes), "Total"]), notes=
+                   "Per cent of the row. Left out are patients with a score missing at either time or without consent "
+                   f"to the use of their treatment data{below}; of steps also those without a recorded step. {carried}")
 
 
-def _kept(study: Study, carried: str) -> Callable[[_Counts], Section]:
-    def made(counts: _Counts) -> Section:
-        rows, without = [], 0
-        for service, step in [*(("all", step) for step in STEPS), *((service, "all") for service in study.services)]:
-            tables = {outcome: Count(service, step, f"{outcome}_6m", (code,)) for outcome, (*_, code) in OUTCOMES.items()}
-            if not counts.are_shown(*(table.below("total") for table in tables.values())):
-                without += step == "all"
-                continue
-            row = [service_name(service) if step == "all" else _INDENT + STEP_NAMES[step]]
-            for table in tables.values():
-                of = table.below("total")
-                row += [counts.n(of), counts.rate(table.below(*table.what), of)]
-            rows.append(row)
-        columns = [column for words in WELL.values() for column in (
-            f"{words.capitalize()} at end, N", f"Still so at 6 months, {RATE}")]
-        left = f"Left out, without any number that may be shown: {without} of the services. " if without else ""
-        # Word and pages need no two columns of one name, a table does
-        table = pd.DataFrame(rows, columns=range(1 + len(columns))).set_axis(["Patients of", *columns], axis="columns")
-        return Section(2, "Gains kept at the 6-month follow-up, by step and service",
-                       "N: those with the outcome at end of treatment and all scores at both times.", table, notes=
-                       f"Patients who did not answer are in no column, and may differ from those who did. {carried} "
-                       f"{left}{_INTERVALS}")
-    return made
+def _kept(counts: _Counts, study: Study, carried: str) -> Section:
+    rows, without = [], 0
+    for service, step in [*(("all", step) for step in STEPS), *((service, "all") for service in study.services)]:
+        tables = {outcome: Count(service, step, f"{outcome}_6m", (code,)) for outcome, (*_, code) in OUTCOMES.items()}
+        if not counts.are_shown(*(table.below("total") for table in tables.values())):
+            without += step == "all"
+            continue
+        row = [service_name(service) if step == "all" else _INDENT + STEP_NAMES[step]]
+        for table in tables.values():
+            of = table.below("total")
+            row += [counts.n(of), counts.rate(table.below(*table.what), of)]
+        rows.append(row)
+    columns = [column for words in WELL.values() for column in (
+        f"{words.capitalize()} at end, N", f"Still {words} at 6 months, {RATE}")]
+    left = f"Left out, without any number that may be shown: {without} of the services. " if without else ""
+    table = pd.DataFrame(rows, columns=["Patients of", *columns])
+    return Section(2, "Gains kept at the 6-month follow-up, by step and service",
+                   "N: those with the outcome at end of treatment and all scores at both times.", table, notes=
+                   f"Patients who did not answer are in no column, and may differ from those who did. {carried} "
+                   f"{left}{_INTERVALS}")
 
 
 def _course(counts: _Counts) -> Section:
@@ -235,21 +227,19 @@ def _course(counts: _Counts) -> Section:
                    "follow-up to the other.")
 
 
-def _response(study: Study) -> Callable[[_Counts], Section]:
-    def made(counts: _Counts) -> Section:
-        stages = [stage for stage in STAGES if stage != "both_follow_ups"]
-        rows = []
-        for service in ("all", *(study.services if len(study.services) > 1 else ())):
-            discharged, consented, *answered = (
-                counts.response(service, stage) for stage in ("discharged", *stages))
-            if counts.are_shown(discharged):
-                rows.append([service_name(service), counts.n(discharged), counts.rate(consented, discharged),
-                             *(counts.rate(count, consented) for count in answered)])
-        return Section(2, "Response by service", f"N = {counts.n(counts.response('all', 'discharged'))} discharged.",
-                       pd.DataFrame(rows, columns=["Patients of", "Discharged, N", *(
-                           f"{_STAGES[stage]}, {RATE}" for stage in stages)]), notes=
-                       f"Consented: per cent of those discharged; answered: of those who consented. {_INTERVALS}")
-    return made
+def _response(counts: _Counts, study: Study) -> Section:
+    stages = [stage for stage in STAGES if stage != "both_follow_ups"]
+    rows = []
+    for service in ("all", *(study.services if len(study.services) > 1 else ())):
+        discharged, consented, *answered = (
+            counts.response(service, stage) for stage in ("discharged", *stages))
+        if counts.are_shown(discharged):
+            rows.append([service_name(service), counts.n(discharged), counts.rate(consented, discharged),
+                         *(counts.rate(count, consented) for count in answered)])
+    return Section(2, "Response by service", f"N = {counts.n(counts.response('all', 'discharged'))} discharged.",
+                   pd.DataFrame(rows, columns=["Patients of", "Discharged, N", *(
+                       f"{_STAGES[stage]}, {RATE}" for stage in stages)]), notes=
+                   f"Consented: per cent of those discharged; answered: of those who consented. {_INTERVALS}")
 
 
 def _modes(counts: _Counts) -> Section | None:
@@ -265,7 +255,7 @@ def _modes(counts: _Counts) -> Section | None:
                    notes=f"Missing: answered, and not recorded how. {_INTERVALS}")
 
 
-def _effect_sizes(counts: _Counts) -> Section | None:
+def _effect_sizes(counts: _Counts, pooled: str) -> Section | None:
     table = counts.controlled.tables.get(("all", "all", "representativeness_effects"))
     if table is None:
         return None
@@ -275,7 +265,7 @@ def _effect_sizes(counts: _Counts) -> Section | None:
         for row in table[table["against"] == against].itertuples():
             g = f"{row.g} ({row.low} to {row.high})".replace(" ", "\u00a0") if row.g != row.low else cell(row.g)
             rows.append([_INDENT + _VARIABLES[row.variable], cell(row.n), cell(row.n_against), g])
-    return Section(2, "Size of the differences of those who consented and answered", "Hedges\u2019 g, {pooled}.",
+    return Section(2, "Size of the differences of those who consented and answered", f"Hedges\u2019 g. {pooled}.",
                    pd.DataFrame(rows, columns=["", "n", "n against", "g (95 % interval)"]), notes=
                    "Positive: those who consented and answered have the higher value. Equal variances are not assumed. "
                    "Patients without a value are left out of its row.")
@@ -288,7 +278,7 @@ def for_reader(holds: Holds, table: pd.DataFrame) -> pd.DataFrame:
 
     Rows without any number that may be shown are left out.
     """
-    shown = table[table[list(holds.counts)].map(str.isdecimal).any(axis=1)]
+    shown = _with_any_number(holds, table)
     rates = {n: [f"{prefix}{end}" for end in ("percent", "low", "high")] for prefix, (n, _) in holds.rates.items()}
     cells = {n: [rate(*row) for row in shown[[n, *columns]].itertuples(index=False)] for n, columns in rates.items()}
     plain = holds.numbers.union(holds.statistics).intersection(shown).difference(rates)
@@ -303,22 +293,34 @@ def for_reader(holds: Holds, table: pd.DataFrame) -> pd.DataFrame:
     return shown.assign(**{column: shown[column].map(label) for column in words}).rename(columns=label)
 
 
+def _with_any_number(holds: Holds, table: pd.DataFrame) -> pd.DataFrame:
+    return table[table[list(holds.counts)].map(str.isdecimal).any(axis=1)]
+
+
 def workbook_sheets(controlled: Controlled) -> list[Sheet]:
-    """A sheet for each table that says what it holds, of all services and steps below each other, numbers as numbers."""
+    """A sheet for each table with a title, all services and steps below each other, numbers as numbers.
+
+    Rows without any number that may be shown are left out.
+    """
     sheets = []
-    for name in dict.fromkeys(name for *_, name in controlled.tables):
-        places = [(service, step) for service, step, at in controlled.tables if at == name]
+    kinds = {name: list(KNOWN).index(controlled.given[service, step, name].first[0].kind)
+             for service, step, name in controlled.tables}
+    for name in sorted(kinds, key=kinds.get):
+        places = sorted(((service, step) for service, step, at in controlled.tables if at == name),
+                        key=lambda place: (place[0] != "all", place[0], STEPS.index(place[1])))
         given = [controlled.given[service, step, name] for service, step in places]
         if not given[0].holds.title:  # another table holds the same counts
             continue
-        parts = [_with_numbers(table, controlled.tables[(*place, name)]) for place, table in zip(places, given, strict=True)]
+        parts = [_with_numbers(table, _with_any_number(table.holds, controlled.tables[(*place, name)]))
+                 for place, table in zip(places, given, strict=True)]
         for part, (service, step) in zip(parts, places, strict=True):
             part.insert(0, "Patients of", service_name(service))
             part.insert(1, "Steps", STEP_NAMES[step])
-        services, steps = (list(dict.fromkeys(column)) for column in zip(*places, strict=True))
+        services = list(dict.fromkeys(service for service, _ in places))
+        steps = [step for step in STEPS if any(step == at for _, at in places)]
         whom = service_name(services[0]) if len(services) == 1 else f"all services, and {len(services) - 1} of them"
-        sheets.append(Sheet(label(name).capitalize(), given[0].holds.title,
-                            f"{whom}; {', '.join(STEP_NAMES[step] for step in steps)}", pd.concat(parts, ignore_index=True)))
+        whom += f"; {', '.join(STEP_NAMES[step] for step in steps)}"
+        sheets.append(Sheet(label(name).capitalize(), given[0].holds.title, whom, pd.concat(parts, ignore_index=True)))
     return sheets
 
 
@@ -337,9 +339,9 @@ def _with_numbers(given, table: pd.DataFrame) -> pd.DataFrame:
     columns = {}
     for column, texts in table.items():
         if column in holds.statistics:  # of a kind that may differ from row to row
-            of_row = dict(zip(given.cells[words].itertuples(index=False, name=None), given.statistics[column], strict=True))
-            made = [_number(text, _KINDS.get(of_row[row])) for text, row
-                    in zip(texts, table[words].itertuples(index=False, name=None), strict=True)]
+            rows, kept = (cells[words].itertuples(index=False, name=None) for cells in (given.cells, table))
+            of_row = dict(zip(rows, given.statistics[column], strict=True))
+            made = [_number(text, _KINDS.get(of_row[row])) for text, row in zip(texts, kept, strict=True)]
         elif column in kinds:
             made = [_number(text, kinds[column]) for text in texts]
         else:
@@ -356,7 +358,7 @@ def _number(text: str, kind: Callable | None):
 
 
 def _header(column: str) -> str:
-    words = {"percent": "per cent", "low": "95 % interval from", "high": "to", "follow up": "follow-up",
+    words = {"percent": "per cent", "low": "95 % from", "high": "95 % to", "follow up": "follow-up",
              "follow ups": "follow-ups"}
     text = re.sub(r"\b(percent|low|high|follow ups?)\b", lambda found: words[found[0]], label(column))
-    return text[:1].upper() + text[1:] if text != "p" and len(text) > 1 else text
+    return text[:1].upper() + text[1:] if len(text.split()[0]) > 1 else text  # n, p and g stay

@@ -15,6 +15,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.hyperlink import Hyperlink
 
 WIDEST = 60  # characters
+BOLD = Font(name="Calibri", size=11, bold=True)
 
 
 class Share(float):
@@ -49,10 +50,11 @@ def write_workbook(path: Path, title: str, notices: Sequence[str], sheets: Seque
         cell = contents.cell(contents.max_row, 1)
         cell.alignment = Alignment(wrap_text=True, vertical="top")
         contents.row_dimensions[cell.row].height = 15 * (1 + len(text) // 110)
-    contents["A1"].font = Font(bold=True, size=14)
+    contents["A1"].font = Font(name="Calibri", size=14, bold=True)
     contents.append([])
     contents.append(["Sheet", "What it holds", "Of whom", "Rows"])
-    _set_bold(contents, contents.max_row)
+    for cell in contents[contents.max_row]:
+        cell.font = BOLD
     for sheet in sheets:
         added = book.create_sheet(re.sub(r"[\[\]:*?/\\]", " ", sheet.name)[:28])  # two alike get a number behind
         _fill(added, sheet.table)
@@ -60,7 +62,7 @@ def write_workbook(path: Path, title: str, notices: Sequence[str], sheets: Seque
         link = contents.cell(contents.max_row, 1)
         link.hyperlink = Hyperlink(ref=link.coordinate, location=f"'{added.title}'!A1")
         link.style = "Hyperlink"
-    for column, width in zip("ABCD", (30, 62, 40, 8), strict=True):
+    for column, width in zip("ABCD", (30, 56, 50, 8), strict=True):
         contents.column_dimensions[column].width = width
     _set_page(contents)
     book.save(path)
@@ -78,8 +80,10 @@ def _fill(sheet, table: pd.DataFrame) -> None:
                 cell.data_type = "s"
             cell.alignment = Alignment(horizontal="right" if numbers else None, vertical="top",
                                        wrap_text=len(str(cell.value or "")) > WIDEST or cell.row == 1)
-    _set_bold(sheet, 1)
-    sheet.freeze_panes = "A2"
+    for cell in sheet[1]:
+        cell.font = BOLD
+    sheet.row_dimensions[1].height = 30  # two lines
+    sheet.freeze_panes = "B2"  # header and first column
     sheet.auto_filter.ref = sheet.dimensions
     sheet.print_title_rows = "1:1"
     _set_page(sheet)
@@ -87,11 +91,6 @@ def _fill(sheet, table: pd.DataFrame) -> None:
         longest_word = max(map(len, str(name).split()), default=0)
         width = max(longest_word + 3, len(name) // 2 + 3, *map(len, texts))  # a header may stand in two lines
         sheet.column_dimensions[get_column_letter(at)].width = min(WIDEST, width + 2)
-
-
-def _set_bold(sheet, row: int) -> None:
-    for cell in sheet[row]:
-        cell.font = Font(bold=True)
 
 
 def _set_page(sheet) -> None:
