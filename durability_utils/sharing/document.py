@@ -18,7 +18,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
 FONT, SIZE = "Arial", 8.5  # of tables, in points
-MEASURED = FontProperties("DejaVu Sans", size=SIZE)  # wherever it runs; each letter at least as wide as in Arial
+MEASURED = FontProperties(family="DejaVu Sans", size=SIZE)  # wherever it runs; each letter at least as wide as in Arial
 A4, MARGIN = (21.0, 29.7), 2.0  # cm
 PADDING = 6.0  # points of a cell's margins, left and right together
 KEPT = 42  # rows of a table that is kept on one page
@@ -77,15 +77,18 @@ def write_document(path: Path, title: str, notices: Sequence[str], tables: Seque
 
 
 def fitted(table: pd.DataFrame, room: float) -> list[float]:
-    """The width of each column in points, together at most `room`: no less than its longest word, unless even these
-    have no room; then as its longest cell, and what is left for its name. Non-breaking spaces hold words together.
+    """The width of each column in points, together at most `room`: no less than its longest word, but where these have
+    no room the widest column gives way; then as its longest cell, and what is left for its name. Non-breaking spaces
+    hold words together.
     """
     rows = table[~_is_heading(table)]
     names, cells = list(map(str, table.columns)), [list(rows.iloc[:, at]) for at in range(table.shape[1])]
     widths = [max(_width(word) for text in (name, *column) for word in text.split(" ")) + PADDING
               for name, column in zip(names, cells, strict=True)]
-    if sum(widths) > room:
-        return [width * room / sum(widths) for width in widths]
+    if sum(widths) > room:  # a code of many letters: the numbers beside it stay whole
+        widest = widths.index(max(widths))
+        widths[widest] = max(widths[widest] + room - sum(widths), 4 * PADDING)
+        return widths
     for texts in (cells, [[name] for name in names]):
         wished = [max(width, *(_width(text) + PADDING for text in column))
                   for width, column in zip(widths, texts, strict=True)]

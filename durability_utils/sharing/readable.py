@@ -138,7 +138,7 @@ def _characteristics(counts: _Counts) -> Section | None:
                    f"n = {n} of the {of} who consented, all services.", pd.DataFrame(
                        rows, columns=["Characteristic", "n (%)"]), notes=
                    "Per cent of all who answered at least once; those without an entry are the level missing. Step: of "
-                   "those with a recorded step. Levels whose number is hidden are left out.")
+                   "those with a recorded step. A level is left out with its name where its number is hidden.")
 
 
 def _compared(counts: _Counts, pooled: str) -> Section | None:
