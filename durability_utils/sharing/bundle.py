@@ -27,7 +27,7 @@ from durability_utils.sharing.audit import KNOWN, control_safely, is_known
 from durability_utils.sharing.disclosure import WITHHELD, WORDS, Controlled, Tables, group_of, table_of
 from durability_utils.sharing.document import Section, write_document
 from durability_utils.sharing.leaks import leaks
-from durability_utils.sharing.readable import SYNTHETIC, for_reader, paper_tables, workbook_sheets
+from durability_utils.sharing.readable import for_reader, paper_tables, workbook_sheets
 from durability_utils.sharing.shared_figures import shared_figures
 from durability_utils.sharing.workbook import Sheet, write_workbook
 from durability_utils.study.errors import InputError
@@ -36,6 +36,7 @@ from durability_utils.study.parameters import PROJECT
 from durability_utils.study.study_file import STEPS, Study
 
 PROVENANCE = "provenance.json"
+SYNTHETIC = "Synthetic data: made up to match published figures. No clinical conclusion can be drawn from them."
 
 
 def share(study: Study, results: Path, output: Path, rule: str) -> list[str]:
@@ -133,19 +134,21 @@ def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: li
             with mpl.rc_context({"svg.hashsalt": name}):  # else its ids would be drawn at random
                 figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
     sections = {service: _service_sections(service, controlled, folder) for service in services}
-    about, numbered = _about(study, controlled, lacking), paper_tables(study, controlled)
+    notices = [*([SYNTHETIC] if is_synthetic(study) else []), WORDS[controlled.rule]]
+    about, numbered = _about(controlled, lacking), paper_tables(study, controlled)
     paper = [*(Section(2, heading, text) for heading, text in methods(study).items()),
              Section(2, "Checklists", "Where each item of STROBE (observational studies) and of RECORD (routinely "
                      "collected data) is found.", checklists())]
     links = {"index": "Overview", **{service: service_name(service) for service in services}, "methods": "Methods"}
-    first = [Section(2, "About these numbers", " ".join(about)), *numbered]
+    first = [*([Section(2, "About these numbers", " ".join(about))] if about else []), *(
+        table._replace(heading=f"Table {number}. {table.heading}") for number, table in enumerate(numbered, start=1))]
     for name, title, parts in [("index", study.title, first), ("methods", "Methods in words, and checklists", paper),
                                *((service, service_name(service), sections[service]) for service in services)]:
-        _write_page(folder / f"{name}.html", title, study, controlled.rule, parts, links)
-    write_document(folder / "tables.docx", study.title, about, numbered,
-                   [Section(1, "Methods in words"), *paper[:-1], paper[-1]._replace(level=1)])
+        _write_page(folder / f"{name}.html", title, study, notices, parts, links)
+    write_document(folder / "tables.docx", study.title, [*notices, *about], numbered,
+                   [Section(1, "Methods in words"), *paper[:-1], paper[-1]._replace(level=1)], " ".join(notices))
     checks = Sheet("Checklists", "Where each item of STROBE and of RECORD is found", "", checklists())
-    write_workbook(folder / "tables.xlsx", study.title, about, [*workbook_sheets(controlled), checks])
+    write_workbook(folder / "tables.xlsx", study.title, [*notices, *about], [*workbook_sheets(controlled), checks])
     record = {"study": study.id, "title": study.title, "disclosure": controlled.rule, "lacking": lacking,
               "made": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions(), "git": commit(),
               "study_file": _hash(study.path),
@@ -163,8 +166,8 @@ def withheld_groups(controlled: Controlled) -> list[str]:
     return sorted({str(group_of(count)) for count, shown in controlled.shown.items() if shown == WITHHELD})
 
 
-def _about(study: Study, controlled: Controlled, lacking: list[str]) -> list[str]:
-    texts = [*([SYNTHETIC] if is_synthetic(study) else []), WORDS[controlled.rule]]
+def _about(controlled: Controlled, lacking: list[str]) -> list[str]:
+    texts = []
     if controlled.rule != "none":
         texts.append("Left out are tables and (but for the CSV files) rows without any number that may be shown, "
                      f"levels with such numbers, and (marked {WITHHELD}) what could be worked out from the rest.")
@@ -191,11 +194,11 @@ def _service_sections(service: str, controlled: Controlled, folder: Path) -> lis
 
 # -- its files -------------------------------------------------------------------------------------
 
-def _write_page(path: Path, title: str, study: Study, rule: str, sections: list[Section],
+def _write_page(path: Path, title: str, study: Study, notices: list[str], sections: list[Section],
                 links: dict[str, str]) -> None:
     def picture(name: str) -> str:
         return base64.b64encode((path.parent / name).read_bytes()).decode()
 
     write(path, pages.get_template("share_page.html").render(
         title=title, study=study.title, sections=sections, picture=picture, links=links, here=path.stem,
-        notices=([SYNTHETIC] if is_synthetic(study) else []) + [WORDS[rule]]))
+        notices=notices))

@@ -11,9 +11,9 @@ import pandas as pd
 
 from durability_utils.outcomes.representativeness import DESCRIBED, GROUPS, VARIABLES
 from durability_utils.outcomes.response import MODES, STAGES
-from durability_utils.runs.report import STEP_NAMES, is_synthetic, service_name
+from durability_utils.runs.report import STEP_NAMES, service_name
 from durability_utils.sharing.audit import KNOWN, OUTCOMES
-from durability_utils.sharing.disclosure import WORDS, Controlled, Count
+from durability_utils.sharing.disclosure import Controlled, Count
 from durability_utils.sharing.document import Section
 from durability_utils.sharing.workbook import PValue, Share, Sheet
 from durability_utils.shown import NOT_APPLICABLE, number
@@ -22,7 +22,6 @@ from durability_utils.study.holds import Holds
 from durability_utils.study.labels import label
 from durability_utils.study.study_file import STEPS, Study
 
-SYNTHETIC = "Synthetic data: made up to match published figures. No clinical conclusion can be drawn from them."
 WELL = {"improvement": "reliably improved", "recovery": "reliably recovered"}
 _STAGES = dict(zip(STAGES, ("Consented to be contacted", "Answered at 6 months", "Answered at 12 months",
                             "Answered at both times", "Answered at least once"), strict=True))
@@ -81,8 +80,8 @@ class _Counts:
 def paper_tables(study: Study, controlled: Controlled) -> list[Section]:
     """The tables that a paper on the study needs, all services together where nothing else is said, cells as texts.
 
-    heading and text: their caption with n; notes: what is missing, signs, the rule, and that data are synthetic. A
-    table without any number that may be shown is left out.
+    heading and text: their caption with n; notes: what is missing, and what signs mean but those of the rule. A table
+    without any number that may be shown is left out.
     """
     counts, made = _Counts(controlled), []
     carried = ("A missing 6-month answer was replaced by the 12-month one." if study.rules.carry_back
@@ -91,11 +90,10 @@ def paper_tables(study: Study, controlled: Controlled) -> list[Section]:
     for section in (_flow(counts), _characteristics(counts), _compared(counts, pooled),
                     *(_square(counts, outcome, carried) for outcome in OUTCOMES), _kept(counts, study, carried),
                     _course(counts), _response(counts, study), _modes(counts), _effect_sizes(counts, pooled)):
-        if section is not None and len(section.table):
-            cells = "".join(section.table.astype("str").to_numpy().ravel())
-            sign = f"{NOT_APPLICABLE}: not applicable." if NOT_APPLICABLE in cells else ""
-            notes = [section.notes, sign, WORDS[controlled.rule], SYNTHETIC if is_synthetic(study) else ""]
-            made.append(section._replace(notes=" ".join(filter(None, notes))))
+        cells = "" if section is None else "".join(section.table.iloc[:, 1:].to_numpy().ravel())
+        if any(map(str.isdecimal, cells)):
+            sign = f" {NOT_APPLICABLE}: not applicable." if NOT_APPLICABLE in cells else ""
+            made.append(section._replace(notes=section.notes + sign))
     return made
 
 

@@ -30,7 +30,10 @@ FORMATS = {int: "#,##0", Share: "0 %", PValue: "0.000", float: "0.0"}
 
 
 class Sheet(NamedTuple):
-    """A table with its name, in a line what it holds, and of whom; numbers are of the kinds of FORMATS (in columns of objects)."""
+    """A table with its name, in a line what it holds, and of whom.
+
+    Numbers are of the kinds of FORMATS, in columns of objects, lest pandas makes plain floats of them.
+    """
 
     name: str
     holds: str
