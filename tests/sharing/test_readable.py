@@ -141,8 +141,8 @@ def test_cells_are_in_the_one_format():
 def document(hidden, tmp_path_factory):
     path = tmp_path_factory.mktemp("word") / "tables.docx"
     checks = pd.DataFrame({"item": ["1"], "found in": ["index.html"]})
-    write_document(path, "A study", ["Synthetic data."], list(hidden.values()), [Section(1, "Checklists", "Where.", checks)],
-                   WORDS["nhs"])
+    write_document(path, "A study", ["Synthetic data."], list(hidden.values()),
+                   [Section(1, "Checklists", "Where.", checks)], WORDS["nhs"])
     return docx.Document(path)
 
 
