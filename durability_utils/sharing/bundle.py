@@ -7,17 +7,15 @@ import base64
 import json
 import shutil
 import uuid
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
 
 import matplotlib as mpl
 import pandas as pd
 
-from durability_utils.figures import label, scope
+from durability_utils.figures import scope
 from durability_utils.results import cleaning_folder, read_cohort, write_figure, write_table
 from durability_utils.runs.batch import write
 from durability_utils.runs.heads import PUBLISHED
@@ -25,27 +23,20 @@ from durability_utils.runs.papers import checklists, methods
 from durability_utils.runs.plan import every_run
 from durability_utils.runs.provenance import commit, hashes, versions
 from durability_utils.runs.report import STEP_NAMES, is_synthetic, pages, recorded, service_name
-from durability_utils.sharing.audit import KNOWN, OUTCOMES, control_safely, is_known
-from durability_utils.sharing.disclosure import WITHHELD, WORDS, Controlled, Count, Tables, group_of, table_of
+from durability_utils.sharing.audit import KNOWN, control_safely, is_known
+from durability_utils.sharing.disclosure import WITHHELD, WORDS, Controlled, Tables, group_of, table_of
+from durability_utils.sharing.document import Section, write_document
 from durability_utils.sharing.leaks import leaks
+from durability_utils.sharing.readable import for_reader, paper_tables, workbook_sheets
 from durability_utils.sharing.shared_figures import shared_figures
+from durability_utils.sharing.workbook import Sheet, write_workbook
 from durability_utils.study.errors import InputError
-from durability_utils.study.holds import Holds, read_holds
+from durability_utils.study.holds import read_holds
 from durability_utils.study.parameters import PROJECT
 from durability_utils.study.study_file import STEPS, Study
 
 PROVENANCE = "provenance.json"
 SYNTHETIC = "Synthetic data: made up to match published figures. No clinical conclusion can be drawn from them."
-
-
-class Section(NamedTuple):
-    """A part of a page or of the document: heading with its level, text, table, and figures by the path of the PNG."""
-
-    level: int
-    heading: str
-    text: str = ""
-    table: pd.DataFrame | None = None
-    figures: Sequence[str] = ()
 
 
 def share(study: Study, results: Path, output: Path, rule: str) -> list[str]:
@@ -143,19 +134,21 @@ def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: li
             with mpl.rc_context({"svg.hashsalt": name}):  # else its ids would be drawn at random
                 figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
     sections = {service: _service_sections(service, controlled, folder) for service in services}
-    first = [_about(study, controlled, lacking), Section(2, "Key rates", _KEY_RATES, _key_rates(services, controlled))]
+    notices = [*([SYNTHETIC] if is_synthetic(study) else []), WORDS[controlled.rule]]
+    about, numbered = _about(controlled, lacking), paper_tables(study, controlled)
     paper = [*(Section(2, heading, text) for heading, text in methods(study).items()),
              Section(2, "Checklists", "Where each item of STROBE (observational studies) and of RECORD (routinely "
                      "collected data) is found.", checklists())]
     links = {"index": "Overview", **{service: service_name(service) for service in services}, "methods": "Methods"}
+    first = [*([Section(2, "About these numbers", " ".join(about))] if about else []), *(
+        table._replace(heading=f"Table {number}. {table.heading}") for number, table in enumerate(numbered, start=1))]
     for name, title, parts in [("index", study.title, first), ("methods", "Methods in words, and checklists", paper),
                                *((service, service_name(service), sections[service]) for service in services)]:
-        _write_page(folder / f"{name}.html", title, study, controlled.rule, parts, links)
-    everything = [*first, *(section for service in services
-                            for section in (Section(1, service_name(service)), *sections[service])),
-                  Section(1, "Methods in words, and checklists"), *paper]
-    _write_document(folder / "tables.docx", study.title, everything)
-    _write_workbook(folder / "tables.xlsx", first, controlled)
+        _write_page(folder / f"{name}.html", title, study, notices, parts, links)
+    write_document(folder / "tables.docx", study.title, [*notices, *about], numbered,
+                   [Section(1, "Methods in words"), *paper[:-1], paper[-1]._replace(level=1)], " ".join(notices))
+    checks = Sheet("Checklists", "Where each item of STROBE and of RECORD is found", "", checklists())
+    write_workbook(folder / "tables.xlsx", study.title, [*notices, *about], [*workbook_sheets(controlled), checks])
     record = {"study": study.id, "title": study.title, "disclosure": controlled.rule, "lacking": lacking,
               "made": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions(), "git": commit(),
               "study_file": _hash(study.path),
@@ -173,14 +166,14 @@ def withheld_groups(controlled: Controlled) -> list[str]:
     return sorted({str(group_of(count)) for count, shown in controlled.shown.items() if shown == WITHHELD})
 
 
-def _about(study: Study, controlled: Controlled, lacking: list[str]) -> Section:
-    texts = [*([SYNTHETIC] if is_synthetic(study) else []), WORDS[controlled.rule]]
+def _about(controlled: Controlled, lacking: list[str]) -> list[str]:
+    texts = []
     if controlled.rule != "none":
-        texts += ["Left out are tables (and on pages rows) without any number that may be shown, levels with such "
-                  f"numbers, and (marked {WITHHELD}) what could be worked out from the rest."]
+        texts.append("Left out are tables and (but for the CSV files) rows without any number that may be shown, "
+                     f"levels with such numbers, and (marked {WITHHELD}) what could be worked out from the rest.")
     if lacking:
-        texts += [f"Missing, because it could not be computed: {', '.join(lacking)}."]
-    return Section(2, "About these numbers", " ".join(texts))
+        texts.append(f"Missing, because it could not be computed: {', '.join(lacking)}.")
+    return texts
 
 
 def _service_sections(service: str, controlled: Controlled, folder: Path) -> list[Section]:
@@ -199,124 +192,13 @@ def _service_sections(service: str, controlled: Controlled, folder: Path) -> lis
     return sections
 
 
-_KEY_RATES = ("Consented: of those discharged. Answered: at least one follow-up, of those who consented. Kept: of "
-              "those reliably improved (recovered) at end of treatment, still so at the 6-month follow-up. Per cent "
-              "with 95 % intervals by Wilson's method.")
-
-
-def _key_rates(services: list[str], controlled: Controlled) -> pd.DataFrame:
-    def rate(n: Count, of: Count) -> str | None:
-        return _rate(str(controlled.shown[n]), *controlled.rates[n, of]) if (n, of) in controlled.rates else None
-
-    rows = []
-    for service, step in product(services, STEPS):
-        response = (Count(service, step, "response", (stage,))
-                    for stage in ("discharged", "consented", "either_follow_up"))
-        discharged, consented, answered = (  # of several services the sum
-            of.below("total") if of.below("total") in controlled.shown else of for of in response)
-        row = {"patients of": f"{service_name(service)}, {STEP_NAMES[step]}",
-               "discharged": str(controlled.shown.get(discharged, "\u2013")), "consented": rate(consented, discharged),
-               "answered": rate(answered, consented)}
-        for outcome, (*_, code) in OUTCOMES.items():
-            table = Count(service, step, f"{outcome}_6m", (code,))
-            of = table.below("total")
-            if kept := rate(table.below(code), of):
-                row[f"{outcome} at end, and kept"] = f"{controlled.shown[of]}, {kept}"
-        rows.append(row)
-    return pd.DataFrame(rows).fillna("\u2013")
-
-
-def _rate(n: str, percent: str, low: str, high: str) -> str:
-    """`60 (86 %, 76 to 92)`; the sign alone where it is hidden."""
-    if percent.isdecimal():
-        return f"{n} ({percent} %, {low} to {high})"
-    return n if n == percent else f"{n} ({percent or 'no patients'})"
-
-
-def for_reader(holds: Holds, table: pd.DataFrame) -> pd.DataFrame:
-    """A table under disclosure control as it is read: words for codes, a rate with its interval in one cell.
-
-    Rows without any number that may be shown are left out.
-    """
-    shown = table[table[list(holds.counts)].map(str.isdecimal).any(axis=1)]
-    for prefix, (n, _) in holds.rates.items():
-        columns = [n, *(f"{prefix}{end}" for end in ("percent", "low", "high"))]
-        rates = [_rate(*row) for row in shown[columns].itertuples(index=False)]
-        shown = shown.assign(**{n: rates}).drop(columns=columns[1:])
-        shown = shown if prefix else shown.rename(columns={n: f"{n} (per cent, 95 % interval)"})
-    if holds.effects:
-        shown = shown.assign(**{"95 % interval": shown["low"] + " to " + shown["high"]}).drop(columns=["low", "high"])
-    words = shown.columns.intersection(holds.labels)
-    return shown.assign(**{column: shown[column].map(label) for column in words}).rename(columns=label)
-
-
 # -- its files -------------------------------------------------------------------------------------
 
-def _write_page(path: Path, title: str, study: Study, rule: str, sections: list[Section],
+def _write_page(path: Path, title: str, study: Study, notices: list[str], sections: list[Section],
                 links: dict[str, str]) -> None:
     def picture(name: str) -> str:
         return base64.b64encode((path.parent / name).read_bytes()).decode()
 
     write(path, pages.get_template("share_page.html").render(
         title=title, study=study.title, sections=sections, picture=picture, links=links, here=path.stem,
-        notices=([SYNTHETIC] if is_synthetic(study) else []) + [WORDS[rule]]))
-
-
-def _write_document(path: Path, title: str, sections: list[Section]) -> None:
-    """A Word document of the tables, to paste from."""
-    import docx
-
-    document = docx.Document()
-    document.core_properties.author = document.core_properties.comments = ""
-    document.core_properties.title = title
-    document.add_heading(title, 0)
-    for section in sections:
-        document.add_heading(section.heading, section.level)
-        if section.text:
-            document.add_paragraph(section.text)
-        if section.table is not None:
-            rows = [list(section.table.columns), *section.table.astype("str").to_numpy().tolist()]
-            table = document.add_table(len(rows), len(rows[0]), style="Light List")
-            for row, texts in zip(table.rows, rows, strict=True):
-                for cell, text in zip(row.cells, texts, strict=True):
-                    cell.text = text
-    document.save(path)
-
-
-def _write_workbook(path: Path, first: list[Section], controlled: Controlled) -> None:
-    """An Excel workbook: a sheet a table, all services and steps below each other, numbers as numbers."""
-    from openpyxl import Workbook
-    from openpyxl.styles import Font
-
-    book = Workbook()
-    book.properties.creator = ""
-    sheets = {"about": pd.DataFrame({"about these numbers": [section.text for section in first]})}
-    for name in dict.fromkeys(name for *_, name in controlled.tables):
-        parts = [table.assign(patients_of=service, at_step=step) for (service, step, at), table
-                 in controlled.tables.items() if at == name]
-        table = pd.concat(parts, ignore_index=True)
-        sheets[name] = table[["patients_of", "at_step", *parts[0].columns[:-2]]]
-    for name, table in {**sheets, "checklists": checklists()}.items():
-        sheet = book.create_sheet(name[:31])
-        sheet.append(list(table.columns))
-        for row in table.astype("object").itertuples(index=False, name=None):
-            sheet.append([_number(cell) for cell in row])
-        for cells in sheet.iter_rows():
-            for cell in cells:
-                if cell.data_type == "f":  # a text that begins with = is no formula
-                    cell.data_type = "s"
-        for cell in sheet[1]:
-            cell.font = Font(bold=True)
-        sheet.freeze_panes = "A2"
-        for column, texts in zip(sheet.columns, table.astype("str").to_dict("list").items(), strict=True):
-            longest = max(map(len, [texts[0], *texts[1]]))
-            sheet.column_dimensions[column[0].column_letter].width = min(60, longest + 2)
-    del book["Sheet"]
-    book.save(path)
-
-
-def _number(text: str) -> str | int | float:
-    for kind in (int, float):
-        with suppress(ValueError):
-            return kind(text)
-    return text
+        notices=notices))

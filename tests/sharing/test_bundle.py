@@ -104,14 +104,23 @@ def test_figures_stand_there_twice_but_none_of_outcomes_whose_rounded_parts_do_n
                                              "representativeness"}
 
 
-def test_workbook_and_document_hold_the_tables(bundle, tables):
-    book = openpyxl.load_workbook(bundle / "tables.xlsx")
-    rates = list(book["response_rates"].iter_rows(values_only=True))
-    assert rates[0][:4] == ("patients_of", "at_step", "service", "discharged")
-    assert ("all", "all", "all", 3025) in {row[:4] for row in rates}
+def test_word_has_ten_tables_for_a_paper_and_the_workbook_all(bundle, tables):
     document = docx.Document(bundle / "tables.docx")
-    cells = [cell.text for table in document.tables[:3] for row in table.rows for cell in row.cells]
-    assert "60 (86 %, 76 to 92)" in " ".join(cells)
+    captions = [paragraph.text for paragraph in document.paragraphs if paragraph.style.name == "Caption"]
+    assert len(captions) == 10 and len(document.tables) == 11  # and the checklists
+    assert captions[0].startswith("Table 1. From discharge to the answers. N = 3,025")
+    kept = document.tables[5].rows[1].cells
+    assert kept[1].text == "70" and kept[2].text.startswith("60\u00a0(86\u00a0%,")
+    book = openpyxl.load_workbook(bundle / "tables.xlsx")
+    rates = list(book["Response rates"].iter_rows(values_only=True))
+    assert rates[0][:4] == ("Patients of", "Steps", "Service", "Discharged")
+    assert ("All services", "all steps", "all", 3025) in {row[:4] for row in rates}
+    listed = {row[0].value: row[3].value for row in book["Contents"].iter_rows() if row[0].hyperlink}
+    assert list(listed) == book.sheetnames[1:]
+    with_numbers = sum(table["n"].str.isdecimal().any() and (
+        table[table.columns.intersection(["n", "of"])].map(str.isdecimal).any(axis=1)).sum()
+        for (*_, name), table in tables.items() if name == "reliable_recovery_rates")
+    assert listed["Reliable recovery rates"] == with_numbers
 
 
 def test_the_checklists_have_the_items_of_their_statements(bundle):
