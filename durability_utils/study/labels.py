@@ -1,7 +1,8 @@
 """What codes and columns are called where people read them."""
 
 WORDS = {"phq9": "PHQ-9", "gad7": "GAD-7", "adsm": "ADSM", "wsas": "WSAS", "6m": "6 months", "12m": "12 months",
-         "nhs": "NHS", "sd": "SD", "upflow": "use of treatment data"}
+         "nhs": "NHS", "sd": "SD", "upflow": "use of treatment data", "step2": "step 2", "step3": "step 3",
+         "step2+3": "steps 2 and 3", "ptsd": "PTSD", "ocd": "OCD"}
 
 
 def label(code: str) -> str:
