@@ -7,4 +7,4 @@ WORDS = {"phq9": "PHQ-9", "gad7": "GAD-7", "adsm": "ADSM", "wsas": "WSAS", "6m":
 
 def label(code: str) -> str:
     """A code as words: `no_reliable_improvement` is `no reliable improvement`, `phq9_change` is `PHQ-9 change`."""
-    return " ".join(WORDS.get(part, part) for part in code.split("_"))
+    return " ".join(WORDS.get(part, part) for part in code.split("_")).replace("follow up", "follow-up")
