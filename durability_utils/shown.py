@@ -20,7 +20,7 @@ NOT_APPLICABLE = "\u2013"  # what is hidden by disclosure control has a sign of 
 # columns, with or without _6m and the like behind, that hold shares of 0 to 1
 SHARES = re.compile(r"(.*_)?(share|estimate|pooled|target|adjusted|tau|coverage)(_.*)?|size|power|refused")
 P_VALUES = re.compile(r"p|p_.*")
-NAMES = ("service", "column", "file", "key")  # their words are names, not codes
+NAMES = ("service", "column", "file", "key", "finding")  # their words are names, not codes
 FEW = 10  # patients, where the study file sets no other number
 _RATE = ("n", "of", "share", "low", "high")
 _NUMBERS = r"[-<]?[\d.,\u221e]+( %)?( \(.*\))?|[\d,]+/[\d,]+ \(.*\)|\d+ of \d+|\u2013|\*|"
