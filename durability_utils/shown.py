@@ -113,9 +113,13 @@ def square(table: pd.DataFrame, study: Study) -> Shown:
 
 def too_few(n: int, study: Study) -> str:
     """What stands in the place of a picture or a test of `n` patients, fewer than the study's `few`; else nothing."""
-    few = getattr(study, "few", FEW)
     whom = "1 patient" if n == 1 else f"{n} patients"
-    return f"Not shown: {whom}, fewer than {few}, would show little but chance." if n < few else ""
+    return f"Not shown: {whom}, fewer than {few(study)}, would show little but chance." if n < few(study) else ""
+
+
+def few(study: Study) -> int:
+    """Fewer patients than this are counts, with no rate, picture or test: as the study file sets it, else FEW."""
+    return getattr(study, "few", FEW)
 
 
 def number(value: float, name: str = "", digits: int = 2) -> str:
