@@ -10,21 +10,30 @@ import re
 import numpy as np
 import pandas as pd
 
-from durability_utils.outcomes.proportions import proportion
+from durability_utils.outcomes.proportions import Proportion, proportion
+from durability_utils.outcomes.transitions import as_square
 from durability_utils.study.errors import InputError
 from durability_utils.study.labels import WORDS, label
+from durability_utils.study.study_file import Study
 
 NOT_APPLICABLE = "\u2013"  # what is hidden by disclosure control has a sign of its own, *
 # columns, with or without _6m and the like behind, that hold shares of 0 to 1
 SHARES = re.compile(r"(.*_)?(share|estimate|pooled|target|adjusted|tau|coverage)(_.*)?|size|power|refused")
 P_VALUES = re.compile(r"p|p_.*")
-NAMES = ("service", "column", "file", "key")  # their words are names, not codes
+NAMES = ("service", "column", "file", "key", "finding")  # their words are names, not codes
+FEW = 10  # patients, where the study file sets no other number
 _RATE = ("n", "of", "share", "low", "high")
+_NUMBERS = r"[-<]?[\d.,\u221e]+( %)?( \(.*\))?|[\d,]+/[\d,]+ \(.*\)|\d+ of \d+|\u2013|\*|"
 _CODE = re.compile(r"[a-z0-9]+(_[a-z0-9]+)+")
 
 
+# notebook servers put all cells on the right
+_STYLE = ("<style>table.shown th, table.shown td { text-align: left } table.shown .n { text-align: right } "
+          "table.shown td.n, table.shown td.short { white-space: nowrap } .scroll { overflow-x: auto }</style>")
+
+
 class Shown:
-    """A table of words as a notebook shows it: without numbers of rows, numbers on the right."""
+    """A table of words as a notebook shows it: without numbers of rows, numbers on the right, scrolled by keys."""
 
     def __init__(self, words: pd.DataFrame):
         self.words = words
@@ -39,7 +48,8 @@ class Shown:
         rows = ("".join(f"<td{side}>{_unbroken(cell)}</td>" for cell, side in zip(row, sides, strict=True))
                 for row in self.words.itertuples(index=False, name=None))
         body = "\n".join(f"<tr>{row}</tr>" for row in rows)
-        return f'<table class="shown">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>'
+        return (f'{_STYLE}\n<div class="scroll" tabindex="0" role="group" aria-label="table">\n<table class="shown">\n'
+                f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>")
 
 
 def shown(table: pd.DataFrame | pd.Series, digits: int = 2) -> Shown:
@@ -51,7 +61,10 @@ def shown(table: pd.DataFrame | pd.Series, digits: int = 2) -> Shown:
 
 
 def as_words(table: pd.DataFrame | pd.Series, digits: int = 2) -> pd.DataFrame:
-    """The cells and column names of `shown` as text. Raises InputError where it is no table."""
+    """The cells and column names of `shown` as text, without columns that are blank throughout.
+
+    Raises InputError where it is no table.
+    """
     if isinstance(table, pd.Series):
         table = table.to_frame(table.name or "value")
     if not isinstance(table, pd.DataFrame):
@@ -59,12 +72,13 @@ def as_words(table: pd.DataFrame | pd.Series, digits: int = 2) -> pd.DataFrame:
     if table.index.names != [None]:
         table = table.reset_index(allow_duplicates=True)
     if isinstance(table.columns, pd.MultiIndex):
-        table = table.set_axis([", ".join(filter(None, map(str, names))) for names in table.columns], axis="columns")
+        table = table.set_axis([", ".join(label(str(name)) for name in names if name != "") for names in table.columns],
+                               axis="columns")
     names, words, at = list(map(str, table.columns)), {}, 0
     while at < len(names):
         name, column = names[at], table.iloc[:, at]
         if tuple(names[at:at + 5]) == _RATE:
-            words["n/N (95 % interval)"] = _rates(column, table.iloc[:, at + 1])
+            words["n/N (95 % interval)"] = [_rate(*cells) for cells in table.iloc[:, at:at + 5].itertuples(index=False)]
             at += 5
         elif at + 2 < len(names) and _is_interval_of(name, *names[at + 1:at + 3]):
             ends = (_formatted(table.iloc[:, at + 1 + end], name, digits) for end in (0, 1))
@@ -74,7 +88,38 @@ def as_words(table: pd.DataFrame | pd.Series, digits: int = 2) -> pd.DataFrame:
         else:
             words[label(name)] = _formatted(column, name, digits)
             at += 1
-    return pd.DataFrame(words, dtype="str")
+    return pd.DataFrame({name: cells for name, cells in words.items() if any(cells) or table.empty}, dtype="str")
+
+
+def rate(n: int, of: int, study: Study) -> str:
+    """n of `of` for a sentence: `61/71 (86 %, 76 to 92)`; of few patients (`too_few`) the counts alone, `2 of 3`."""
+    return f"{n} of {of}" if too_few(of, study) else proportion(n, of).text()
+
+
+def square(table: pd.DataFrame, study: Study) -> Shown:
+    """A six-month table: rows status at end, columns at follow-up, the best first; each cell a rate of its row.
+
+    `table`: as of `transitions.six_month_table`. The last column and the last row are of everyone.
+    """
+    counts = as_square(table)
+    codes, everyone = counts.index[-2::-1], counts.at["total", "total"]
+    rows = [[*(rate(counts.at[end, later], counts.at[end, "total"], study) for later in codes),
+             rate(counts.at[end, "total"], everyone, study)] for end in (*codes, "total")]
+    rows[-1][-1] = f"{everyone:,}"
+    cells = pd.DataFrame(rows, columns=[*codes, "everyone_at_end"])
+    cells.insert(0, "status_at_end", [*codes, "everyone at follow-up"])
+    return shown(cells)
+
+
+def too_few(n: int, study: Study) -> str:
+    """What stands in the place of a picture or a test of `n` patients, fewer than the study's `few`; else nothing."""
+    whom = "1 patient" if n == 1 else f"{n} patients"
+    return f"Not shown: {whom}, fewer than {few(study)}, would show little but chance." if n < few(study) else ""
+
+
+def few(study: Study) -> int:
+    """Fewer patients than this are counts, with no rate, picture or test: as the study file sets it, else FEW."""
+    return getattr(study, "few", FEW)
 
 
 def number(value: float, name: str = "", digits: int = 2) -> str:
@@ -106,6 +151,8 @@ def _formatted(column: pd.Series, name: str, digits: int) -> list[str]:
 
 
 def _word(value, name: str) -> str:
+    if isinstance(value, str) and name == "figure":  # of a paper, by its path in the file of published figures
+        return re.sub(r"(?<=[a-z])(?=\d)", " ", " \u203a ".join(map(label, value.split("."))))
     if isinstance(value, str):
         return label(value) if name not in NAMES and (value in WORDS or _CODE.fullmatch(value)) else value
     if isinstance(value, bool | np.bool):
@@ -117,9 +164,10 @@ def _word(value, name: str) -> str:
     return NOT_APPLICABLE if pd.isna(value) else str(value)
 
 
-def _rates(n: pd.Series, of: pd.Series) -> list[str]:
-    return [NOT_APPLICABLE if pd.isna(some) or pd.isna(whole) else proportion(int(some), int(whole)).text()
-            for some, whole in zip(n, of, strict=True)]
+def _rate(n: float, of: float, *share_and_interval: float) -> str:
+    if pd.isna(n) or pd.isna(of):
+        return NOT_APPLICABLE
+    return Proportion(int(n), int(of), *share_and_interval).text()  # the interval is the table's, whatever its method
 
 
 def _is_interval_of(name: str, low: str, high: str) -> bool:
@@ -133,14 +181,15 @@ def _of_same(name: str, low: str) -> bool:
 
 
 def _estimate(value: str, low: str, high: str) -> str:
-    if NOT_APPLICABLE in (low, high):
+    if low == high == NOT_APPLICABLE:
         return value
     return f"{value} ({low.removesuffix(' %')} to {high.removesuffix(' %')})"
 
 
 def _side(column: pd.Series) -> str:
-    numbers = column.str.fullmatch(r"(-|<)?[\d.,]+( %)?( \(.*\))?|\d+/\d+ \(.*\)|\u2013|\*").fillna(True)
-    return ' class="n"' if len(column) and numbers.all() else ""
+    if len(column) and column.str.fullmatch(_NUMBERS).all():
+        return ' class="n"'
+    return ' class="short"' if column.str.len().max() <= 20 else ""
 
 
 def _unbroken(cell: str) -> str:

@@ -7,6 +7,7 @@ import nbformat
 import pytest
 
 from durability_utils.runs.heads import question, read_heads
+from durability_utils.shown import NAMES
 from durability_utils.study.measures import read_measures
 from durability_utils.study.parameters import PROJECT
 
@@ -88,3 +89,21 @@ def test_no_threshold_is_retyped(notebook):
     typed = {side.value for side in compared if isinstance(side, ast.Constant) and isinstance(side.value, int | float)}
     measures = read_measures("study_2016").values()
     assert not typed & {limit for measure in measures for limit in (measure.caseness, measure.reliable_change)}
+
+
+# a code, what Python calls nothing and true, and a minus before nothing
+NOT_FOR_PEOPLE = re.compile(r"^[a-z0-9]+(_[a-z0-9]+)+$|\b(nan|NaN|NaT|None|True|False)\b|-0(\.0*)?(?![.\d])")
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if path.stem != "08_attrition"], ids=lambda path: path.stem)
+def test_every_table_is_for_people(path):
+    cells = code_cells(nbformat.read(path, as_version=4))
+    tables = [output.data["text/html"] for cell in cells for output in cell.outputs
+              if "text/html" in output.get("data", {})]
+    assert tables and all('class="shown"' in table for table in tables)
+    for table in tables:
+        heads = re.findall(r"<th .*?>(.*?)</th>", table)
+        words = re.findall(r"<td.*?>(.*?)</td>", table, re.S)
+        # columns of an export, and the like, are called as they are
+        read = [word for at, word in enumerate(words) if heads[at % len(heads)] not in NAMES]
+        assert not [word for word in [*heads, *read] if NOT_FOR_PEOPLE.search(word)]

@@ -1,11 +1,14 @@
 """How tables are read. Oracle: what a reader should see, written by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from durability_utils.outcomes.proportions import proportion
-from durability_utils.shown import as_words, number, shown
+from durability_utils.outcomes.transitions import six_month_table
+from durability_utils.shown import FEW, as_words, number, rate, shown, square, too_few
 from durability_utils.study.errors import InputError
 
 
@@ -28,11 +31,49 @@ def test_a_rate_is_one_cell_and_so_is_an_estimate_with_its_interval():
         "g (95 % interval)": ["0.30 (-0.19 to 0.79)"], "share 6 months (95 % interval)": ["12 % (10 to 20)"]}
 
 
+def test_an_interval_is_the_table_s_own_whatever_its_method():
+    # Goodman's of three classes, not Wilson's 76 to 92
+    table = pd.DataFrame({"n": [61], "of": [71], "share": [61 / 71], "low": [0.734], "high": [0.931]})
+    assert as_words(table).iloc[0, 0] == "61/71 (86 %, 73 to 93)"
+    assert as_words(pd.DataFrame({"median": [9.0], "median_low": [7.0], "median_high": [np.nan]})).iloc[0, 0] == (
+        "9 (7 to \u2013)")
+
+
+def test_a_figure_of_a_paper_is_read_by_its_path():
+    assert as_words(pd.DataFrame({"figure": ["reliable_recovery.text_percent.table5.kept", "sample.age.min"]}))[
+        "figure"].tolist() == ["reliable recovery \u203a text percent \u203a table 5 \u203a kept",
+                               "sample \u203a age \u203a min"]
+
+
+def test_few_patients_are_a_sentence_of_counts_and_no_rate():
+    assert too_few(FEW, None) == ""
+    assert too_few(1, None) == "Not shown: 1 patient, fewer than 10, would show little but chance."
+    assert (rate(2, 3, None), rate(0, 0, None)) == ("2 of 3", "0 of 0")
+    assert rate(61, 71, None) == "61/71 (86 %, 76 to 92)"
+    assert rate(2, 3, SimpleNamespace(few=3)) == "2/3 (67 %, 21 to 94)"
+
+
+def test_a_square_has_the_best_status_first_and_everyone_at_its_ends():
+    codes = pd.CategoricalDtype(["no_reliable_recovery", "reliable_recovery"])
+    end = pd.Series([codes.categories[1]] * 47 + [codes.categories[0]] * 36, dtype=codes)
+    later = pd.Series(([codes.categories[1]] * 38 + [codes.categories[0]] * 9)
+                      + ([codes.categories[1]] * 9 + [codes.categories[0]] * 27), dtype=codes)
+    words = square(six_month_table(end, later), None).words  # the paper's Table 5
+    assert words.to_numpy().tolist() == [
+        ["reliable recovery", "38/47 (81 %, 67 to 90)", "9/47 (19 %, 10 to 33)", "47/83 (57 %, 46 to 67)"],
+        ["no reliable recovery", "9/36 (25 %, 14 to 41)", "27/36 (75 %, 59 to 86)", "36/83 (43 %, 33 to 54)"],
+        ["everyone at follow-up", "47/83 (57 %, 46 to 67)", "36/83 (43 %, 33 to 54)", "83"]]
+
+
 def test_codes_are_words_names_stay_and_what_is_missing_has_its_sign():
     table = pd.DataFrame({"status": ["no_reliable_improvement", None], "column": ["phq9_end", "x"],
                           "n": [3.0, np.nan], "ok": [True, False], "time": ["6m", "end"]})
     assert as_words(table).to_numpy().tolist() == [
         ["no reliable improvement", "phq9_end", "3", "yes", "6 months"], ["\u2013", "x", "\u2013", "no", "end"]]
+
+
+def test_a_column_in_which_nothing_is_said_is_left_out():
+    assert list(as_words(pd.DataFrame({"verdict": ["agrees"], "note": [""]}))) == ["verdict"]
 
 
 def test_a_count_of_which_some_are_missing_has_no_decimals_and_a_mean_has():
@@ -42,7 +83,7 @@ def test_a_count_of_which_some_are_missing_has_no_decimals_and_a_mean_has():
 
 def test_a_named_index_and_columns_of_two_levels_are_read_too():
     table = pd.DataFrame({("6m", "n"): [1]}, index=pd.Index(["a"], name="who"))
-    assert list(as_words(table)) == ["who", "6m, n"]
+    assert list(as_words(table)) == ["who", "6 months, n"]
     assert list(as_words(pd.Series([1], name="patients"))) == ["patients"]
     with pytest.raises(InputError, match="found a int"):
         as_words(3)
@@ -52,4 +93,5 @@ def test_html_keeps_numbers_together_and_obeys_nothing_that_a_cell_says():
     html = shown(pd.DataFrame({"what": ["<b>x"], "share": [0.86]}))._repr_html_()
     assert "<b>" not in html
     assert '<td class="n">86\u00a0%</td>' in html
-    assert '<th scope="col">what</th>' in html
+    assert '<th scope="col" class="short">what</th>' in html
+    assert '<div class="scroll" tabindex="0"' in html  # a wide table is reached by the keyboard

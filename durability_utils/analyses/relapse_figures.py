@@ -10,17 +10,22 @@ STATE_STYLES = {"no_relapse": (DARK, ""), "well_again": ("#6f9bbd", ""), "relaps
                 "no_score": (LIGHT, "////")}
 
 
-def relapsed_by_month(panels: list[dict[str, pd.DataFrame]], title: str, caption: str) -> Figure:
+def relapsed_by_month(panels: list[dict[str, pd.DataFrame]], title: str, caption: str, least: int = 0) -> Figure:
     """Per cent relapsed by each month, with pointwise 95 % intervals, and the numbers at risk below, to the last month.
+
+    A curve ends where fewer than `least` are at risk: its last steps would be those of a few patients.
 
     `panels`: for each panel its curves, name -> table of `relapse.turnbull`; two a panel at most. Darker than the
     interval: where no score tells the month, from `share` to `at_most`.
     """
     figure, axes = new_figure(max(7.5, 4.6 * len(panels)), 4.9, columns=max(len(panels), 1), squeeze=False, sharey=True)
-    last = max([int(table["month"].max()) for curves in panels for table in curves.values()], default=12)
+    ends = [int(table.loc[table["at_risk"] >= least, "month"].max()) for curves in panels for table in curves.values()]
+    last = max(ends, default=12)
     months = [*range(0, last - last // 15, 3), last]
     for panel, curves in zip(axes[0], panels, strict=False):
         for row, ((name, table), (colour, line)) in enumerate(zip(curves.items(), STYLES, strict=False)):
+            at_risk = table.set_index("month")["at_risk"].reindex(months, fill_value=0)
+            table = table[table["at_risk"] >= least]
             # half a month more, so that the last month is to be seen
             months_drawn = [*table["month"], table["month"].max() + 0.5]
             share, at_most, low, high = (100 * table[column].iloc[[*range(len(table)), -1]]
@@ -29,7 +34,6 @@ def relapsed_by_month(panels: list[dict[str, pd.DataFrame]], title: str, caption
             panel.fill_between(months_drawn, low, high, step="post", color=colour, alpha=0.18, linewidth=0)
             if (share < at_most).any():
                 panel.fill_between(months_drawn, share, at_most, step="post", color=colour, alpha=0.3, linewidth=0)
-            at_risk = table.set_index("month")["at_risk"].reindex(months, fill_value=0)
             for month, n in at_risk.items():
                 panel.annotate(str(n), (month, 0), xycoords=("data", "axes fraction"), xytext=(0, -52 - 13 * row),
                                textcoords="offset points", ha="center", fontsize=8.5, color=colour)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from durability_utils.analyses.funnel import LEVELS, limits, wider_limits
 from durability_utils.figures import DARK, MIDDLE, add_caption, label, new_figure
@@ -75,7 +76,7 @@ def _name(panel: Axes, part: pd.DataFrame, width: float) -> None:
         free = not (right & ~part.index.isin(here.index)).any()
         shift, ha = ((6, 0), "left") if free else ((-6, 0), "right") if of > 0.15 * width else ((0, -10), "center")
         panel.annotate(", ".join(here["service"]), (of, 100 * share), xytext=shift, ha=ha, va="center", fontsize=9,
-                       textcoords="offset points")
+                       textcoords="offset points", path_effects=[withStroke(linewidth=3, foreground="white")])
 
 
 def raw_beside(table: pd.DataFrame, other: str, title: str, caption: str) -> Figure:

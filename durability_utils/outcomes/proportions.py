@@ -20,11 +20,11 @@ class Proportion(NamedTuple):
     high: float
 
     def text(self) -> str:
-        """For a reader, as in `61/71 (86 %, 76 to 92)`."""
+        """For a reader, as in `61/71 (86 %, 76 to 92)` and `323/3,027 (11 %, 10 to 12)`."""
         if self.of == 0:
-            return f"{self.n}/0 (no patients)"
+            return f"{self.n:,}/0 (no patients)"
         percent = rounded_percent(self.n, self.of)
-        return f"{self.n}/{self.of} ({percent} %, {100 * self.low:.0f} to {100 * self.high:.0f})"
+        return f"{self.n:,}/{self.of:,} ({percent} %, {100 * self.low:.0f} to {100 * self.high:.0f})"
 
 
 def proportion(n: int, of: int) -> Proportion:

@@ -32,6 +32,13 @@ def test_each_comparison_has_its_panel_and_ends_where_its_curves_end():
     assert texts(figure.axes[0].texts) == ["5", "3", "2", "5", "0", "0", "at risk"]  # of b nobody is left at month 3
 
 
+def test_a_curve_ends_where_fewer_than_least_are_at_risk():
+    figure = relapse_figures.relapsed_by_month([{"a": CURVE, "b": CURVE.assign(at_risk=9)}], "t", "c", least=3)
+    few, many = figure.axes[0].get_lines()
+    assert few.get_xdata().tolist() == [0, 1, 2, 3, 3.5] and many.get_xdata().tolist() == [0, 1, 2, 3, 4, 4.5]
+    assert texts(figure.axes[0].texts) == ["5", "3", "2", "9", "9", "9", "at risk"]  # how many were left is said
+
+
 def test_nobody_to_show():
     figure = relapse_figures.relapsed_by_month([], "t", "n = 0.")
     assert texts(figure.axes[0].texts) == ["nobody to show"] and not figure.axes[0].axison
