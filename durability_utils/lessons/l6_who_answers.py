@@ -72,8 +72,8 @@ def complete_cases(people: pd.DataFrame) -> Proportion:
 
 def truth_and_seen(people: pd.DataFrame, kept: float, answers: float, less: float) -> Markdown:
     """The true share, what is expected among those who answer, and what these simulated people gave."""
-    return Markdown(f"- truth: {kept:.0%}\n"
-                    f"- expected among those who answer: {seen_share(kept, answers, less):.0%}\n"
+    return Markdown(f"- truth: {100 * kept:.0f} %\n"
+                    f"- expected among those who answer: {100 * seen_share(kept, answers, less):.0f} %\n"
                     f"- simulated, of those who answered: {complete_cases(people).text()}")
 
 
@@ -134,7 +134,7 @@ def bounds_figure(counts: pd.Series, title: str, source: str) -> Figure:
     axes.legend(loc="lower right", frameon=False, fontsize=8.5)
     return add_caption(figure, title, f"{source} n = {everybody} who had reliably improved at end; known at 6 months: "
                                       f"{known}, missing: {everybody - known}. Certain without any assumption: "
-                                      f"between {low:.0%} and {high:.0%}.")
+                                      f"between {100 * low:.0f} % and {100 * high:.0f} %.")
 
 
 # -- the exercises ---------------------------------------------------------------------------------

@@ -135,7 +135,7 @@ EXERCISES = {
         (2 * BASE + 1, "You went up and down to the neighbours. Were these rounded to the number that is shown?"),
         (2 * (BASE // 2), "Does the shown number itself count?"),
         hints=("How far may the true count be from the number that is shown?",
-               f"Write down the whole numbers around it. Rounded to the *nearest* {BASE}: which of them end up there?",
+               "Write down the whole numbers around it: to which multiple is each of them *nearest*?",
                f"Those at most {BASE // 2} below, itself, and those at most {BASE // 2} above."),
         explain="""
             Try questions 1 and 2 again with the rounded tables: whatever you subtract is now known only to within a few
