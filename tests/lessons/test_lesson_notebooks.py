@@ -16,7 +16,7 @@ from durability_utils import results
 
 CLOSED = re.compile(r"\*Opens when (your answer to question \d|all answers) (is|are) right")
 WORDS_A_MINUTE, QUESTION, WORD_QUESTION, PICTURE = 180, 2, 1, 0.5  # minutes to answer, or to look
-# numbers of other patients that happen to be the same: in the table of lesson 4's question 1, in rounded ones of lesson 8
+# other patients, as many by chance: in the table of lesson 4's question 1, in the rounded ones of lesson 8
 GIVEN = {"cell-04": {"carried"}, "l7-41": {"rounded"}, "l7-47": {"rounded"}}
 
 
