@@ -51,6 +51,7 @@ html_theme = "furo"
 html_title = project
 html_static_path = ["static"]
 html_css_files = ["book.css"]
+html_js_files = ["scroll.js"]
 html_extra_path = ["extra"]  # the page that leads from the book's folder to its first page
 html_copy_source = False
 html_show_copyright = False
@@ -97,13 +98,19 @@ def package_pages(app, config) -> None:
         (folder / f"{room}.md").write_text("\n\n".join([*lead, *sections, ""]), encoding="utf-8")
 
 
+def parameters(found: re.Match) -> str:
+    """The lines of a signature's parameters, each in a box of its own."""
+    lines = found[1].replace("<dd>", "<span>").replace("</dd>", "</span>")
+    return f'<span class="sig-params">{lines}</span>'
+
+
 PAGE_TEXTS = {}  # by the address of a page, what the search may quote of it
 
 
 def finished_page(app, name: str, template: str, context: dict, doctree) -> None:
-    """A page as it is written: the level of captions is said, and its text is kept for the search.
+    """A page as it is written: said as HTML has it for who does not see it, and its text kept for the search.
 
-    A page that is opened from a disk may not read the others, so texts.js has what a search quotes of them.
+    Captions have a level, folded code the name that is printed, and parameters are no list of words to define. A page that is opened from a disk may not read the others, so texts.js has what a search quotes of them.
     """
     if name == "search":
         app.add_js_file("texts.js")
@@ -114,7 +121,9 @@ def finished_page(app, name: str, template: str, context: dict, doctree) -> None
         PAGE_TEXTS[f"{name}.html"] = f'<div role="main">{text}</div>'
     for part in ("body", "furo_navigation_tree"):
         if part in context:
-            context[part] = context[part].replace('role="heading"', 'role="heading" aria-level="2"')
+            made = context[part].replace('role="heading"', 'role="heading" aria-level="2"')
+            made = made.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+            context[part] = re.sub(r'<dl>\n((?:<dd><em class="sig-param">.*</dd>\n)+)</dl>', parameters, made)
 
 
 def search_texts(app, exception) -> None:
