@@ -59,8 +59,9 @@ html_theme_options = {"top_of_page_buttons": []}
 
 
 SYNTHETIC = """
-```{caution}
-**Synthetic data.** Nobody on this page exists, and its numbers support no clinical conclusion.
+```{admonition} Synthetic data
+:class: caution
+Nobody on this page exists, and its numbers support no clinical conclusion.
 ```
 """
 
@@ -110,7 +111,8 @@ PAGE_TEXTS = {}  # by the address of a page, what the search may quote of it
 def finished_page(app, name: str, template: str, context: dict, doctree) -> None:
     """A page as it is written: said as HTML has it for who does not see it, and its text kept for the search.
 
-    Captions have a level, folded code the name that is printed, and parameters are no list of words to define. A page that is opened from a disk may not read the others, so texts.js has what a search quotes of them.
+    Captions have a level, folded code the name that is printed, and parameters are no list of words to define. A page
+    that is opened from a disk may not read the others, so texts.js has what a search quotes of them.
     """
     if name == "search":
         app.add_js_file("texts.js")
