@@ -44,11 +44,3 @@ def test_the_way_of_a_row_leads_through_functions_that_are_there():
     assert len(steps) > 15
     assert not [f"{file}: {name}" for file, name in steps if f"\ndef {name}(" not in
                 (PROJECT / "durability_utils" / file).read_text(encoding="utf-8")]
-
-
-def test_every_module_is_on_the_package_s_page_under_its_room():
-    sections = (PROJECT / "docs" / "api.md").read_text(encoding="utf-8").split("\n## ")[1:]
-    found = {(section.partition(":")[0], module) for section in sections
-             for module in re.findall(r"automodule:: (\S+)", section)}
-    shown = {module for module in IMPORTS if not re.search(r"\.cli$|\.lessons\.l\d", module)}
-    assert found == {(room_of(module), module) for module in shown}, "mend docs/api.md"

@@ -6,6 +6,7 @@ Oracles: the files of the project that it is made from, and what the command `du
 import importlib
 import json
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -16,12 +17,14 @@ from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
+from lesson_checks import exercises_of, module_of
 from typer.testing import CliRunner
 
 from durability_utils.cli import app
 from durability_utils.runs.heads import question
 from durability_utils.study.parameters import PROJECT
 
+ROOMS = runpy.run_path(str(PROJECT / "docs" / "rooms.py"))
 STUDY_NOTEBOOKS = sorted((PROJECT / "notebooks").glob("[0-9]*.ipynb"))
 LESSONS = sorted((PROJECT / "notebooks" / "lessons").glob("*.ipynb"))
 LESSON_MODULES = sorted(path.stem for path in (PROJECT / "durability_utils" / "lessons").glob("l[0-9]_*.py"))
@@ -115,6 +118,36 @@ class TestBook:
         assert set(index["docnames"]) == made - {"index", "search", "genindex", "py-modindex"}
         hits = index["terms"]["denomin"]  # the stem of denominator
         assert "docs/glossary" in {index["docnames"][hit] for hit in ([hits] if isinstance(hits, int) else hits)}
+
+    def test_every_module_is_on_the_page_of_its_room(self, pages, book):
+        shown = {module for module in ROOMS["imports"]() if not re.search(r"\.cli$|\.lessons\.l\d", module)}
+        assert shown == {name.removeprefix("module-") for path, page in pages.items() for name in page.ids
+                         if name.startswith("module-") and path.stem == ROOMS["room_of"](name)}
+
+    def test_pages_of_notebooks_say_that_their_data_are_synthetic(self, book):
+        for page in book.rglob("notebooks/**/*.html"):
+            assert "Nobody on this page exists" in page.read_text(encoding="utf-8").partition("<h2>")[0], page.name
+
+    def test_the_search_can_quote_every_page_without_a_network(self, book, pages):
+        text = (book / "_static" / "texts.js").read_text(encoding="utf-8").partition(";\n")[0]
+        quoted = json.loads(text.removeprefix("const TEXTS = "))
+        made = {path.relative_to(book).as_posix() for path in pages}
+        assert set(quoted) == made - {"index.html", "search.html", "genindex.html", "py-modindex.html"}
+        assert "denominator" in quoted["docs/glossary.html"]
+        assert "texts.js" in (book / "search.html").read_text(encoding="utf-8")
+
+    def test_captions_have_a_level_and_folded_code_its_printed_name(self, pages):
+        for path in pages:
+            text = path.read_text(encoding="utf-8")
+            assert text.count('role="heading"') == text.count('role="heading" aria-level="2"'), path.name
+            assert "Toggle hidden content" not in text
+
+    def test_no_page_of_a_lesson_holds_an_answer(self, book):
+        for path in LESSONS:
+            page = (book / "notebooks" / "lessons" / f"{path.stem}.html").read_text(encoding="utf-8")
+            assert "Opens when all answers are right" in page
+            for exercise in exercises_of(module_of(path)).values():
+                assert exercise.why[:40] not in page, path.name
 
     def test_code_is_folded_in_study_notebooks_and_open_in_lessons(self, book, pages):
         def folded(path):

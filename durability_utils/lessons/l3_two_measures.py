@@ -46,6 +46,13 @@ def called_changed(people: pd.DataFrame, criterion: float = 1.96) -> pd.Series:
     }, name="share of people")
 
 
+def by_one_and_by_both(at_end: pd.DataFrame, phq9: Measure) -> pd.DataFrame:
+    """Patients with a status: improved by the PHQ-9 alone or not (rows), status by both measures (columns), totals."""
+    known = at_end[at_end["improvement"].notna()]
+    return pd.crosstab(_better(known, phq9), known["improvement"].astype("str"), rownames=["by the PHQ-9 alone"],
+                       colnames=["by both measures"], margins=True)
+
+
 # -- the pictures ----------------------------------------------------------------------------------
 
 def rule_figure(settings: Sequence[tuple[float, float]], changes: pd.DataFrame | None = None,
@@ -115,32 +122,49 @@ EXERCISES = {
         lambda phq9, gad7: status(*MIXED_PATIENT, phq9, gad7),
         "The rule asks for a gain on one measure *and* for no reliable loss on the other: such a patient is no "
         "success, and no failure either.",
-        ("improved", "PHQ-9 fell reliably, but GAD-7 rose reliably. The rule has a second half."),
-        ("deteriorated",
-         "GAD-7 rose reliably, but PHQ-9 fell reliably. Deterioration has the same second half as improvement."),
+        ("improved", "PHQ-9 fell reliably. The rule has a second half."),
+        ("deteriorated", "GAD-7 rose reliably. The reverse of a rule with two halves has two halves, too."),
+        hints=("Look at each measure by itself, and then at the whole rule.",
+               "Subtract, and put each change beside the reliable change of its measure."),
+        explain="""
+            Such a patient is called *mixed*. One could argue for "improved", because what he came for may be the
+            depression; or for "deteriorated", because something is reliably worse. The study, like the national
+            definition, does neither. Some reports forget the second half of the rule, and their improved patients then
+            include the mixed ones.""",
         choices=("improved", "deteriorated", "neither"),
     ),
     "nearly": exercise(
         lambda phq9, gad7: status(*NEARLY, phq9, gad7),
         "Each change is within what error alone can do. Two doubtful changes do not make a certain one by this rule, "
         "however likely the patient feels better.",
-        ("improved", "Both scores fell, but neither by its reliable change: the rule looks at each measure by itself "
-                     "and does not add up."),
+        ("improved", "Both scores fell. By how much does a score have to fall?"),
         ("deteriorated", "Both scores fell. A fall is a change for the better."),
+        hints=("Look at each measure by itself.",
+               "Subtract, and put each change beside the reliable change of its measure."),
+        explain="""
+            The rule looks at one measure after the other. It never adds up. Who falls just short on both counts as
+            unchanged, who passes on one and stays put on the other counts as improved.""",
         choices=("improved", "deteriorated", "neither"),
     ),
     "phq9_alone": exercise(
         lambda at_end, phq9: _share(at_end, _better(at_end, phq9)),
         "A rate by one measure and a rate by two are not the same rate, though both are called reliable improvement.",
         (lambda at_end, phq9: _share(at_end, at_end["improvement"] == STATUS["improved"]),
-         "That is by both measures. Leave GAD-7 out."),
+         "That is by both measures."),
         (lambda at_end, phq9: _better(at_end, phq9).mean(),
-         "Below the line stand patients without scores at end. Take those with an `improvement` status."),
+         "Below the line stand patients without scores at end."),
         (lambda at_end, phq9: _share(at_end, at_end["phq9_change"] > phq9.reliable_change),
-         "A change of exactly the reliable change counts: at least, not more than."),
+         "A change of exactly the reliable change counts, too."),
         (lambda at_end, phq9: _share(at_end, at_end["phq9_change"] > 0),
-         "That is any fall at all. How many fell by the reliable change?"),
-        hint="Of those with a status, whose `phq9_change` is at least `phq9.reliable_change`?",
+         "That is any fall at all. Which falls count?"),
+        hints=("Of whom is it a share, and which falls count?",
+               "Two columns decide: `improvement` says who counts, `phq9_change` by how much the score fell.",
+               "Of the rows where `improvement` is not missing: the share whose `phq9_change` is at least "
+               "`phq9.reliable_change`."),
+        explain="""
+            Many patients come for anxiety, and their PHQ-9 has little room to fall. By both measures they can improve.
+            So two services with the same patients report different rates if one uses one measure and the other two:
+            before you compare rates, compare rules.""",
     ),
     "mixed": exercise(
         lambda at_end: at_end.loc[at_end["improvement"].notna(), "mixed"].sum(),
@@ -148,29 +172,52 @@ EXERCISES = {
         (lambda at_end: (at_end["improvement"] == STATUS["neither"]).sum(),
          "That is everybody with no reliable improvement, most of whom changed little on both."),
         (lambda at_end: (at_end["improvement"] == STATUS["deteriorated"]).sum(),
-         "Those got worse on one measure and better on none. Mixed is worse on one, better on the other."),
-        hint="`at_end` has a column for it.", within=0,
+         "Those got worse on one measure and better on none."),
+        hints=("What is a mixed patient? Question 1 had one.", "Look at the columns: `at_end.columns`.",
+               'The sum of `at_end["mixed"]`.'),
+        explain="""
+            Depression and anxiety mostly rise and fall together, so the mixed corners are nearly empty. That is worth
+            checking in every cohort, since the rule hides them among those with no reliable improvement. The notebooks
+            count them apart.""",
+        within=0,
     ),
     "on_either": exercise(
         lambda people: called_changed(people)["improved"],
         "Two chances to pass make false improvement nearly twice as frequent. That is the price of *on either "
         "measure*, and of missing fewer true ones.",
         (lambda people: called_changed(people)["improved by the first measure alone"],
-         "That is the promise for one measure. Here either of two will do."),
+         "That is the promise for one measure."),
         (lambda people: ((people["first"] >= 1.96) & (people["second"] >= 1.96)).mean(),
-         "That is on *both* measures. The rule asks for one of them, with no loss on the other."),
+         "That is on *both* measures. Does the rule ask for both?"),
         (lambda people: 1 - (people.abs() < 1.96).all(axis=1).mean(),
-         "That counts the deteriorated and the mixed as well."),
-        hint="Let the rule of the first section judge them: `called_changed(people)`.", within=0.0015,
+         "That is everybody who changed on any measure, for the worse as well."),
+        hints=("How many chances does error have to pass for improvement?",
+               "Better is a change of at least 1.96. The rule asks for that on one of the two, and for no such loss on "
+               "the other.",
+               "`(people >= 1.96).any(axis=1) & ~(people <= -1.96).any(axis=1)` says of each whether the rule calls "
+               "him or her improved: take the mean."),
+        within=0.0015,
     ),
     "alike": exercise(
         lambda: in_words(called_changed(unchanged_people(0.9))["improved"]
                          - called_changed(unchanged_people(0.0))["improved"], "fewer", "as many", "more"),
         "The more the two errors agree, the more the second measure only repeats the first: no second chance, and no "
         "new information either.",
-        ("more", "If both errors are alike, a patient who passes on the second measure passes on the first anyhow."),
-        ("as many", "With two errors that have nothing to do with each other there are two separate chances. What "
-                    "remains of the second if it repeats the first?"),
+        ("more", "Whom does the second measure call improved who has not passed on the first?"),
+        ("as many", "With two errors that have nothing to do with each other there are two separate chances."),
+        hints=("How many separate chances are there?", "What remains of the second chance if it repeats the first?"),
+        explain="""
+            Errors that go together leave only one chance. Errors that go apart make mixed patients. Real questionnaires
+            lie in between, so the share of false improvement of the rule lies between that of one measure and nearly
+            twice as much. That is no reason to drop the second measure: it finds people whom the first one cannot see.
+            It is a reason not to compare a rate "on either measure" with one from a single questionnaire.""",
         choices=("more", "fewer", "as many"),
     ),
 }
+
+SUMMARY = """
+    - Improved: a reliable gain on one measure or both, *and* no reliable loss on the other.
+    - The anxiety measure is the patient's own where it has both scores, else the GAD-7, at each time anew.
+    - A rate by one measure and a rate by two are different rates.
+    - *On either* gives two chances: more true improvement found, and more false.
+"""

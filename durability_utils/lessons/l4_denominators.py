@@ -85,66 +85,107 @@ EXERCISES = {
         lambda table: _n(table, end=False) / _n(table),
         "The paper prints the right per cent beside the wrong fraction. Who checks the denominator finds it out.",
         (lambda table: _n(table, end=False) / _n(table, end=True),
-         "Below the line stand those who *did* recover. A share of all has all of them below the line."),
+         "Do those above the line of your fraction belong to those below it?"),
         (lambda table: _n(table, end=True) / _n(table), "Those are the recovered ones. How many were not?"),
         (lambda table: _n(table, end=False, later=False) / _n(table),
-         "That leaves out those who recovered after the end of treatment: at end they had not."),
+         "That leaves out some who had no recovery at end."),
         (lambda table: _n(table, later=False) / _n(table), "That is at follow-up. The question is about the end."),
-        hint="Above the line: everybody with no reliable recovery at end. Below it: everybody in the table.",
+        hints=("A share of whom? Begin with the line below.",
+               "Rows are the status at end. Whoever was not recovered then may stand in either column.",
+               "Above the line: the total of the row with no reliable recovery. Below it: the total of the table."),
+        explain="""
+            A share has a part above the line and *the whole that the part belongs to* below it. The paper's text has
+            the unrecovered above the line and the recovered below it. That is a ratio of two groups, an odds, and it
+            looks like a share because it, too, is below one here. The check is quick: do those above the line all
+            belong to those below it?""",
     ),
     "kept": exercise(
         lambda table: _n(table, True, True) / _n(table, end=True),
         "Durability is a question about those who had something to lose, so they are the denominator.",
         (lambda table: _n(table, later=True) / _n(table),
-         "That is recovery at follow-up, of everybody. It has people in it who recovered later, and it can stay the "
-         "same while half of the patients lose what they had."),
-        (lambda table: _n(table, True, True) / _n(table),
-         "Below the line is everybody; it should be those who had recovered at end."),
+         "That is recovery at follow-up, of everybody: people who recovered later are in it."),
+        (lambda table: _n(table, True, True) / _n(table), "Below the line is everybody. Who had something to keep?"),
         (lambda table: _n(table, True, True) / _n(table, later=True),
          "That looks back: of those well at follow-up, how many were well at end?"),
         (lambda table: _n(table, True, False) / _n(table, end=True), "Those lost it. How many kept it?"),
-        hint="Below the line: recovered at end. Above it: those of them who are recovered at follow-up, too.",
+        hints=("Who had a recovery to keep?", "One row of the square is about them, and about nobody else.",
+               "Below the line: recovered at end. Above it: those of them who are recovered at follow-up, too."),
+        explain="""
+            *Recovered at follow-up* has everybody below the line. It can stay the same from end to follow-up while many
+            patients lose their recovery and as many others gain one. *Recovery kept* has those below the line who had
+            recovered at end. Both are right. They answer different questions, and "the recovery rate at follow-up" may
+            mean either: say which.""",
     ),
     "nhs": exercise(
         lambda rates: _rate(rates, RECOVERED, "nhs"),
         "The national definition keeps a patient without a score in the denominator: a service cannot better its rate "
         "by losing questionnaires.",
         (lambda rates: _rate(rates, RECOVERED, "paired"),
-         "That is of those with both scores. Who finished treatment without a score at end stays in."),
+         "That is of those with both scores. What of those who finished without a score at end?"),
         (lambda rates: _rate(rates, RECOVERED, "nhs", "n") / _rate(rates, IMPROVED, "nhs", "of"),
-         "That is of everybody who finished. Who was below caseness at the start cannot recover: take them away."),
+         "That is of everybody who finished. Could all of them recover?"),
         (lambda rates: _rate(rates, RECOVERED, "nhs", "n") / _rate(rates, IMPROVED, "paired", "of"),
          "That is of everybody with both scores, those below caseness at the start included."),
-        hint="Below the line: finished, less those known to be below caseness at the start.", within=0.002,
+        hints=("Who finished, and who of them is taken away?",
+               "In the table above, each row has its patients in the last column: which rows stay below the line?",
+               "Above the line: `reliable_recovery`. Below it: everybody in the table, less those whose baseline is "
+               "known and not at caseness."),
+        within=0.002,
     ),
     "direction": exercise(
         lambda rates: in_words(_rate(rates, RECOVERED, "nhs") - _rate(rates, RECOVERED, "paired"),
                                "lower", "the same", "higher"),
         "Counting silence as failure can only pull a rate down. It is not the truth either: it is a lower bound.",
-        ("higher", "Above the line nothing changes; below it there are more patients."),
+        ("higher", "Is anybody added above the line?"),
         ("the same", "That would be so only if no score were missing."),
-        hint="Compare the two fractions.", choices=("lower", "higher", "the same"),
+        hints=("Compare the two fractions, first above the line, then below it.",
+               "Those without a score at end stand in one of the two fractions only: where in it?"),
+        explain="""
+            The NHS denominator is fair between services that lose few scores, and it cannot be bettered by losing more.
+            Of a service that reports few scores it tells how many it reports. The paired denominator tells how those
+            fared who have scores; whether the others fared alike, it cannot say. Where the two are far apart, quote
+            both or neither.""",
+        choices=("lower", "higher", "the same"),
     ),
     "known_to_keep": exercise(
         lambda rates: _n_kept(rates) / _rate(rates, IMPROVED, "nhs", "n"),
         "It is the least that the share of everybody can be. Non-response leaves open all that is above, more than the "
         "share of those who answered, too; lesson 6 and notebook 08 go on from here.",
-        (lambda rates: _n_kept(rates, "share"),
-         "That is of those who answered. The question has everybody below the line who had improved at end."),
+        (lambda rates: _n_kept(rates, "share"), "That is of those who answered."),
         (lambda rates: _n_kept(rates) / _rate(rates, IMPROVED, "paired", "of"),
-         "Below the line stand all with scores at end; take those who had reliably improved."),
+         "Below the line stand all with scores at end. Had all of them improved?"),
         (lambda rates: _n_kept(rates, "of") / _rate(rates, IMPROVED, "nhs", "n"),
-         "That is the share who answered. How many of the improved are *known* to be improved still?"),
-        hint="Above the line: improved at end and at follow-up. Below it: improved at end, answered or not.",
+         "That is the share who answered. What is known of each of them?"),
+        hints=("Who had improved at end, whether or not they answered?",
+               "`n` of the rate *reliable_improvement* had improved at end; `n` of *improvement_kept* are known to be "
+               "improved still.",
+               "Divide the second of these by the first."),
+        explain="""
+            Same patients above the line, very different ones below. The share of those who answered takes it that the
+            others fared like them; this one, that all of the others lost it. Neither is known. This one is the least
+            that is possible; those who did not answer may also have fared better than those who did.""",
     ),
     "carried": exercise(
         lambda cohort, counted: (counted["carried"] & ~counted["answered"]).sum(),
         "One rule of the study file decides over these patients. Notebook 03 says how many they are, and 08 shows the "
         "result without them.",
         (lambda cohort, counted: (completed(cohort, "12m") & ~completed(cohort, "6m")).sum(),
-         "Not all who answered late count: some lack a score."),
+         "That is everybody who answered late. Are all of them in the table?"),
         (lambda cohort, counted: counted["carried"].sum(), "That is everybody in the table, with carry back."),
         (lambda cohort, counted: counted["answered"].sum(), "That is everybody in the table without carry back."),
-        hint="Who counts with carry back, and does not count without it?", within=0,
+        hints=("Who is in one of the two tables, and not in the other?", "`counted` has a column for each of the two.",
+               'The sum of `counted["carried"] & ~counted["answered"]`.'),
+        explain="""
+            Those who answer late need not fare like those who answer on time, and a year after discharge is not half a
+            year. Carrying back gives more patients and a less exact question. No calculation says whether that is a
+            good bargain; a report says which it is, and shows the result without.""",
+        within=0,
     ),
 }
+
+SUMMARY = """
+    - Ask of every rate: who is above the line, who is below, and are those above a part of those below?
+    - *At follow-up* and *kept* are different rates.
+    - A missing score leaves the denominator (paired) or counts against the service (NHS). Look at how many there are.
+    - A rule about late answers decides who is counted. State it.
+"""

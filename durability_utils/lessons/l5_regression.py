@@ -45,6 +45,31 @@ def status(before: pd.Series, later: pd.Series, phq9: Measure) -> pd.Series:
     return pd.Series(codes, before.index)
 
 
+def expected_and_simulated(people: pd.DataFrame, selected: pd.DataFrame, reliability: float) -> pd.DataFrame:
+    """The gain of the selected from referral to start, by the formula and as it came out, in points."""
+    return pd.Series({
+        "expected": expected_gain(reliability, selected["referral"].mean(), people["referral"].mean()),
+        "simulated": (selected["referral"] - selected["start"]).mean(),
+    }, name="gain in points").round(2).to_frame()
+
+
+def called_by_group(people: pd.DataFrame, selected: pd.DataFrame, phq9: Measure) -> pd.DataFrame:
+    """Shares of each status from referral to start, of everybody and of those selected."""
+    return pd.DataFrame({
+        words: status(group["referral"], group["start"], phq9).value_counts(normalize=True)
+        for words, group in (("everybody", people), ("selected", selected))
+    }).round(3)
+
+
+def parts_of_the_gain(selected: pd.DataFrame) -> pd.DataFrame:
+    """Of the treated among those selected: the gain from referral to end and its two parts, in points."""
+    return pd.Series({
+        "referral to end": _gain(selected, "referral", "end", True),
+        "of which on the waiting list": _gain(selected, "referral", "start", True),
+        "of which in treatment": _gain(selected, "start", "end", True),
+    }, name="gain in points").round(1).to_frame()
+
+
 def designs(selected: pd.DataFrame) -> pd.Series:
     """Points gained since referral, judged in three ways: a few treated, all treated, and all against the others."""
     gains = selected["referral"] - selected["end"]
@@ -114,12 +139,19 @@ EXERCISES = {
                                   "lower", "the same", "higher", within=0.5),
         "Nobody was treated and nobody changed. Who is chosen for a high score is chosen in part for bad luck on that "
         "day, and bad luck does not repeat itself.",
-        ("the same",
-         "That holds for all people together, whose errors cancel out. It does not hold for those who were picked "
-         "because this very score was high."),
+        ("the same", "That holds for all people together, whose errors cancel out. Do they cancel out in those "
+                     "selected?"),
         ("higher", "For that, the errors of the second day would have to be even worse than those that got these "
-                   "people selected. What is the mean error on a new day?"),
-        hint="Compare the mean of `selected` at referral with its mean at start.",
+                   "people selected."),
+        hints=("What brought these people over the line?",
+               "A score is severity and error. What was the error of those selected like at referral, and what is it "
+               "like on a new day, on average?"),
+        explain="""
+            Everybody's mean stays where it was, so the questionnaire is not at fault, and nobody got better. But a high
+            score comes about in two ways: high true severity, or bad luck on that day, and mostly by a bit of both. We
+            picked people *because* the score was high, so we picked bad luck along with severity. On the next day luck
+            is only average. This is called **regression to the mean**. Francis Galton described it in 1886, in the
+            heights of children of tall parents.""",
         choices=("lower", "higher", "the same"),
     ),
     "expected_gain": exercise(
@@ -127,63 +159,112 @@ EXERCISES = {
             reliability, selected["referral"].mean(), people["referral"].mean()),
         "The less reliable the score, and the further out you select, the larger the gain that nobody worked for.",
         (lambda people, selected, reliability: reliability * _excess(people, selected),
-         "That is the part of the distance that stays. The gain is the part that does not stay."),
+         "That is the part of the distance that stays."),
         (lambda people, selected, reliability: _excess(people, selected),
          "That is all the way back to the mean, as if the score were nothing but error."),
         (lambda people, selected, reliability: (1 - reliability) * selected["referral"].mean(),
-         "People go back towards the mean of everybody, not towards zero: take the distance from that mean first."),
+         "So it would be if people went back towards zero. Towards what do they go?"),
         (lambda people, selected, reliability:
             people["referral"].mean() + reliability * _excess(people, selected),
-         "That is their mean score at start. The question is by how much it is lower than at referral."),
+         "That is their mean score at start. The question is about the gain."),
         (0, "Nobody is treated, and still the mean falls: that was the first exercise."),
-        hint="Take the distance of the selected mean from the mean of everybody, times the share of it that is error.",
+        hints=("How far out were the selected picked, and which part of that is error?",
+               "Two means at referral, of `selected` and of `people`, and the reliability are all you need.",
+               "(1 - reliability) times the difference of the two means."),
+        explain="""
+            In words: *expected gain = (1 - reliability) x (selected mean - mean of everybody)*. Two traps:
+
+            - "Everybody" are those *from whom* you selected: all who were referred, say, not the general population.
+            - The reliability that counts is the agreement of two scores with that much time in between. A
+              questionnaire's manual often prints the agreement of its items on one day. That is higher, and would
+              promise too little regression.""",
         within=0.05,
     ),
     "called_better": exercise(
         lambda people, selected, phq9: _called(selected, phq9),
         "Reliable change limits how often error alone looks like a change, in people picked without a look at their "
         "score. It gives no such promise for people picked because of it.",
-        (lambda people, selected, phq9: _called(people, phq9),
-         "That is the share among everybody. The question is about those who were selected."),
+        (lambda people, selected, phq9: _called(people, phq9), "That is the share among everybody."),
         (lambda people, selected, phq9: (selected["referral"] - selected["start"] > phq9.reliable_change).mean(),
-         "A change of exactly the reliable change counts too: at least, not more than."),
+         "A change of exactly the reliable change counts, too."),
         (lambda people, selected, phq9: _called(selected, phq9) + _called(selected, phq9, "reliable_deterioration"),
-         "That counts those who got worse as well. How many would be called improved?"),
+         "That counts those who got worse as well."),
         (lambda people, selected, phq9: _called(selected, phq9, "reliable_deterioration"),
-         "Those got worse. Change is the first score minus the second, so an improvement is positive."),
+         "Those got worse. Which of the two scores comes first?"),
         (0.025,
-         "That would be one side of a 95 % interval for people picked without a look at their score. These were "
-         "selected on it: count them."),
-        hint="Count those of `selected` whose score fell by at least the reliable change, and divide by all selected.",
+         "That would be one side of a 95 % interval for people picked without a look at their score."),
+        hints=("Of whom is it a share, and which code counts?",
+               'The cell above has the codes of those selected; the one that counts is `"reliable_improvement"`.',
+               'The mean of `status(selected["referral"], selected["start"], phq9) == "reliable_improvement"`.'),
+        explain="""
+            Among everybody, error makes about as many people reliably better as reliably worse. That balance is what
+            reliable change counts on. Among those selected the balance is gone: many more "improve" than "deteriorate".
+
+            So reliable change guards against error in *one person picked without a look at the score*. It makes
+            regression to the mean rarer, since small gains do not count. It does not take it away. A service that
+            admits people at their worst moment starts with improvements that are not its own.""",
     ),
     "second_baseline": exercise(
         lambda selected: _gain(selected, "start", "end", True),
         "The second score was not what they were selected on, so its errors cancel out. That is what a score from the "
         "waiting list is good for.",
         (lambda selected: _gain(selected, "referral", "end", True),
-         "That is the gain since referral, the score that they were selected on: regression to the mean is in it."),
+         "That is the gain since referral: regression to the mean is in it."),
         (lambda selected: _gain(selected, "referral", "start", True),
-         "That is what happened on the waiting list, before treatment: it is the regression alone."),
+         "That is what happened on the waiting list, before treatment."),
         (lambda selected: _gain(selected, "start", "end", False), "Those are the people who were not treated."),
-        hint="Take the treated among `selected`, and the mean of their change from start to end.", within=0.05,
+        hints=("Whose gain, and between which two times?",
+               "`treated` says who of `selected` was treated; the columns are `start` and `end`.",
+               "Of the rows of `selected` with `treated` True: the mean of `start` less `end`."),
+        explain="""
+            At `start` nobody was selected *on that score*. Its errors are as often up as down, and the gain from there
+            is the true one. Beware: a service that looks at the second score as well, and keeps only those who are
+            still high, has selected again.""",
+        within=0.05,
     ),
     "design": exercise(
         lambda selected, gain: (designs(selected) - gain).abs().drop("few patients").idxmin(),
         "The control group was selected in the same way, so it regresses in the same way: what is left is treatment. "
         "No number of patients does that.",
-        ("more patients", "More patients give a narrower interval, around the same wrong number."),
+        ("more patients", "More patients give a narrower interval. Around which number?"),
         ("neither", "One of them takes away what would have happened without treatment."),
-        hint="Which way of judging knows what happens without treatment?",
+        hints=("What is wrong with the gain since referral: is it unsure, or off?",
+               "Which of the two knows what happens without treatment?"),
+        explain="""
+            More patients make an estimate *steadier*. They do not move it. The control group was picked on the same
+            score, so it shows what would have happened anyway: the regression, and whatever else time does (recovery on
+            one's own, a new job). Subtract it, and treatment remains. The study has no control group: its gains from
+            baseline to end are treatment, regression and time together, and no computation can part them.""",
         choices=("more patients", "control group", "neither"),
     ),
     "lost_at_follow_up": exercise(
         lambda people, phq9: _lost(people, phq9).mean(),
         "Nobody's true severity changed after the end of treatment. Who is improved at end is selected too, on a good "
         "day: a part of what looks like relapse is regression to the mean.",
-        (lambda people, phq9: 1 - _lost(people, phq9).mean(), "Those are the ones who kept it: the rest lost it."),
+        (lambda people, phq9: 1 - _lost(people, phq9).mean(), "Those are the ones who kept it."),
         (lambda people, phq9: _lost(people, phq9).sum() / people["treated"].sum(),
-         "The denominator is those who were improved at end, not all treated people."),
+         "Below the line stand all treated people. Of whom does the question speak?"),
         (0, "Nobody truly changed, that is so. But scores did: a score at follow-up has a new error."),
-        hint="Among the treated with `at_end` reliably improved, what share is not reliably improved at `later`?",
+        hints=("Who could lose it? Begin with the line below.",
+               '`at_end` and `later` have the codes of the treated; improved is `"reliable_improvement"`.',
+               'The mean of `later[at_end == "reliable_improvement"] != "reliable_improvement"`.'),
+        explain="""
+            "Improved at end" is a selection too, this time on a *low* score: true gains and good days. At follow-up the
+            good days are gone, and some fall back over the line. The reverse happens as well: some who were not
+            improved at end are improved at follow-up, and nobody did anything for them.
+
+            So a table of end against follow-up (notebook 03) loses people on one side and wins some on the other *even
+            if nothing changes*. "Lost their gains" is therefore no synonym of relapse, and is always read beside
+            "gained later". The share here is large, since treatment brought most of our people no further than close to
+            the line; do not carry it over to patients.""",
     ),
 }
+
+SUMMARY = """
+    - Who was selected on a score will be nearer to the mean at the next score. No cause is needed.
+    - The gain to expect is the unreliable share of the distance from the mean of those one selected from.
+    - Reliable change makes it rarer; it does not remove it.
+    - A baseline that nobody was selected on, or a control group selected in the same way, shows it. More patients do
+      not.
+    - Those who did best at end are a selection as well.
+"""

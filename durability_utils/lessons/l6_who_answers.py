@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from IPython.display import Markdown
 from matplotlib.figure import Figure
 
 from durability_utils.figures import DARK, LIGHT, MIDDLE, add_caption, new_figure
@@ -69,6 +70,13 @@ def complete_cases(people: pd.DataFrame) -> Proportion:
     return proportion((people["kept"] & people["answered"]).sum(), people["answered"].sum())
 
 
+def truth_and_seen(people: pd.DataFrame, kept: float, answers: float, less: float) -> Markdown:
+    """The true share, what is expected among those who answer, and what these simulated people gave."""
+    return Markdown(f"- truth: {100 * kept:.0f} %\n"
+                    f"- expected among those who answer: {100 * seen_share(kept, answers, less):.0f} %\n"
+                    f"- simulated, of those who answered: {complete_cases(people).text()}")
+
+
 def worst_and_best(kept: int, known: int, everybody: int) -> tuple[float, float]:
     """The smallest and largest share of everybody that may have kept their gains, whatever became of the unknown.
 
@@ -125,7 +133,8 @@ def bounds_figure(counts: pd.Series, title: str, source: str) -> Figure:
              ylabel="per cent of everybody")
     axes.legend(loc="lower right", frameon=False, fontsize=8.5)
     return add_caption(figure, title, f"{source} n = {everybody} who had reliably improved at end; known at 6 months: "
-                                      f"{known}, missing: {everybody - known}.")
+                                      f"{known}, missing: {everybody - known}. Certain without any assumption: "
+                                      f"between {100 * low:.0f} % and {100 * high:.0f} %.")
 
 
 # -- the exercises ---------------------------------------------------------------------------------
@@ -135,53 +144,71 @@ EXERCISES = {
         lambda stages: stages["answered"] / stages["discharged"],
         "Whatever the tables say of outcomes at follow-up, they say of this share of the patients discharged.",
         (lambda stages: stages["answered"] / stages["consented"],
-         "That is of those who consented. Those who were never asked, or said no, were discharged as well."),
+         "That is of those who consented. Were others discharged as well?"),
         (lambda stages: stages["consented"] / stages["discharged"],
-         "Those consented to be contacted. Fewer of them sent a questionnaire back."),
+         "Those consented to be contacted. Did all of them send a questionnaire back?"),
         (lambda stages: stages["improvement"] / stages["discharged"],
-         "Those are in the table of improvement. Some who answered are not: a score or a consent is missing."),
-        hint="Divide those who answered at least once by everyone discharged.", within=0.001,
+         "Those are in the table of improvement. Did others answer as well?"),
+        hints=("A share of whom? Begin with the line below.", "Two boxes of the picture are all you need: which?",
+               "Divide those who answered at least once by everyone discharged."),
+        explain="""
+            Consent is asked before anybody has relapsed or stayed well. Who sends the questionnaire back is decided
+            after. The second kind is the dangerous one: a patient who feels bad again may not want to fill in forms for
+            the service that discharged them, or may be just the one who does. Nobody knows which.""",
+        within=0.001,
     ),
     "direction": exercise(
         lambda people: in_words(complete_cases(people).share - people["kept"].mean(),
                                 "too low", "about right", "too high", within=0.02),
         "Those who lost their gains are rarer among the answers than among the people, so what is seen looks too good.",
-        ("too low", "It would be so if those who kept their gains stayed silent. Here the others do."),
-        ("about right",
-         "That needs both groups to answer equally often, or nearly everybody to answer. Here neither holds."),
-        hint="Compare the two groups: which of them is missing more often?",
+        ("too low", "It would be so if those who kept their gains stayed silent. Who stays silent here?"),
+        ("about right", "That needs both groups to answer equally often, or nearly everybody to answer."),
+        hints=("Compare the two groups.", "Which of them is missing more often, and what would it have said?"),
+        explain="""
+            It takes two things for the share to be off: those who kept and those who lost their gains answer
+            *differently often*, and *not everybody answers*. If answering had nothing to do with the outcome, few
+            answers would make the result unsure, but not wrong.""",
         choices=("too high", "too low", "about right"),
     ),
     "seen": exercise(
         seen_share,
         "The truth went in and this comes out. Nothing in the answers themselves shows the difference.",
         (lambda kept, answers, less: kept, "That is the truth. Among those who answer it is another share."),
-        (lambda kept, answers, less: kept * answers,
-         "That is of everybody. Divide by those who answer, of both groups."),
+        (lambda kept, answers, less: kept * answers, "That is of everybody. Of whom does the question speak?"),
         (lambda kept, answers, less: kept * answers + (1 - kept) * answers * (1 - less),
          "That is the share who answer at all. How many of these kept their gains?"),
         (lambda kept, answers, less: seen_share(kept, answers, 1 - less),
          "Those who lost their gains answer less often *by* this share, not *at* this share of the rate."),
-        hint="Of 1000 people, how many kept their gains and answer? How many lost them and answer?", within=0.006,
+        hints=("Count people, not shares: begin with the 1000.",
+               "Four numbers: how many kept their gains, and how many of them answer; how many lost them, and how many "
+               "of them answer.",
+               "`kept * answers` divided by the sum of it and of `(1 - kept) * answers * (1 - less)`."),
+        within=0.006,
     ),
     "interval": exercise(
         lambda studies: "far fewer" if studies < 85 else "all" if studies == STUDIES else "about 95",
         "The interval tells how far chance may have moved the share among people *like those who answered*. That the "
         "others differ is no matter of chance, and a larger study only makes the interval surer of it.",
-        ("about 95", "So it would be if chance alone decided who answers. Here the outcome decides too."),
-        ("all", "For that the interval would have to be too wide. Look where its middle is."),
-        hint="Where is the middle of these intervals, and how wide are they with so many people?",
+        ("about 95", "So it would be if chance alone decided who answers."),
+        ("all", "For that the interval would have to be very wide."),
+        hints=("Where is the middle of these intervals?", "And how wide are they, with so many people?"),
+        explain="""
+            A 95 % interval answers one question: how far may *chance* have moved the share, if we draw again *in the
+            same way*? Here the way of drawing itself is skewed. With more people chance grows smaller, the interval
+            narrower, and so it leaves the truth behind more surely. An interval is never a statement on those who did
+            not answer.""",
         choices=("far fewer", "about 95", "all"),
     ),
     "worst": exercise(
         lambda counts: worst_and_best(counts["kept"], counts["known"], counts["improved_at_end"])[0],
         "Less than this cannot be, whatever became of the others: it needs no assumption.",
-        (lambda counts: counts["kept"] / counts["known"], "That is of those who answered. In the worst case nobody "
-                                                          "else kept the gains, but they all count below the line."),
+        (lambda counts: counts["kept"] / counts["known"], "That is of those who answered."),
         (lambda counts: counts["known"] / counts["improved_at_end"],
          "That is the share of whom anything is known. How many of them kept their gains?"),
         (0, "Some are known to have kept their gains: they stay, in the worst case too."),
-        hint="Count those known to have kept their gains, of everybody who had improved at end.",
+        hints=("What became of those of whom nothing is known, in the worst case?",
+               "Above the line stand only those who are known to be well still; below it everybody who had improved.",
+               "Divide `kept` by `improved_at_end`."),
     ),
     "best": exercise(
         lambda counts: worst_and_best(counts["kept"], counts["known"], counts["improved_at_end"])[1],
@@ -189,9 +216,28 @@ EXERCISES = {
         "it smaller.",
         (1, "Some are known to have lost their gains: they stay lost, in the best case too."),
         (lambda counts: 1 - counts["known"] / counts["improved_at_end"],
-         "Those are the unknown alone. Those known to have kept their gains come on top."),
-        (lambda counts: counts["kept"] / counts["known"],
-         "That is of those who answered. In the best case everybody else kept the gains."),
-        hint="Add everybody of whom nothing is known to those known to have kept their gains.", within=0.002,
+         "Those are the unknown alone."),
+        (lambda counts: counts["kept"] / counts["known"], "That is of those who answered."),
+        hints=("What became of those of whom nothing is known, in the best case?",
+               "Two groups stand above the line: those known to be well still, and those of whom nothing is known.",
+               "`kept` and (`improved_at_end` less `known`), divided by `improved_at_end`."),
+        explain="""
+            Bounds as wide as these feel useless. They are not: they say *what the data alone can say*, and that
+            everything narrower comes from an assumption. The grey band in the picture assumes that those who did not
+            answer fared like those who did. That may be. Nothing in the data can show it, and an interval around the
+            dot does not know that it was assumed.
+
+            What does help, in this order: more answers (reminders, a telephone call, an appointment at discharge); data
+            that exist of everyone, such as coming back to the service; comparing those who answered with those who did
+            not on what is known of both (notebook 05), which can raise an alarm but never sound the all-clear; and
+            saying for whom the result speaks.""",
+        within=0.002,
     ),
 }
+
+SUMMARY = """
+    - Say of whom a result speaks, beginning with everyone discharged.
+    - Drop-out that depends on the outcome moves the result; more patients do not move it back.
+    - A 95 % interval is about chance. It says nothing about who answers.
+    - From worst to best case is as wide as the share of whom nothing is known. Only answers make it narrower.
+"""

@@ -1,4 +1,4 @@
-"""Lesson L7, small numbers: intervals of a few patients, and how a hidden count is worked out, or not."""
+"""Lesson L7, small numbers: what an interval of a few patients says, and who stands first by chance."""
 
 from collections.abc import Sequence
 
@@ -8,18 +8,16 @@ from matplotlib.figure import Figure
 from scipy.stats import binom
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from durability_utils.figures import DARK, LIGHT, MIDDLE, add_caption, new_figure
+from durability_utils.figures import DARK, MIDDLE, add_caption, new_figure
 from durability_utils.lessons.checking import exercise
 from durability_utils.outcomes import transitions
-from durability_utils.outcomes.proportions import Proportion, proportion, rounded_percent
+from durability_utils.outcomes.proportions import Proportion, proportion
 from durability_utils.outcomes.response import who_answered
-from durability_utils.outcomes.rules import OUTCOMES, RECOVERY, STEP_GROUPS, carry_back, classify, in_step
-from durability_utils.sharing.disclosure import BASE, LARGEST_HIDDEN, SYMBOLS, Controlled, Tables, bounds, table_of
+from durability_utils.outcomes.rules import OUTCOMES, carry_back, classify
 from durability_utils.study.rules import Rules
 from durability_utils.study.study_file import Study
 
-NOT_RECOVERED, RECOVERED = RECOVERY
-LOST, GAINED = (RECOVERED, NOT_RECOVERED), (NOT_RECOVERED, RECOVERED)  # cells: at end, at follow-up
+LEAGUES = 10_000  # made up, to see how often each service stands first
 
 
 # -- intervals -------------------------------------------------------------------------------------
@@ -47,66 +45,32 @@ def difference(a: Proportion, b: Proportion) -> tuple[float, float]:
     return float(low), float(high)
 
 
-# -- tables with hidden counts ---------------------------------------------------------------------
-
-def six_month_tables(cohort: pd.DataFrame, study: Study, service: str, outcome: str) -> Tables:
-    """The six-month tables of an outcome of all patients and of both steps, and the same with shares and intervals.
-
-    `service` names whose cohort it is. Keys as `disclosure` has them: service, step, name of the table.
-    """
-    answered, found = who_answered(cohort), {}
-    for step in ("all", *STEP_GROUPS):
-        table = _six_month_table(in_step(answered, step), study.rules, outcome)
-        found[service, step, f"reliable_{outcome}_6m"] = table_of(service, step, table, transitions.SIX_MONTHS[outcome])
-        found[service, step, f"reliable_{outcome}_rates"] = table_of(
-            service, step, transitions.by_status_at_end(table), transitions.BY_STATUS_AT_END[outcome])
-    return found
-
+# -- services --------------------------------------------------------------------------------------
 
 def kept_by_service(cohort: pd.DataFrame, study: Study, outcome: str) -> pd.DataFrame:
     """Of the patients of each service with this outcome at end: `service, at_end, kept, lost` at 6 months."""
     code, rows = OUTCOMES[outcome], []
     for service, patients in who_answered(cohort).groupby("service", sort=False, observed=True):
-        table = _six_month_table(patients, study.rules, outcome)
+        table = six_month_table(patients, study.rules, outcome)
         at_end, kept = transitions.as_square(table).loc[code, ["total", code]]
         rows.append((service, at_end, kept, at_end - kept))
     return pd.DataFrame(rows, columns=["service", "at_end", "kept", "lost"])
 
 
-def _six_month_table(answered: pd.DataFrame, rules: Rules, outcome: str) -> pd.DataFrame:
+def six_month_table(answered: pd.DataFrame, rules: Rules, outcome: str) -> pd.DataFrame:
+    """The paper's table of an outcome at end and at 6 months, with carry back if the rules have it."""
     carried = carry_back(answered) if rules.carry_back else answered
     return transitions.six_month_table(*(classify(carried, time, rules)[outcome] for time in ("end", "6m")))
 
 
-def with_a_star(by_service: pd.DataFrame) -> pd.Series:
-    """The row of a service whose number `lost` would be hidden and is not zero; the largest where there are several."""
-    hidden = by_service["lost"].between(1, LARGEST_HIDDEN["nhs"])
-    return by_service.assign(hidden=hidden).sort_values(["hidden", "at_end"]).iloc[-1]
+def first_by_chance(sizes: Sequence[int], share: float, seed: int = 7) -> pd.Series:
+    """How often each of these services stands first alone or with others, if all have the same true share.
 
-
-def starred(counts: pd.DataFrame) -> pd.DataFrame:
-    """A table with a star for each small count, and nothing else done to it: that is what this lesson is about."""
-    return counts.map(lambda n: SYMBOLS["nhs"] if n <= LARGEST_HIDDEN["nhs"] else str(n))
-
-
-def squares(tables: Tables) -> dict[str, pd.DataFrame]:
-    """The tables of counts as the paper prints them, with totals, by step."""
-    return {step: transitions.as_square(table.cells) for (_, step, name), table in tables.items()
-            if name.endswith("_6m")}
-
-
-def shown_rates(controlled: Controlled, end: str) -> pd.DataFrame:
-    """The rates as shown of those with this status at end: `step, end, follow_up, n, of, percent`, no row if hidden."""
-    columns = ["step", "end", "follow_up", "n", "of", "percent"]
-    shown = [table.assign(step=step)[columns] for (_, step, name), table in controlled.tables.items()
-             if name.endswith("_rates")]
-    rates = pd.concat([pd.DataFrame(columns=columns), *shown])
-    return rates[rates["end"] == end].set_index("step")
-
-
-def fitting(percent: int, of: int) -> list[int]:
-    """The counts that are so many whole per cent of `of`."""
-    return [n for n in range(of + 1) if rounded_percent(n, of) == percent]
+    By size, a share of LEAGUES simulated ones. sizes: patients of each service, no two the same.
+    """
+    found = np.random.default_rng(seed).binomial(sizes, share, (LEAGUES, len(sizes))) / sizes
+    first = found == found.max(axis=1, keepdims=True)
+    return pd.Series(first.mean(axis=0), pd.Index(sizes, name="patients"), name="stands first")
 
 
 # -- pictures --------------------------------------------------------------------------------------
@@ -145,24 +109,19 @@ def coverage_figure(sizes: Sequence[int]) -> Figure:
                        "Dashed line: what a 95 % interval promises.")
 
 
-def possible_figure(rule_bounds: dict[str, tuple[int, int]], title: str, source: str) -> Figure:
-    """Which whole numbers may stand behind each count as it is shown: `rule_bounds` by what is shown."""
-    figure, axes = new_figure(8.5, 1.5 + 0.4 * len(rule_bounds))
-    for row, (least, most) in enumerate(rule_bounds.values()):
-        numbers = range(least, most + 1)
-        axes.plot(numbers, [row] * len(numbers), "s", color=DARK, markersize=9)
-        axes.hlines(row, least, most, color=LIGHT, zorder=0)
-    axes.set(yticks=range(len(rule_bounds)), yticklabels=list(rule_bounds), ylim=(len(rule_bounds) - 0.5, -0.5),
-             xlabel="number of patients that may stand behind it", ylabel="shown as")
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    return add_caption(figure, title, source)
-
-
 # -- the exercises ---------------------------------------------------------------------------------
+
+CERTAIN = 0.9  # the share that the lower end of an interval has to reach
+
 
 def _zero(a: Proportion, b: Proportion) -> str:
     low, high = difference(a, b)
     return "zero inside" if low <= 0 <= high else "zero outside"
+
+
+def _enough(lower_end) -> int:
+    """The smallest number of patients, all of whom kept their gains, whose interval begins at CERTAIN or above."""
+    return next(n for n in range(1, 1000) if lower_end(n) >= CERTAIN)
 
 
 EXERCISES = {
@@ -170,58 +129,79 @@ EXERCISES = {
         lambda n, of: proportion(n, of).low,
         "A handful of patients who all kept their gains is also what a much lower true share would often give.",
         (lambda n, of: naive_interval(n, of)[0],
-         "That is the naive interval. It has no width here, since it takes the share found for the true one."),
+         "That is the naive interval. Would you be as sure of a true share after so few patients?"),
         (0, "Had the true share been next to nothing, so many of them would hardly ever be seen."),
         (lambda n, of: proportion(n, of).high, "That is the upper end."),
-        hint="`proportion(n, of)` has the ends of Wilson's interval: `.low` and `.high`.",
+        hints=("Which true shares would give this result not too rarely?",
+               "The cell above computes Wilson's interval of other patients: where does it take the lower end from?",
+               "`proportion(n, of).low`."),
+        explain="""
+            The naive recipe takes the share that was found for the true one. Where everybody kept their recovery there
+            is then no error left, and the interval shrinks to a point: "surely 100 %", from a handful of patients.
+            Wilson asks the other way round: *which true shares would give this result not too rarely?*""",
+    ),
+    "how_many": exercise(
+        lambda: _enough(lambda n: proportion(n, n).low),
+        "Even a perfect result needs this many patients before it says *at least nine of ten*.",
+        (lambda: _enough(lambda n: 0.05 ** (1 / n)),
+         "That is the answer of an interval that errs on one side only. Wilson's may err on both."),
+        (round(1 / (1 - CERTAIN)), "So few make nine of ten possible. Do they make it sure?"),
+        (lambda: _enough(lambda n: proportion(n, n).low) - 1, "Nearly: the lower end is still below."),
+        hints=("More than you think, or fewer? Try a number.",
+               "Look at `proportion(n, n).low` for larger and larger `n`.",
+               "The first `n` with `proportion(n, n).low >= 0.9`; a loop finds it."),
+        explain="""
+            A rule of thumb: where nothing went wrong in n patients, the true share that goes wrong may still be about
+            four in n. So a share of 100 per cent is worth what its n is worth.""",
+        within=0,
+    ),
+    "held": exercise(
+        lambda of, share: coverage([naive_interval(n, of) for n in range(of + 1)], share),
+        "It promises 95 of 100 and holds fewer. An interval that is too narrow makes chance look like a finding.",
+        (0.95, "That is the promise. Is it kept?"),
+        (lambda of, share: coverage([proportion(n, of)[3:] for n in range(of + 1)], share), "That is Wilson's."),
+        hints=("For each count that may be found there is an interval. Which of them hold the true share?",
+               "`coverage` wants the naive intervals of 0, 1, 2, ... up to `of` patients, in a list, and the share.",
+               "`coverage([naive_interval(n, of) for n in range(of + 1)], share)`."),
+        explain="""
+            Curves of this kind are jagged, since counts are whole numbers. Near 0 and 100 per cent the naive interval
+            fails even with many patients; Wilson's stays close to its promise.""",
     ),
     "two_services": exercise(
         _zero,
         "Look at the interval of the difference. Two intervals that do not overlap differ; of two that overlap nothing "
         "follows.",
-        ("zero inside", "That is read from the overlap. Two shares seldom err in opposite directions at once, so the "
-                        "interval of their difference is narrower than both together."),
-        ("zero outside", "Look at both ends of the interval: one is below zero, the other above."),
-        ("cannot be known", "It can be computed from the four counts: `difference(a, b)`."),
-        hint="Compute `difference(a, b)`.", choices=("zero inside", "zero outside", "cannot be known"),
+        ("zero inside", "Is that read from the overlap? Two shares seldom err in opposite directions at once."),
+        ("zero outside", "Look at both ends of the interval."),
+        ("cannot be known", "It can be computed from the four counts."),
+        hints=("Compute it, do not read it from the overlap.",
+               "`difference(x, y)` gives both ends: what are their signs?"),
+        explain="""
+            If two intervals do not overlap, the services differ by more than chance would often make. The reverse does
+            not hold: overlap proves nothing. Look at the interval of the difference instead. And even a clear
+            difference says nothing of its cause: other patients, other steps, others who answered (lesson 6).""",
+        choices=("zero inside", "zero outside", "cannot be known"),
     ),
-    "from_margins": exercise(
-        lambda squares: squares["step2"].at[LOST],
-        "One hidden number in a row with a total hides nothing.",
-        (lambda squares: squares["step2"].at[NOT_RECOVERED, "total"]
-            - squares["step2"].at[NOT_RECOVERED, NOT_RECOVERED],
-         "That is another row. Take the row of those who had recovered at end."),
-        (LARGEST_HIDDEN["nhs"], "That is the most that a star can stand for. The total of the row says more."),
-        (0, "A star is not zero: it stands for any small number, until you subtract."),
-        hint="Subtract the number that is shown in that row from the total of the row.",
-    ),
-    "from_steps": exercise(
-        lambda squares: squares["all"].at[GAINED] - squares["step2"].at[GAINED],
-        "Each table on its own may be safe. Whoever lays three tables side by side has equations.",
-        (lambda squares: squares["all"].at[LOST] - squares["step2"].at[LOST],
-         "That is the other one of the two cells: recovered at end, and not at follow-up."),
-        (lambda squares: squares["all"].at[GAINED], "That is all steps together. Some of them are in step 2."),
-        (LARGEST_HIDDEN["nhs"], "A star alone says: four at most. Two other tables say more."),
-        hint="Find the same cell in the table of all patients and in that of step 2.",
-    ),
-    "from_a_percentage": exercise(
-        lambda n, of: n,
-        "Of few patients, each whole per cent belongs to one count at most. A hidden count needs a hidden percentage.",
-        (lambda n, of: of - n, "Those are the others: the percentage is of those who had *lost* it."),
-        (lambda n, of: rounded_percent(n, of) / 100 * of,
-         "Nearly: a count of patients is a whole number, and the percentage was rounded."),
-        (lambda n, of: rounded_percent(n, of), "That is the percentage. How many patients is it?"),
-        hint="Try the whole numbers from 0: `rounded_percent(n, of)`, or let `fitting(percent, of)` do it.",
-        within=1e-6,
-    ),
-    "rounded": exercise(
-        lambda shown: len(range(bounds(shown, "nhs")[0], bounds(shown, "nhs")[1] + 1)),
-        "Whoever subtracts rounded numbers adds up their errors: a star can then be any small number again.",
-        (1, "It was rounded: the count need not be the number that is shown."),
-        (BASE + 1, f"Rounded to the *nearest* {BASE}: at most {BASE // 2} away, on either side."),
-        (2 * BASE + 1, f"That would be up to {BASE} away. Rounded to the *nearest* {BASE} it is at most {BASE // 2}."),
-        (2 * (BASE // 2), "The number itself is possible too."),
-        hint="Write down the whole numbers to which this is the nearest multiple of five.", within=1e-6,
+    "first": exercise(
+        lambda leagues: "the smallest" if leagues.idxmax() == leagues.index.min() else
+        "the largest" if leagues.idxmax() == leagues.index.max() else "one as often as another",
+        "Shares of few patients scatter most, so small services tend to stand at both ends of a league table, "
+        "by luck alone.",
+        ("the largest", "The largest is nearest to the truth. Is the truth the highest share?"),
+        ("one as often as another", "The truth is the same for all. Is its scatter?"),
+        ("the smallest", "Its share scatters most. Do the others never stand higher?"),
+        hints=("Whose share is most often far from the truth?",
+               "Of five patients all may keep their gains by luck. And of a hundred?"),
+        explain="""
+            A league table of shares ranks, in good part, the sizes. Notebook 11 draws services in a funnel instead: the
+            fewer the patients, the wider what chance alone would do.""",
+        choices=("the smallest", "the largest", "one as often as another"),
     ),
 }
 
+SUMMARY = """
+    - Give n and N and an interval with every share; for few patients never the naive one.
+    - 100 per cent of a handful is a result about a handful.
+    - Compare by the interval of the difference, not by overlap.
+    - Small services tend to stand first and last in a league table, by luck alone.
+"""

@@ -87,4 +87,5 @@ def test_pictures_tell_n_and_missing():
         "0 % less often\nn = 500, missing 0", f"60 % less often\nn = 500, missing {lost}"]
     figure = lesson.bounds_figure(lesson.kept_gains(small(), STUDY_2016), "Kept", "Six patients.")
     words = " ".join(figure.get_supxlabel().split())
-    assert words == "Six patients. n = 4 who had reliably improved at end; known at 6 months: 2, missing: 2."
+    assert words == ("Six patients. n = 4 who had reliably improved at end; known at 6 months: 2, missing: 2. "
+                     "Certain without any assumption: between 25 % and 75 %.")

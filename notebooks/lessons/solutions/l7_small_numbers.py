@@ -2,17 +2,15 @@
 
 SOLUTIONS = {
     "lowest": 0.566,                 # proportion(5, 5).low
+    "how_many": 35,                  # the first n with n / (n + 1.96**2) >= 0.9, so n >= 9 * 3.84 = 34.6
+    "held": 0.876,                   # those of 14 to 19 of 20 hold 0.9; so many are found in 876 of 1000 studies
     "two_services": "zero outside",  # difference(x, y): 0.01 to 0.26
-    "from_margins": 2,               # 17 - 15
-    "from_steps": 3,                 # 9 of all, 6 of them in step 2
-    "from_a_percentage": 3,          # 3/9 is 33 %; 2/9 is 22 %, 4/9 is 44 %
-    "rounded": 5,                    # 13, 14, 15, 16, 17
+    "first": "the smallest",         # of 5 patients all keep their gains in 0.85**5, 44 of 100 years
 }
 TYPICAL_MISTAKES = {
     "lowest": [1.0, 0],                               # the naive interval; nothing is known
+    "how_many": [10, 29, 34],                         # 9 of 10; an interval that errs on one side; one too few
+    "held": [0.95, 0.957, 1],                         # the promise; Wilson's; surely
     "two_services": ["zero inside", "cannot be known"],
-    "from_margins": [6, 4, 0],                        # 14 - 8, another row; the most behind a star; a star is zero
-    "from_steps": [7, 9, 4],                          # the other cell; all steps; the most behind a star
-    "from_a_percentage": [6, 2.97, 33],               # those who kept it; 0.33 * 9; the percentage
-    "rounded": [1, 6, 11, 4],                         # just 15; 5 + 1; 10 to 20; without 15 itself
+    "first": ["the largest", "one as often as another"],
 }
