@@ -47,7 +47,7 @@ class TestRealNotebooks:
         every = real_heads()
         for number, head in every.items():
             source = head.path.read_text(encoding="utf-8")
-            written = re.findall(r'"(?:tables|figures)\\" / \\"([\w.]+)', source)
+            written = re.findall(r'(?:tables|figures|pictures)(?:\\")? / \\"([\w.]+)', source)
             if head.restricted:
                 written = [f"{table}.csv" for table in re.findall(r'\\"(\w+)\\": \w+[,}]', source)]
             assert written
