@@ -334,7 +334,8 @@ def _conclude(study: Study, output: Path, everything: list[Run], results: list[R
     from durability_utils.runs import papers, report  # statsmodels comes with them: not for `list` and `--help`
 
     first_page, of_all = output / study.id / "index.html", _of_all(study, output)
-    batch.write(first_page, report.index(study, output, everything, results, of_all))
+    for path, text in report.index(study, output, everything, results, of_all).items():
+        batch.write(path, text)
     batch.write(first_page.with_name("methods.html"), papers.page(study))
     batch.write(first_page.with_name("run.json"), batch.account(study, results, started))
     for result in results:
@@ -360,10 +361,8 @@ def _conclude(study: Study, output: Path, everything: list[Run], results: list[R
     shown = ("succeeded", "failed", "skipped", *(["unchanged"] if "unchanged" in statuses else []))
     counts = ", ".join(f"{statuses.count(status)} {status}" for status in shown)
     typer.echo(f"{counts} in {(datetime.now(UTC) - started).total_seconds():.1f} s")
-    published = report.published_counts(results)
-    if published:
-        typer.echo(f"{published['agrees']} of {published['agrees'] + published['differs']} published figures "
-                   f"reproduced; in {published['paper_contradicts_itself']} places the paper contradicts itself")
+    if published := report.published_in_words(report.published_counts(results)):
+        typer.echo(published)
     typer.echo(f"report: {first_page.as_posix()}")
     return len(warnings)
 

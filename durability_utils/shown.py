@@ -90,6 +90,15 @@ def number(value: float, name: str = "", digits: int = 2) -> str:
     return _rounded(value, digits) if np.isfinite(value) else ("\u221e" if value > 0 else "-\u221e")
 
 
+def rate(n: int, of: int, few: int = 0, between: str = " of ") -> str:
+    """A rate within a sentence, with spaces that do not break: `32 of 38 (84 %, 70 to 93)`.
+
+    `few`: of fewer than so many patients it is the counts alone, `2 of 2`; `between`: what stands between n and N.
+    """
+    interval = f" {proportion(n, of).text().partition(' ')[2]}" if of >= max(few, 1) else ""
+    return f"{n:,}{between}{of:,}{interval}".replace(" ", "\u00a0")
+
+
 def _rounded(value: float, digits: int) -> str:
     text = f"{value:,.{digits}f}"
     return text.removeprefix("-") if not text.strip("-0.,") else text  # no minus before nothing

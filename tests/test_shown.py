@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from durability_utils.outcomes.proportions import proportion
-from durability_utils.shown import as_words, number, shown
+from durability_utils.shown import as_words, number, rate, shown
 from durability_utils.study.errors import InputError
 
 
@@ -26,6 +26,13 @@ def test_a_rate_is_one_cell_and_so_is_an_estimate_with_its_interval():
     assert as_words(table).to_dict("list") == {
         "service": ["north_a"], "n/N (95 % interval)": ["61/71 (86 %, 76 to 92)"],
         "g (95 % interval)": ["0.30 (-0.19 to 0.79)"], "share 6 months (95 % interval)": ["12 % (10 to 20)"]}
+
+
+def test_a_rate_in_a_sentence_stays_in_one_line_and_of_few_patients_it_is_their_counts():
+    assert rate(61, 71) == "61\u00a0of\u00a071\u00a0(86\u00a0%,\u00a076\u00a0to\u00a092)"
+    assert rate(1631, 3027, between="/") == "1,631/3,027\u00a0(54\u00a0%,\u00a052\u00a0to\u00a056)"
+    assert [rate(9, 9, few=10), rate(0, 0), rate(10, 10, 10)[:8]] == [
+        "9\u00a0of\u00a09", "0\u00a0of\u00a00", "10\u00a0of\u00a010"]
 
 
 def test_codes_are_words_names_stay_and_what_is_missing_has_its_sign():
