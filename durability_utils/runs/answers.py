@@ -37,7 +37,7 @@ class Answers:
     reach: dict[tuple[str, str], tuple[float, float, float | None, float | None]] = field(default_factory=dict)
 
     def are_few(self, few: int) -> bool:
-        """Whether fewer than `few` who had improved at end answered at 6 months: then counts take the place of rates."""
+        """Whether fewer than `few` who had improved at end answered at 6 months: counts take the place of rates."""
         return ("improvement", "6m") in self.kept and self.kept["improvement", "6m"].of < few
 
 

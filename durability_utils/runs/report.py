@@ -62,8 +62,8 @@ COLUMNS = {
         for outcome in ("improvement", "recovery") for time in _KEPT],
 }
 TABLES = {column.table for columns in COLUMNS.values() for column in columns}  # which the answers are read from
-SYNTHETIC = ("Synthetic data. They were made up to match published figures; no clinical, policy or safety conclusion can "
-             "be drawn from them.")
+SYNTHETIC = ("Synthetic data. They were made up to match published figures; no clinical, policy or safety conclusion "
+             "can be drawn from them.")
 
 _TABLE = re.compile(r'<table border="1" class="dataframe">.*?</table>', re.DOTALL)
 _ANY_TABLE = re.compile(r"<table.*?</table>", re.DOTALL)
@@ -178,7 +178,8 @@ class _Report:
         self.latest = [found.get(run.target) or recorded(run) for run in runs if not run.restricted]
         self.answers = {(service, step): read_answers(self.root / service / step / "tables")
                         for service in self.services for step in STEPS}
-        self.shared = {"study": study, "synthetic": SYNTHETIC if is_synthetic(study) else "", "groups": COLUMNS, "few": study.few,
+        self.shared = {"study": study, "synthetic": SYNTHETIC if is_synthetic(study) else "",
+                       "groups": COLUMNS, "few": study.few,
                        "in_words": lambda service: in_words(self.answers[service, "all"], study.few),
                        "name": service_name, "strips": self.strips}
 
@@ -210,9 +211,9 @@ class _Report:
         return page.relative_to(start).as_posix() if page.is_file() else None
 
 
-def index(study: Study, output: Path, runs: list[Run], results: list[Result],
-          of_all: Sequence[dict[str, str]] = ()) -> dict[Path, str]:
-    """The first page and the page of each service by their paths below the results: `results`, and for the study's
+def pages_of(study: Study, output: Path, runs: list[Run], results: list[Result],
+             of_all: Sequence[dict[str, str]] = ()) -> dict[Path, str]:
+    """The first page and the page of each service by their paths: `results`, and for the study's
     other runs what an earlier one left on disk.
 
     Restricted runs are not in it. `of_all`: what looks wrong in all services together, as rows of `findings.csv`.
@@ -249,7 +250,7 @@ def _service_page(report: _Report, service: str, place: int) -> str:
         pictures={} if few else {words: base64.b64encode(path.read_bytes()).decode()
                                  for path, words in figures(folder)},
         findings=report.findings(service),
-        steps=[(STEP_NAMES[step] if step in STEP_NAMES else step, notebooks) for step in ("cleaning", *STEPS)
+        steps=[(STEP_NAMES.get(step, step), notebooks) for step in ("cleaning", *STEPS)
                if (notebooks := [(result.run.head, STATUS_NAMES[result.status], result.status,
                                   report.link(result, report.root / service), _answer_of(result))
                                  for result in here if result.run.folder.name == step])])
@@ -288,7 +289,7 @@ def figures(folder: Path) -> list[tuple[Path, str]]:
 def england_line(study: Study, results: Path, service: str, answers: Answers) -> str:
     """What England's services reached in the year of the study, or nearest to the service's discharges."""
     day = study.discharged and study.discharged[0]
-    if not day:
+    if answers.end and not day:
         try:
             day = read_cohort(results, study, service, ["discharge_date"])[0]["discharge_date"].median()
         except InputError:  # no cohort is left of it

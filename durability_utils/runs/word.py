@@ -1,11 +1,13 @@
 """A service's answer as a Word file of one or two pages, for a manager who gets it by mail."""
 
 from io import BytesIO
+from pathlib import Path
 
 import docx
 from docx.oxml.ns import qn
 from docx.shared import Cm, Pt
 
+from durability_utils.results import write_aside
 from durability_utils.runs.answers import in_words, read_answers
 from durability_utils.runs.plan import Run
 from durability_utils.runs.report import (
@@ -43,13 +45,13 @@ def document(study: Study, runs: list[Run], service: str) -> bytes:
     answers = {step: read_answers(folder.with_name(step) / "tables") for step in STEPS}
     sentences = in_words(answers["all"], study.few)
     if not sentences:
-        raise InputError(f"service {service} has no results in {results_folder.name}; give the command `durability run` "
-                         "for this study first")
+        raise InputError(f"service {service} has no results in {results_folder.name}; give the command `durability "
+                         "run` for this study first")
     paper = _blank(f"{service_name(service)}: {study.title}")
     paper.add_heading(service_name(service), 0)
-    for text in (study.title, SYNTHETIC if is_synthetic(study) else "", study.rules.note and f"Rules: {study.rules.note}"):
-        if text:
-            paper.add_paragraph(text)
+    rules = study.rules.note and f"Other rules than the measures' own: {study.rules.note}"
+    for text in filter(None, [study.title, SYNTHETIC if is_synthetic(study) else "", rules]):
+        paper.add_paragraph(text)
     paper.add_heading("Are gains kept?", 1)
     for sentence in sentences:
         paper.add_paragraph(sentence)
@@ -65,11 +67,16 @@ def document(study: Study, runs: list[Run], service: str) -> bytes:
         paper.add_heading("England", 1)
         paper.add_paragraph(england)
     if asked := sum(len(looks_wrong(result)) for result in results if result.run.cleans):
-        paper.add_paragraph(f"The plausibility screen has {asked} {'question' if asked == 1 else 'questions'} about this "
-                            "service's export: see its page in the report.")
+        paper.add_paragraph(f"The plausibility screen has {asked} {'question' if asked == 1 else 'questions'} about "
+                            "this service's export: see its page in the report.")
     written = BytesIO()
     paper.save(written)
     return written.getvalue()
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all."""
+    write_aside(path, lambda aside: aside.write_bytes(content))
 
 
 def _blank(title: str):
@@ -105,8 +112,8 @@ def _add_table(paper, head: list[str], rows: list) -> None:
     table._tbl.tblPr.find(qn("w:tblLook")).set(qn("w:val"), "0620")  # three rules: no bands, no bold first column
     for name in ("firstColumn", "noHBand"):
         table._tbl.tblPr.find(qn("w:tblLook")).set(qn(f"w:{name}"), "01"[name == "noHBand"])
-    for cell in table.columns[0].cells:
-        cell.width = Cm(5.5)
+    for column, width in zip(table.columns, [5.5, *[3.7] * (len(head) - 1)], strict=True):
+        column.width = Cm(width)
     for cells, texts in zip(table.rows, [head, *rows], strict=True):
         for cell, text in zip(cells.cells, texts, strict=True):
             cell.text = text
