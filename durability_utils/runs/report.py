@@ -66,6 +66,7 @@ SYNTHETIC = ("Synthetic data. They were made up to match published figures; no c
              "can be drawn from them.")
 
 _TABLE = re.compile(r'<table border="1" class="dataframe">.*?</table>', re.DOTALL)
+_EMPTY_HEAD = re.compile(r"<th[^>]*></th>")
 _ANY_TABLE = re.compile(r"<table.*?</table>", re.DOTALL)
 _ROW = re.compile(r"<tr.*?</tr>", re.DOTALL)
 _CELL = re.compile(r"<t([dh])[^>]*>(.*?)</t[dh]>", re.DOTALL)
@@ -100,9 +101,9 @@ def words_on_the_left(html: str) -> str:
 
 
 def _scrollable(html: str) -> str:
-    """HTML whose tables a keyboard can scroll."""
+    """HTML whose tables a keyboard can scroll, and whose headers all say something."""
     box = '<div class="scroll" tabindex="0" role="group" aria-label="Table; it may be wider than the page">'
-    return _ANY_TABLE.sub(rf"{box}\g<0></div>", html)
+    return _EMPTY_HEAD.sub("<td></td>", _ANY_TABLE.sub(rf"{box}\g<0></div>", html))
 
 
 def _marked_words(table: str) -> str:

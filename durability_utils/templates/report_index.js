@@ -12,10 +12,11 @@ for (const head of table.tHead.querySelectorAll("[data-at]")) {
   button.append(...head.childNodes);
   head.append(button);
   button.addEventListener("click", () => {
-    const down = head.getAttribute("aria-sort") !== "descending";
+    const at = Number(head.dataset.at);
+    const before = head.getAttribute("aria-sort") ?? (at ? "ascending" : "descending");  // names from A, shares from above
+    const down = before === "ascending";
     table.querySelectorAll("[aria-sort]").forEach((other) => other.removeAttribute("aria-sort"));
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const at = Number(head.dataset.at);
     const order = (one, other) => {
       const [a, b] = [value(one, at), value(other, at)];
       if (a === "" || b === "") return (a === "") - (b === "");  // who has no number comes last
