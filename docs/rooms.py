@@ -29,7 +29,7 @@ def room_of(module: str) -> str:
 def imports() -> Imports:
     """By module of the package the modules of the package that it imports, inside functions too."""
     files = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path
-             for path in sorted(PACKAGE.rglob("*.py")) if path.name != "__init__.py"}
+             for path in sorted(PACKAGE.rglob("*.py")) if not path.name.startswith("__")}
     found = {}
     for module, path in files.items():
         names = set()

@@ -1,4 +1,4 @@
-"""The command `durability`: propose a new study, check its exports, run its notebooks, list what would run."""
+"""The command `durability`: propose a study, check its exports, run, report, share."""
 
 import os
 import re
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 import durability_utils
 from durability_utils.runs import batch, plan
@@ -23,8 +24,29 @@ from durability_utils.study.findings import FINDINGS_FILE, PROFILE
 from durability_utils.study.parameters import read_yaml
 from durability_utils.study.study_file import DISCLOSURE_RULES, Study, read_study
 
-app = typer.Typer(help=durability_utils.__doc__, no_args_is_help=True, add_completion=False,
-                  rich_markup_mode=None, pretty_exceptions_enable=False)
+DATA = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".sav", ".dta", ".parquet")
+EXAMPLES = """Examples, in the order of a study:
+
+\b
+  durability new my_study exports/north.csv exports/south.xlsx
+  durability check my_study.yaml
+  durability run my_study.yaml
+  durability report my_study.yaml --service north
+  durability share my_study.yaml --output bundle"""
+
+
+class _Commands(TyperGroup):
+    """Commands that a Ctrl-C ends with one line, whatever they are at: what they write aside is gone by then."""
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _stop("stopped; nothing is left half written", 130)
+
+
+app = typer.Typer(cls=_Commands, help=durability_utils.__doc__, epilog=EXAMPLES, no_args_is_help=True,
+                  add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 @app.callback(help=durability_utils.__doc__)
@@ -35,113 +57,33 @@ def in_utf_8() -> None:
 
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.")]
-Output = Annotated[Path, typer.Option(help="The folder that holds the results.", file_okay=False,
+Output = Annotated[Path, typer.Option(metavar="DIR", help="The folder that holds the results.", file_okay=False,
                                       callback=lambda path: _folder(path))]
-Services = Annotated[list[str], typer.Option("--service", help="Only this service, or `all`; may be repeated.")]
-Steps = Annotated[list[str], typer.Option("--step", help="Only this step: all, step2 or step3; may be repeated.")]
-Notebooks = Annotated[list[str], typer.Option("--notebook", help="Only this notebook, by name or number (03); "
-                                              "may be repeated. Cleaning runs with whatever needs it; a restricted "
-                                              "one (07) runs only when asked for.")]
-Jobs = Annotated[int, typer.Option(min=1, help="Notebooks at a time, on this machine.")]
+Services = Annotated[list[str], typer.Option("--service", metavar="SERVICE",
+                                             help="Only this service, or `all`; may be repeated.")]
+Steps = Annotated[list[str], typer.Option("--step", metavar="STEP",
+                                          help="Only this step: all, step2 or step3; may be repeated.")]
+Notebooks = Annotated[list[str], typer.Option("--notebook", metavar="NUMBER",
+                                              help="Only this notebook, by number (3 or 03) or name; may be repeated. "
+                                              "Cleaning runs with whatever needs it; a restricted one (07) runs only "
+                                              "when asked for.")]
+Jobs = Annotated[int, typer.Option(metavar="N", min=1, help="Notebooks at a time, on this machine.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Run again what would come out the same, too.")]
-Timeout = Annotated[float | None, typer.Option(min=1, help="Seconds after which a notebook has failed.")]
+Timeout = Annotated[float | None, typer.Option(metavar="SECONDS", min=1,
+                                               help="Seconds after which a notebook has failed.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing unless something fails or looks wrong, for cron.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit code 1 also where something looks wrong.")]
 Scheduler = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run on a Dask cluster: tcp://host:8786")]
-Results = Annotated[Path, typer.Option(help="The folder that holds the private results.", file_okay=False,
-                                       callback=lambda path: _folder(path))]
+Results = Annotated[Path, typer.Option(metavar="DIR", help="The folder that holds the private results.",
+                                       file_okay=False, callback=lambda path: _folder(path))]
 BundleFolder = Annotated[Path, typer.Option("--output", metavar="DIR", help="The folder of the bundle.",
                                             callback=lambda path: _folder(path))]
-Disclosure = Annotated[str | None, typer.Option(help="none, nhs or opensafely; else as the study file says.")]
+ReportFolder = Annotated[Path | None, typer.Option("--output", metavar="DIR", help="The folder of the Word files; "
+                                                   "`reports` among the study's results unless given.")]
+Disclosure = Annotated[str | None, typer.Option(metavar="RULE", help="none, nhs or opensafely; else as the study file "
+                                                "says.")]
 RESULTS = Path("results")
 JOBS = batch.cores() + 2  # while kernels start and end others work
-
-
-@app.command()
-def run(study_file: StudyFile, output: Output = RESULTS, service: Services = (), step: Steps = (),
-        notebook: Notebooks = (), jobs: Jobs = JOBS, fresh: Fresh = False, timeout: Timeout = None,
-        quiet: Quiet = False, strict: Strict = False, scheduler: Scheduler = None) -> None:
-    """Run the notebooks and write a report; what would come out the same is not run again.
-
-    Exit code 1: something failed, or with --strict a warning is not acknowledged; 2: nothing could be run; 130: stopped
-    by Ctrl-C.
-    """
-    started = datetime.now(UTC)
-    with ExitStack() as held:
-        with _refusals():
-            if scheduler:  # the other machines know the shared folder by its whole path only
-                study_file, output = study_file.resolve(), output.resolve()
-            study = read_study(study_file)
-            everything = plan.every_run(study, output, plan.NOTEBOOKS)
-            runs = plan.plan(study, output, service, step, notebook, plan.NOTEBOOKS)
-            pool, jobs = _pool(scheduler, jobs, len(runs))
-            _refuse_among_exports(everything, output / study.id)
-            held.enter_context(batch.alone(study, output))
-            for name in ("index.html", "run.json"):
-                (output / study.id / name).unlink(missing_ok=True)
-        results = []
-        try:
-            with _progress(len(runs), quiet) as show:
-                for running, result in batch.run_all(runs, pool, jobs, timeout, fresh):
-                    results += [result] if result else []
-                    show(running, result)
-            warnings = _conclude(study, output, everything, results, started, quiet)
-        except KeyboardInterrupt:
-            _stop(f"stopped after {len(results)} of {len(runs)}; the same command runs the rest", 130)
-        except (MemoryError, ImportError, RuntimeError) as error:
-            if not lacks_memory(f"{type(error).__name__}: {error}"):
-                raise
-            _stop(f"{study.id}: {NO_MEMORY}; the same command with fewer --jobs runs the rest", 1)
-        except OSError as error:
-            _stop(f"{study.id}: the results cannot be written ({error.strerror or error}); what stands there is "
-                  "complete, and the same command runs the rest", 1)
-    failed = any(result.status in ("failed", "skipped") for result in results)
-    raise typer.Exit(int(failed or (strict and warnings > 0)))
-
-
-def _folder(path: Path) -> Path:
-    """A folder that an option names, whether or not it is there; refused where its links lead nowhere."""
-    try:
-        path.resolve()
-    except (OSError, RuntimeError):  # RuntimeError: a circle of links, up to Python 3.12
-        raise typer.BadParameter(f"dir '{path}' is a circle of links.") from None
-    return path
-
-
-def _refuse_among_exports(runs: list[Run], results: Path) -> None:
-    """What is run again, or fails, is removed from the results: no export may lie among them, nor they in one."""
-    results = results.resolve()
-    for file in (file.resolve() for run in runs if run.cleans for file in (run.study.path, *run.reads)):
-        if results in file.parents or file in (results, *results.parents):
-            raise InputError(f"--output: the results would lie where {file.name} lies; choose another folder")
-
-
-def _pool(scheduler: str | None, jobs: int, runs: int) -> tuple[Executor, int]:
-    """Who runs the notebooks, and how many it is given at a time: a cluster all that can run, and it queues them."""
-    if scheduler is None:
-        return ThreadPoolExecutor(jobs), jobs
-    from durability_utils.runs.cluster import workers
-
-    return workers(scheduler), runs
-
-
-def _stop(message: str, code: int) -> NoReturn:
-    """End at once: kernels end with this process, and what they have not finished is run next time."""
-    typer.echo(message, err=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-@app.command("list")
-def list_runs(study_file: StudyFile, output: Output = RESULTS, service: Services = (), step: Steps = (),
-              notebook: Notebooks = ()) -> None:
-    """List what would run, and where each executed notebook would lie."""
-    with _refusals():
-        runs = plan.plan(read_study(study_file), output, service, step, notebook, plan.NOTEBOOKS)
-    for planned in runs:
-        typer.echo(f"{planned.name:<25} {planned.service:<12} {planned.step:<6} {planned.target.as_posix()}")
-    typer.echo(f"{len(runs)} runs")
 
 
 @app.command()
@@ -151,27 +93,36 @@ def new(study: Annotated[str, typer.Argument(metavar="MY_STUDY", help="The name 
         force: Annotated[bool, typer.Option("--force", help="Replace files that are there already.")] = False,
         with_plan: Annotated[bool, typer.Option("--plan", help="Write the frame of an analysis plan, too.")] = False,
         ) -> None:
-    """Propose a study file and column maps for exports, in this folder: a draft to read and correct.
+    """Propose a study file and column maps.
 
-    Exit code 2: an export cannot be used, or a file is there already; nothing is written then.
+    They come into this folder: a draft to read and correct. Exit code 2: an export cannot be used, or a file is there
+    already; nothing is written then.
+
+    \b
+    durability new my_study exports/north.csv exports/south.xlsx
     """
-    from durability_utils.new_study.draft import new_study
+    with _refusals(), _progress() as show:
+        show(0, len(exports), "starts")
+        from durability_utils.new_study.draft import new_study
 
-    with _refusals():
-        lines = new_study(study, exports, Path(), force, with_plan)
+        lines = new_study(study, exports, Path(), force, with_plan, show)
     typer.echo("\n".join(lines))
 
 
 @app.command()
 def check(study_file: StudyFile, results: Results = RESULTS, strict: Strict = False) -> None:
-    """Validate study file and exports; print what is read from where, what cleaning would refuse, what looks wrong.
+    """Check study file and exports.
 
-    The examples are patients' values: what is printed stays with the service. What has changed is told against the
-    last run in --results. Exit code 1: an export cannot be used, or looks so wrong that it would be refused; with
-    --strict any warning that is not acknowledged.
+    Printed is what is read from where, what cleaning would refuse, and what looks wrong. The examples are patients'
+    values: what is printed stays with the service. What has changed is told against the last run in --results. Exit
+    code 1: an export cannot be used, or looks so wrong that it would be refused; with --strict any warning that is not
+    acknowledged.
+
+    \b
+    durability check my_study.yaml
     """
     with _refusals():
-        study = read_study(study_file)
+        study = _study(study_file)
         if study.published:
             read_yaml(study.published)
         cleaning = {run.service: run for run in plan.every_run(study, results, plan.NOTEBOOKS) if run.cleans}
@@ -212,25 +163,165 @@ def check(study_file: StudyFile, results: Results = RESULTS, strict: Strict = Fa
 
 
 @app.command()
-def share(study_file: StudyFile, output: BundleFolder, results: Results = RESULTS,
-          disclosure: Disclosure = None) -> None:
-    """Write a bundle of a study's results that may be passed on: pages, tables and figures under disclosure control.
+def run(study_file: StudyFile, output: Output = RESULTS, service: Services = (), step: Steps = (),
+        notebook: Notebooks = (), jobs: Jobs = JOBS, fresh: Fresh = False, timeout: Timeout = None,
+        quiet: Quiet = False, strict: Strict = False, scheduler: Scheduler = None) -> None:
+    """Run the notebooks and write the report.
 
-    Exit code 2: nothing was written, because the results are not up to date or something must not leave.
+    What would come out the same is not run again. Exit code 1: something failed, or with --strict a warning is not
+    acknowledged; 2: nothing could be run; 130: stopped by Ctrl-C.
+
+    \b
+    durability run my_study.yaml
+    durability run my_study.yaml --service north --notebook 3
+    """
+    started = datetime.now(UTC)
+    with ExitStack() as held:
+        with _refusals():
+            if scheduler:  # the other machines know the shared folder by its whole path only
+                study_file, output = study_file.resolve(), output.resolve()
+            study = _study(study_file)
+            everything = plan.every_run(study, output, plan.NOTEBOOKS)
+            runs = plan.plan(study, output, service, step, notebook, plan.NOTEBOOKS)
+            pool, jobs = _pool(scheduler, jobs, len(runs))
+            _refuse_among_exports(everything, output / study.id)
+            held.enter_context(batch.alone(study, output))
+            for name in ("index.html", "run.json"):
+                (output / study.id / name).unlink(missing_ok=True)
+        results = []
+        try:
+            with _progress(quiet) as show:
+                show(0, len(runs), "starts")
+                for running, result in batch.run_all(runs, pool, jobs, timeout, fresh):
+                    results += [result] if result else []
+                    line = result and result.status != "unchanged" and (
+                        f"{len(results)}/{len(runs)} {result.run.label} {result.status} {result.seconds:.1f} s")
+                    show(len(results), len(runs), ", ".join(map(_short, running)), line or "")
+                show(len(results), len(runs), "writes the report")
+                of_all = _write_report(study, output, everything, results, started)
+            warnings = _conclude(study, output, results, of_all, started, quiet)
+        except KeyboardInterrupt:
+            _stop(f"stopped after {len(results)} of {len(runs)}; the same command runs the rest", 130)
+        except (MemoryError, ImportError, RuntimeError) as error:
+            if not lacks_memory(f"{type(error).__name__}: {error}"):
+                raise
+            _stop(f"{study.id}: {NO_MEMORY}; the same command with fewer --jobs runs the rest", 1)
+        except OSError as error:
+            _stop(f"{study.id}: the results cannot be written ({error.strerror or error}); what stands there is "
+                  "complete, and the same command runs the rest", 1)
+    failed = any(result.status in ("failed", "skipped") for result in results)
+    raise typer.Exit(int(failed or (strict and warnings > 0)))
+
+
+@app.command()
+def report(study_file: StudyFile, service: Services = (), results: Results = RESULTS,
+           output: ReportFolder = None) -> None:
+    """Write a Word file for each service.
+
+    It has the service's answer on one or two pages, from the results of the last run. Exit code 2: nothing was written,
+    because there are no results of a service, or they are not up to date.
+
+    \b
+    durability report my_study.yaml
+    durability report my_study.yaml --service north --service all --output letters
     """
     with _refusals():
-        study = read_study(study_file)
+        study = _study(study_file)
+        services = plan.chosen("service", service, [plan.POOLED, *study.services])
+        with _progress() as show:
+            show(0, len(services), "starts")
+            from durability_utils.runs import word
+
+            folder = output or results / study.id / "reports"
+            runs, documents = plan.every_run(study, results, plan.NOTEBOOKS), {}
+            for done, name in enumerate(services):
+                show(done, len(services), f"service {name}")
+                documents[folder / f"{study.id}_{name}.docx"] = word.document(study, runs, name)
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, content in documents.items():
+            word.write(path, content)
+    typer.echo(f"{len(documents)} Word {'file' if len(documents) == 1 else 'files'}: {folder.as_posix()}/")
+
+
+@app.command()
+def share(study_file: StudyFile, output: BundleFolder, results: Results = RESULTS,
+          disclosure: Disclosure = None) -> None:
+    """Write a bundle that may be passed on.
+
+    It has pages, tables and figures under disclosure control. Exit code 2: nothing was written, because the results are
+    not up to date or something must not leave.
+
+    \b
+    durability share my_study.yaml --output bundle --disclosure nhs
+    """
+    with _refusals():
+        study = _study(study_file)
         rule = disclosure or study.disclosure
         if rule not in DISCLOSURE_RULES:
             raise InputError(f"disclosure: expected {' or '.join(DISCLOSURE_RULES)}, found {rule or 'nothing'}; say "
                              f"which in {study_file.name}, as in `disclosure: nhs`, or with --disclosure")
-        from durability_utils.sharing.bundle import share as share_results
+        with _progress() as show:
+            show(0, 1, "starts")
+            from durability_utils.sharing.bundle import share as share_results
 
-        lacking = share_results(study, results, output, rule)
+            lacking = share_results(study, results, output, rule, show)
     for label in lacking:
         typer.echo(f"not in the bundle, since it failed: {label}", err=True)
     typer.echo(f"disclosure control: {rule}; no identifier, id or path of this machine was found")
     typer.echo(f"bundle: {(output / 'index.html').as_posix()}")
+
+
+@app.command("list")
+def list_runs(study_file: StudyFile, output: Output = RESULTS, service: Services = (), step: Steps = (),
+              notebook: Notebooks = ()) -> None:
+    """List what would run, and where it would lie."""
+    with _refusals():
+        runs = plan.plan(_study(study_file), output, service, step, notebook, plan.NOTEBOOKS)
+    for planned in runs:
+        typer.echo(f"{planned.name:<25} {planned.service:<12} {planned.step:<6} {planned.target.as_posix()}")
+    typer.echo(f"{len(runs)} runs")
+
+
+def _study(path: Path) -> Study:
+    """The study of a study file; an export in its place is answered with the command that it needs."""
+    if path.suffix.lower() in DATA:
+        raise InputError(f"{path.name} is data, not a study file; propose one from it first: durability new MY_STUDY "
+                         f"{path.as_posix()}")
+    return read_study(path)
+
+
+def _folder(path: Path) -> Path:
+    """A folder that an option names, whether or not it is there; refused where its links lead nowhere."""
+    try:
+        path.resolve()
+    except (OSError, RuntimeError):  # RuntimeError: a circle of links, up to Python 3.12
+        raise typer.BadParameter(f"dir '{path}' is a circle of links.") from None
+    return path
+
+
+def _refuse_among_exports(runs: list[Run], results: Path) -> None:
+    """What is run again, or fails, is removed from the results: no export may lie among them, nor they in one."""
+    results = results.resolve()
+    for file in (file.resolve() for run in runs if run.cleans for file in (run.study.path, *run.reads)):
+        if results in file.parents or file in (results, *results.parents):
+            raise InputError(f"--output: the results would lie where {file.name} lies; choose another folder")
+
+
+def _pool(scheduler: str | None, jobs: int, runs: int) -> tuple[Executor, int]:
+    """Who runs the notebooks, and how many it is given at a time: a cluster all that can run, and it queues them."""
+    if scheduler is None:
+        return ThreadPoolExecutor(jobs), jobs
+    from durability_utils.runs.cluster import workers
+
+    return workers(scheduler), runs
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    """End at once: kernels end with this process, and what they have not finished is run next time."""
+    typer.echo(message, err=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 @contextmanager
@@ -307,36 +398,55 @@ def _looks_wrong(findings, cleaned) -> str:
 
 
 @contextmanager
-def _progress(total: int, quiet: bool) -> Iterator[Callable[[list[Run], Result | None], None]]:
-    """A function that shows how far the batch is: a bar in a terminal, else one line a finished run."""
+def _progress(quiet: bool = False) -> Iterator[Callable]:
+    """A function that shows how far a command is: `show(done, total, what it is at)`, a bar in a terminal.
+
+    Elsewhere only its fourth argument, a line for a log, is printed.
+    """
     from rich import progress as rich
     from rich.console import Console
+    from rich.table import Column
 
-    columns = (rich.BarColumn(), rich.MofNCompleteColumn(), rich.TimeRemainingColumn(), rich.TextColumn("left"),
-               rich.TextColumn("{task.description}", markup=False))
-    done = 0
-    with rich.Progress(*columns, console=Console(stderr=True), disable=quiet or not sys.stderr.isatty()) as progress:
-        task = progress.add_task("", total=total)
+    words = rich.TextColumn("{task.description}", markup=False, table_column=Column(
+        ratio=1, no_wrap=True, overflow="ellipsis"))  # what is too long is cut there, and the bar stays
+    columns = (rich.BarColumn(20), rich.MofNCompleteColumn(), rich.TimeElapsedColumn(), rich.TimeRemainingColumn(),
+               rich.TextColumn("left"), words)
+    with rich.Progress(*columns, console=Console(stderr=True), disable=quiet or not sys.stderr.isatty(),
+                       transient=True, expand=True) as progress:
+        task = progress.add_task("", total=None)
 
-        def show(running: list[Run], result: Result | None) -> None:
-            nonlocal done
-            done += result is not None
-            progress.update(task, completed=done, description="; ".join(run.label for run in running))
-            if result and result.status != "unchanged" and progress.disable and not quiet:
-                typer.echo(f"{done}/{total} {result.run.label} {result.status} {result.seconds:.1f} s", err=True)
+        def show(done: int, total: int, doing: str, line: str = "") -> None:
+            progress.update(task, completed=done, total=total, description=doing)
+            if line and progress.disable and not quiet:
+                typer.echo(line, err=True)
 
         yield show
 
 
-def _conclude(study: Study, output: Path, everything: list[Run], results: list[Result], started: datetime,
-              quiet: bool) -> int:
-    """Write report and account, and say in a few lines how it went; how many warnings nobody has acknowledged."""
+def _short(run: Run) -> str:
+    """A run in the bar: `B cleaning`, `B step2 03`."""
+    words = (run.service, *([run.step] if run.step != "all" else []), "cleaning" if run.cleans else run.head.number)
+    return " ".join(words)
+
+
+def _write_report(study: Study, output: Path, everything: list[Run], results: list[Result],
+                  started: datetime) -> list[dict[str, str]]:
+    """Write report and account; what looks wrong in the services together, as rows of text."""
     from durability_utils.runs import papers, report  # statsmodels comes with them: not for `list` and `--help`
 
-    first_page, of_all = output / study.id / "index.html", _of_all(study, output)
-    batch.write(first_page, report.index(study, output, everything, results, of_all))
-    batch.write(first_page.with_name("methods.html"), papers.page(study))
-    batch.write(first_page.with_name("run.json"), batch.account(study, results, started))
+    of_all = _of_all(study, output)
+    for path, text in report.pages_of(study, output, everything, results, of_all).items():
+        batch.write(path, text)
+    batch.write(output / study.id / "methods.html", papers.page(study))
+    batch.write(output / study.id / "run.json", batch.account(study, results, started))
+    return of_all
+
+
+def _conclude(study: Study, output: Path, results: list[Result], of_all: list[dict[str, str]], started: datetime,
+              quiet: bool) -> int:
+    """Say in a few lines how it went; how many warnings nobody has acknowledged."""
+    from durability_utils.runs import report
+
     for result in results:
         if result.status == "failed":
             message = result.message.removeprefix(f"service {result.run.service}: ")  # an export's error names it too
@@ -360,11 +470,9 @@ def _conclude(study: Study, output: Path, everything: list[Run], results: list[R
     shown = ("succeeded", "failed", "skipped", *(["unchanged"] if "unchanged" in statuses else []))
     counts = ", ".join(f"{statuses.count(status)} {status}" for status in shown)
     typer.echo(f"{counts} in {(datetime.now(UTC) - started).total_seconds():.1f} s")
-    published = report.published_counts(results)
-    if published:
-        typer.echo(f"{published['agrees']} of {published['agrees'] + published['differs']} published figures "
-                   f"reproduced; in {published['paper_contradicts_itself']} places the paper contradicts itself")
-    typer.echo(f"report: {first_page.as_posix()}")
+    if published := report.published_in_words(report.published_counts(results)):
+        typer.echo(published)
+    typer.echo(f"report: {(output / study.id / 'index.html').as_posix()}")
     return len(warnings)
 
 

@@ -14,14 +14,13 @@ from durability_utils.outcomes.proportions import Proportion, proportion
 from durability_utils.outcomes.transitions import as_square
 from durability_utils.study.errors import InputError
 from durability_utils.study.labels import WORDS, label
-from durability_utils.study.study_file import Study
 
 NOT_APPLICABLE = "\u2013"  # what is hidden by disclosure control has a sign of its own, *
 # columns, with or without _6m and the like behind, that hold shares of 0 to 1
 SHARES = re.compile(r"(.*_)?(share|estimate|pooled|target|adjusted|tau|coverage)(_.*)?|size|power|refused")
 P_VALUES = re.compile(r"p|p_.*")
 NAMES = ("service", "column", "file", "key", "finding")  # their words are names, not codes
-FEW = 10  # patients, where the study file sets no other number
+
 _RATE = ("n", "of", "share", "low", "high")
 _NUMBERS = r"[-<]?[\d.,\u221e]+( %)?( \(.*\))?|[\d,]+/[\d,]+ \(.*\)|\d+ of \d+|\u2013|\*|"
 _CODE = re.compile(r"[a-z0-9]+(_[a-z0-9]+)+")
@@ -91,35 +90,30 @@ def as_words(table: pd.DataFrame | pd.Series, digits: int = 2) -> pd.DataFrame:
     return pd.DataFrame({name: cells for name, cells in words.items() if any(cells) or table.empty}, dtype="str")
 
 
-def rate(n: int, of: int, study: Study) -> str:
-    """n of `of` for a sentence: `61/71 (86 %, 76 to 92)`; of few patients (`too_few`) the counts alone, `2 of 3`."""
-    return f"{n} of {of}" if too_few(of, study) else proportion(n, of).text()
+def rate(n: int, of: int, few: int = 0) -> str:
+    """n of `of`: `61/71 (86 %, 76 to 92)`; of fewer patients than `few` the counts alone, `2 of 3`."""
+    return f"{n} of {of}" if of < few else proportion(n, of).text()
 
 
-def square(table: pd.DataFrame, study: Study) -> Shown:
+def square(table: pd.DataFrame, few: int = 0) -> Shown:
     """A six-month table: rows status at end, columns at follow-up, the best first; each cell a rate of its row.
 
     `table`: as of `transitions.six_month_table`. The last column and the last row are of everyone.
     """
     counts = as_square(table)
     codes, everyone = counts.index[-2::-1], counts.at["total", "total"]
-    rows = [[*(rate(counts.at[end, later], counts.at[end, "total"], study) for later in codes),
-             rate(counts.at[end, "total"], everyone, study)] for end in (*codes, "total")]
+    rows = [[*(rate(counts.at[end, later], counts.at[end, "total"], few) for later in codes),
+             rate(counts.at[end, "total"], everyone, few)] for end in (*codes, "total")]
     rows[-1][-1] = f"{everyone:,}"
     cells = pd.DataFrame(rows, columns=[*codes, "everyone_at_end"])
     cells.insert(0, "status_at_end", [*codes, "everyone at follow-up"])
     return shown(cells)
 
 
-def too_few(n: int, study: Study) -> str:
-    """What stands in the place of a picture or a test of `n` patients, fewer than the study's `few`; else nothing."""
+def too_few(n: int, few: int) -> str:
+    """What stands in the place of a picture or a test of `n` patients, fewer than `few`; else nothing."""
     whom = "1 patient" if n == 1 else f"{n} patients"
-    return f"Not shown: {whom}, fewer than {few(study)}, would show little but chance." if n < few(study) else ""
-
-
-def few(study: Study) -> int:
-    """Fewer patients than this are counts, with no rate, picture or test: as the study file sets it, else FEW."""
-    return getattr(study, "few", FEW)
+    return f"Not shown: {whom}, fewer than {few}, would show little but chance." if n < few else ""
 
 
 def number(value: float, name: str = "", digits: int = 2) -> str:
@@ -133,6 +127,15 @@ def number(value: float, name: str = "", digits: int = 2) -> str:
     if isinstance(value, int | np.integer):
         return f"{value:,}"
     return _rounded(value, digits) if np.isfinite(value) else ("\u221e" if value > 0 else "-\u221e")
+
+
+def unbroken(n: int, of: int, few: int = 0, between: str = " of ") -> str:
+    """A rate within a sentence, with spaces that do not break: `32 of 38 (84 %, 70 to 93)`.
+
+    `few`: of fewer than so many patients it is the counts alone, `2 of 2`; `between`: what stands between n and N.
+    """
+    interval = f" {proportion(n, of).text().partition(' ')[2]}" if of >= max(few, 1) else ""
+    return f"{n:,}{between}{of:,}{interval}".replace(" ", "\u00a0")
 
 
 def _rounded(value: float, digits: int) -> str:

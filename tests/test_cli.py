@@ -1,8 +1,11 @@
 """The command: its exit codes, and what it says where."""
 
 import os
+import re
+import select
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +21,9 @@ from durability_utils.cohort import cleaning, last_month, plausibility
 from durability_utils.runs import plan
 from durability_utils.study.columns import dictionary
 from durability_utils.study.errors import InputError
+
+if sys.platform == "linux":
+    import pty
 
 REJECTED = pd.DataFrame({
     "row": [4, 9, *range(20, 27)], "patient_id": "secret", "column": ["patient_id", "patient_id", *["phq9_end"] * 7],
@@ -46,7 +52,8 @@ def test_a_run_sums_up_and_goes_on_after_a_failure(study, tmp_path):
                         "--notebook", "02", "--notebook", "06")
     assert result.exit_code == 1
     assert "4 succeeded, 1 failed, 1 skipped in" in result.stdout
-    assert "2 of 3 published figures reproduced; in 1 places the paper contradicts itself" in result.stdout
+    assert ("2 of 3 published figures reproduced; not counted: 1 place where the paper contradicts itself"
+            in result.stdout)
     assert "report: results/durability_2016/index.html" in result.stdout
     failures = [line for line in result.stderr.splitlines() if " failed: " in line]
     assert failures == ["service B: 01_cleaning failed: B.csv: line 3: no number "
@@ -57,7 +64,7 @@ def test_a_run_sums_up_and_goes_on_after_a_failure(study, tmp_path):
     assert "line 3: no number" in (root / "index.html").read_text(encoding="utf-8")
     for page in root.rglob("*.html"):
         assert str(tmp_path) not in page.read_text(encoding="utf-8")
-    assert len(list(root.rglob("*.html"))) == 6
+    assert len(list(root.rglob("*.html"))) == 10  # two of the study, three of services, five of notebooks
 
 
 @pytest.mark.parametrize("option, message", [
@@ -219,3 +226,86 @@ class TestNew:
         result = durability("check", study({"A": "fine"}))
         assert result.exit_code == 1
         assert result.stderr.splitlines() == ["service A: 137 rows read, but 132 kept and 4 listed as refused"]
+
+
+class TestReport:
+    def test_writes_a_word_file_a_service(self, study, tmp_path):
+        path = study({"A": "fine", "B": "fine"})
+        refused = durability("report", path)
+        assert refused.exit_code == 2 and "service all has no results in results" in refused.stderr
+        assert durability("run", path, "--notebook", "2", "--notebook", "3").exit_code == 0
+        result = durability("report", path)
+        assert (result.exit_code, result.stdout) == (0, "3 Word files: results/durability_2016/reports/\n")
+        assert durability("report", path, "--service", "A", "--output", "letters").stdout == "1 Word file: letters/\n"
+        assert [file.name for file in (tmp_path / "letters").iterdir()] == ["durability_2016_A.docx"]
+        assert "no service 'Z'" in durability("report", path, "--service", "Z").stderr
+
+
+class TestHelp:
+    def test_commands_stand_in_the_order_of_a_study_with_an_example_each(self):
+        said = durability("--help").stdout
+        commands = re.findall(r"^  (\w+) {2,}\w.*[^.]\.$", said, re.M)
+        assert commands == ["new", "check", "run", "report", "share", "list"]
+        assert "durability new my_study exports/north.csv" in said
+        for command in commands[:-1]:
+            assert f"\n  durability {command} my_study" in durability(command, "--help").stdout
+        assert not re.search("list\\[str\\]|int range|<dir>", durability("run", "--help").stdout)
+
+    @pytest.mark.parametrize("command", ["run", "check", "list", "report"])
+    @pytest.mark.parametrize("name", ["north.csv", "north.XLSX", "north.sav", "north.parquet", "north.dta"])
+    def test_an_export_in_the_place_of_a_study_file_is_answered_with_new(self, command, name):
+        result = durability(command, f"exports/{name}")
+        assert (result.exit_code, result.stderr) == (
+            2, f"{name} is data, not a study file; propose one from it first: durability new MY_STUDY exports/{name}\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pseudo-terminals and signals of Linux")
+class TestTerminal:
+    def in_terminal(self, folder, *arguments, columns=110, stop=None):
+        """Exit code and all that the command shows in a terminal; `stop`: seconds after which Ctrl-C is typed, from the
+        moment on when Python itself has started."""
+        child, terminal = pty.fork()
+        if not child:
+            os.chdir(folder)
+            os.environ |= {"COLUMNS": str(columns), "TERM": "xterm", "PYTHONPATH": str(plan.PROJECT)}
+            begins = "from durability_utils.__main__ import main; print('begins', flush=True); main()"
+            os.execv(sys.executable, [sys.executable, "-c", begins, *arguments])
+        said, started = b"", None
+        while True:
+            started = started or (time.monotonic() if b"begins" in said else None)
+            if started and stop is not None and time.monotonic() - started > stop:
+                os.write(terminal, b"\x03")
+                stop = None
+            try:
+                if select.select([terminal], [], [], 0.02)[0]:
+                    said += os.read(terminal, 65536)
+            except OSError:  # it has ended
+                break
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said.decode()
+
+    @pytest.mark.parametrize("columns", [60, 110])
+    def test_the_bar_and_the_count_stay_whatever_runs(self, tmp_path, columns):
+        make_study(tmp_path, {"A" * 70: "fine"})
+        code, said = self.in_terminal(tmp_path, "run", "parameters/durability_2016.yaml", "--notebook", "3",
+                                      columns=columns)
+        shown = re.findall(r"[^\r\n\x1b]*0/7[^\r\n\x1b]*", re.sub(r"\x1b\[[\d;?]*\w", "", said))
+        assert code in (0, 1) and shown
+        assert all("\u2501" in line and "left" in line and len(line) <= columns for line in shown)
+        assert any("A" in line for line in shown)
+
+    @pytest.mark.slow("starts the command 28 times")
+    @pytest.mark.parametrize("command", ["run", "check", "report", "new"])
+    def test_at_any_moment_ctrl_c_ends_with_one_line(self, tmp_path, command):
+        make_study(tmp_path, {"A": "fine"})
+        write_strangers_export(tmp_path / "north.csv")
+        arguments = ["mine", "north.csv", "--force"] if command == "new" else ["parameters/durability_2016.yaml"]
+        stopped = 0
+        for moment in (0.05, 0.2, 0.5, 0.9, 1.3, 2, 3):
+            code, said = self.in_terminal(tmp_path, command, *arguments, stop=moment)
+            assert "Traceback" not in said and "Aborted" not in said
+            if code == 130:
+                stopped += 1
+                lines = [line for line in re.split("[\r\n]+", re.sub(r"\x1b\[[\d;?]*\w", "", said))
+                         if "stopped" in line]
+                assert len(lines) == 1
+        assert stopped > 1

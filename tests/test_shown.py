@@ -1,6 +1,5 @@
 """How tables are read. Oracle: what a reader should see, written by hand."""
 
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -8,7 +7,7 @@ import pytest
 
 from durability_utils.outcomes.proportions import proportion
 from durability_utils.outcomes.transitions import six_month_table
-from durability_utils.shown import FEW, as_words, number, rate, shown, square, too_few
+from durability_utils.shown import as_words, number, rate, shown, square, too_few, unbroken
 from durability_utils.study.errors import InputError
 
 
@@ -46,11 +45,11 @@ def test_a_figure_of_a_paper_is_read_by_its_path():
 
 
 def test_few_patients_are_a_sentence_of_counts_and_no_rate():
-    assert too_few(FEW, None) == ""
-    assert too_few(1, None) == "Not shown: 1 patient, fewer than 10, would show little but chance."
-    assert (rate(2, 3, None), rate(0, 0, None)) == ("2 of 3", "0 of 0")
-    assert rate(61, 71, None) == "61/71 (86 %, 76 to 92)"
-    assert rate(2, 3, SimpleNamespace(few=3)) == "2/3 (67 %, 21 to 94)"
+    assert too_few(10, 10) == ""
+    assert too_few(1, 10) == "Not shown: 1 patient, fewer than 10, would show little but chance."
+    assert (rate(2, 3, 10), rate(0, 0, 10)) == ("2 of 3", "0 of 0")
+    assert rate(61, 71, 10) == "61/71 (86 %, 76 to 92)"
+    assert rate(2, 3, 3) == "2/3 (67 %, 21 to 94)"
 
 
 def test_a_square_has_the_best_status_first_and_everyone_at_its_ends():
@@ -58,11 +57,18 @@ def test_a_square_has_the_best_status_first_and_everyone_at_its_ends():
     end = pd.Series([codes.categories[1]] * 47 + [codes.categories[0]] * 36, dtype=codes)
     later = pd.Series(([codes.categories[1]] * 38 + [codes.categories[0]] * 9)
                       + ([codes.categories[1]] * 9 + [codes.categories[0]] * 27), dtype=codes)
-    words = square(six_month_table(end, later), None).words  # the paper's Table 5
+    words = square(six_month_table(end, later), 10).words  # the paper's Table 5
     assert words.to_numpy().tolist() == [
         ["reliable recovery", "38/47 (81 %, 67 to 90)", "9/47 (19 %, 10 to 33)", "47/83 (57 %, 46 to 67)"],
         ["no reliable recovery", "9/36 (25 %, 14 to 41)", "27/36 (75 %, 59 to 86)", "36/83 (43 %, 33 to 54)"],
         ["everyone at follow-up", "47/83 (57 %, 46 to 67)", "36/83 (43 %, 33 to 54)", "83"]]
+
+
+def test_a_rate_in_a_sentence_stays_in_one_line_and_of_few_patients_it_is_their_counts():
+    assert unbroken(61, 71) == "61\u00a0of\u00a071\u00a0(86\u00a0%,\u00a076\u00a0to\u00a092)"
+    assert unbroken(1631, 3027, between="/") == "1,631/3,027\u00a0(54\u00a0%,\u00a052\u00a0to\u00a056)"
+    assert [unbroken(9, 9, few=10), unbroken(0, 0), unbroken(10, 10, 10)[:8]] == [
+        "9\u00a0of\u00a09", "0\u00a0of\u00a00", "10\u00a0of\u00a010"]
 
 
 def test_codes_are_words_names_stay_and_what_is_missing_has_its_sign():

@@ -6,6 +6,7 @@ Each line says what speaks for it, and above it stands what has to be checked. N
 import os
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import product
 from pathlib import Path
@@ -29,15 +30,17 @@ MEASURES = "nhs_talking_therapies"
 _SCORES_OF_TREATMENT = {f"{measure}_{time}" for measure in ("phq9", "gad7") for time in ("baseline", "end")}
 
 
-def new_study(study: str, exports: list[Path], folder: Path, force: bool = False, plan: bool = False) -> list[str]:
+def new_study(study: str, exports: list[Path], folder: Path, force: bool = False, plan: bool = False,
+              show: Callable[[int, int, str], None] = lambda *_: None) -> list[str]:
     """Propose a study and write its files into `folder`; what was found and what has to be checked, as lines.
 
-    With `plan` also the frame of an analysis plan, to fill in before anybody looks at outcomes.
+    With `plan` also the frame of an analysis plan, to fill in before anybody looks at outcomes. `show`: told how many
+    files of how many are read, and which one is next.
     Raises InputError, with nothing written: `study` is no plain name, an export of no use, a file there and no `force`.
     """
     if not SAFE_NAME.fullmatch(study):
         raise InputError(f"{study!r} cannot be the name of a study; expected a plain name (letters, digits, - and _)")
-    services = new_services(exports)
+    services = new_services(exports, show)
     texts = {folder / f"{study}_columns" / f"{service}.yaml": column_map(service, proposal)
              for service, proposal in services.items()}
     if plan:
@@ -53,7 +56,7 @@ def new_study(study: str, exports: list[Path], folder: Path, force: bool = False
             f"  durability check {path}", f"  durability run {path}"]
 
 
-def new_services(paths: list[Path]) -> dict[str, Proposal]:
+def new_services(paths: list[Path], show: Callable[[int, int, str], None] = lambda *_: None) -> dict[str, Proposal]:
     """Look at exports, one service each, and guess what their columns are: service id -> proposal.
 
     A folder of Talking Therapies tables is one service; of any other folder each file counts as if it were named. A
@@ -64,8 +67,11 @@ def new_services(paths: list[Path]) -> dict[str, Proposal]:
     files = [file for path in paths if path not in folders for file in (_exports_in(path) if path.is_dir() else [path])]
     if len({path.resolve() for path in (*folders, *files)}) < len(folders) + len(files):
         raise InputError("an export is named twice; expected each once")
-    exports = months_together([read_new_export(path, measures) for path in files])
-    proposals = {folder: propose_tables(folder, measures) for folder in folders}
+    of = len(files) + len(folders)
+    exports = months_together([show(at, of, path.name) or read_new_export(path, measures)
+                               for at, path in enumerate(files)])
+    proposals = {folder: show(at, of, folder.name) or propose_tables(folder, measures)
+                 for at, folder in enumerate(folders, len(files))}
     proposals |= {export.path: propose(export) for export in exports}
     for path in [path for path in proposals if path not in folders]:
         if (patients := _patients_of(proposals[path], proposals)) is not None:

@@ -170,7 +170,7 @@ def execute(run: Run, timeout: float | None = None) -> Result:
             if message:
                 shutil.rmtree(made, ignore_errors=True)
                 _keep_profile(run, work)  # next time the export is still compared with the last that could be used
-            _write_documents(run, made, text)
+            record["answer"] = _write_documents(run, made, text)
             status, seconds = "failed" if message else "succeeded", round(time.perf_counter() - started, 2)
             outputs = hashes([file for file in sorted(made.rglob("*")) if file.is_file()], [made])
             record |= {"status": status, "message": message, "seconds": seconds, "outputs": outputs,
@@ -283,13 +283,15 @@ def _raise_if_no_space(message: str) -> None:
             raise OSError(code, os.strerror(code))
 
 
-def _write_documents(run: Run, made: Path, text: str) -> None:
+def _write_documents(run: Run, made: Path, text: str) -> str:
+    """Write the executed notebook and its page; its answer, none of a restricted one."""
     write(made / run.target.name, text)
     if run.restricted:
-        return
-    from durability_utils.runs.report import page
+        return ""
+    from durability_utils.runs.report import answer, page
 
     write(made / run.target.with_suffix(".html").name, page(text, run))
+    return answer(text)
 
 
 def _move_into_place(run: Run, made: Path, whole_service: bool) -> None:

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from types import ModuleType
 from typing import ClassVar
@@ -48,6 +48,7 @@ def use_warm_kernels() -> None:
     KernelProvisionerFactory.instance().default_provisioner_name = "durability-warm"  # as registered in pyproject.toml
     if can_fork():
         forkserver.set_forkserver_preload(list(PRELOADED))
+        resource_tracker.ensure_running()  # first: it lets interrupts through again once it has started
         with _without_main(), _without_interrupts():
             forkserver.ensure_running()
 

@@ -132,13 +132,13 @@ def plan(study: Study, output: Path, services: Sequence[str] = (), steps: Sequen
     Raises InputError for a service, step or notebook that does not exist, for a selection that holds
     nothing, and for a notebook that says what cannot be.
     """
-    services = _chosen("service", services, [*study.services, POOLED])
-    steps = _chosen("step", steps, STEPS)
+    services = chosen("service", services, [*study.services, POOLED])
+    steps = chosen("step", steps, STEPS)
     runs = every_run(study, output, notebooks)
     heads = list(dict.fromkeys(run.head for run in runs))
     by_number = {head.number: head.name for head in heads}
     usual = [head.name for head in heads if not head.restricted]
-    names = _chosen("notebook", [by_number.get(name.zfill(2), name) for name in names] or usual,
+    names = chosen("notebook", [by_number.get(name.zfill(2), name) for name in names] or usual,
                     [head.name for head in heads])
     wanted = [run for run in runs if run.name in names and (
         run.service in services or POOLED in services if run.cleans
@@ -150,7 +150,8 @@ def plan(study: Study, output: Path, services: Sequence[str] = (), steps: Sequen
     return [run for run in runs if run in wanted or (run.cleans and run.service in read)]
 
 
-def _chosen(kind: str, given, valid) -> list[str]:
+def chosen(kind: str, given: Sequence[str], valid: Sequence[str]) -> list[str]:
+    """Those given, else all valid ones; raises InputError for one that is not valid."""
     for name in given:
         if name not in valid:
             raise InputError(f"no {kind} '{name}'; there are {', '.join(valid)}")

@@ -1,37 +1,73 @@
-"""The report of a run: every executed notebook as a page without code, and one page that leads to them all.
+"""The report of a run: every executed notebook as a page without code, a page a service, and one that leads to them.
 
-Pages open without a network: style and images stand in the file, and a content policy forbids the rest.
+Pages open without a network: style and images stand in the file, and a content policy forbids the rest. The first page
+sorts and searches by one script, which the policy names by its hash; without it everything is there.
 """
 
-import csv
+import base64
+import hashlib
 import json
 import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
-from durability_utils.outcomes.proportions import proportion
+from durability_utils.analyses.published import SETTINGS
+from durability_utils.outcomes.proportions import Proportion, proportion
+from durability_utils.results import read_cohort
+from durability_utils.runs.answers import Answers, england, in_words, read_answers, read_table
 from durability_utils.runs.plan import POOLED, Result, Run, is_current, read_record
 from durability_utils.runs.provenance import commit, versions
+from durability_utils.shown import NOT_APPLICABLE, number, unbroken
+from durability_utils.study.errors import InputError
 from durability_utils.study.findings import FINDINGS_FILE
-from durability_utils.study.holds import read_holds
 from durability_utils.study.study_file import STEPS, Study
 
 STEP_NAMES = {"all": "all steps", "step2": "step 2", "step3": "step 3"}
 STATUS_NAMES = {"succeeded": "", "unchanged": "", "failed": "failed", "skipped": "skipped", "outdated": "out of date",
                 "not_run": "not run"}
-RESPONSE = [("response", stage) for stage in ("discharged", "consented", "either_follow_up")]
-OUTCOMES = {("improvement_6m", "reliable_improvement"): "improvement", ("recovery_6m", "reliable_recovery"): "recovery"}
-# where a rate of the first page comes from, for those that are absent
-RATES = {"response_rates.csv": ("discharged", "consented", "answered")} | {
-    f"{code}_6m.csv": (name, f"{name}_kept") for (_, code), name in OUTCOMES.items()}
 COMPARISON = "published_figures.csv"
+FIGURES = {"reliable_improvement_6m.png": "Is reliable improvement kept?",
+           "reliable_recovery_6m.png": "Is reliable recovery kept?"}
+FLOW = "response_flow.csv"
+
+
+class Column(NamedTuple):
+    """A column of the table of rates: its words, where its number stands among the Answers, and the table that holds
+    it, by which it is known why a number is absent."""
+
+    words: str
+    part: str
+    key: tuple[str, str] | None
+    table: str
+
+
+_KEPT = {"6m": "reliable_{}_6m.csv", "12m": "definitions.csv"}
+COLUMNS = {
+    "Everyone discharged": [
+        *(Column(part.capitalize(), part, None, "response_rates.csv") for part in ("consented", "answered")),
+        *(Column(f"{words} at end, {of}", "end", (outcome, denominator), "services_rates.csv")
+          for outcome, words in (("improvement", "Reliably improved"), ("recovery", "Reliably recovered"))
+          for denominator, of in (("nhs", "NHS rate"), ("paired", "paired")))],
+    "Of those followed up": [
+        Column(f"{outcome.capitalize()} kept at {time.removesuffix('m')} months", "kept", (outcome, time),
+               _KEPT[time].format(outcome))
+        for outcome in ("improvement", "recovery") for time in _KEPT],
+}
+TABLES = {column.table for columns in COLUMNS.values() for column in columns}  # which the answers are read from
+SYNTHETIC = ("Synthetic data. They were made up to match published figures; no clinical, policy or safety conclusion "
+             "can be drawn from them.")
 
 _TABLE = re.compile(r'<table border="1" class="dataframe">.*?</table>', re.DOTALL)
+_EMPTY_HEAD = re.compile(r"<th[^>]*></th>")
+_ANY_TABLE = re.compile(r"<table.*?</table>", re.DOTALL)
 _ROW = re.compile(r"<tr.*?</tr>", re.DOTALL)
 _CELL = re.compile(r"<t([dh])[^>]*>(.*?)</t[dh]>", re.DOTALL)
 pages = Environment(loader=PackageLoader("durability_utils", "templates"), autoescape=True, undefined=StrictUndefined,
@@ -51,7 +87,7 @@ def page(executed: str, run: Run) -> str:
     body, _ = _exporter().from_notebook_node(notebook)
     return pages.get_template("report_page.html").render(
         title=run.head.question, study=run.study.title, synthetic=is_synthetic(run.study),
-        body=words_on_the_left(body).replace("<th></th>", "<td></td>"),  # a header that heads nothing
+        body=_scrollable(words_on_the_left(body)).replace("<th></th>", "<td></td>"),  # a header that heads nothing
         service=service_name(run.service), step=STEP_NAMES[run.step], notebook=run.target.name)
 
 
@@ -62,6 +98,12 @@ def words_on_the_left(html: str) -> str:
     A table with cells over several columns or rows stays as it is.
     """
     return _TABLE.sub(lambda found: _marked_words(found[0]), html)
+
+
+def _scrollable(html: str) -> str:
+    """HTML whose tables a keyboard can scroll, and whose headers all say something."""
+    box = '<div class="scroll" tabindex="0" role="group" aria-label="Table; it may be wider than the page">'
+    return _EMPTY_HEAD.sub("<td></td>", _ANY_TABLE.sub(rf"{box}\g<0></div>", html))
 
 
 def _marked_words(table: str) -> str:
@@ -112,30 +154,148 @@ def _exporter():
     return exporter
 
 
-# -- the page that leads to them -------------------------------------------------------------------
+def answer(executed: str) -> str:
+    """The first paragraph below the heading `Answer` of an executed notebook (its JSON); blank where there is none."""
+    from nbformat import v4
 
-def index(study: Study, output: Path, runs: list[Run], results: list[Result],
-          of_all: Sequence[dict[str, str]] = ()) -> str:
-    """The page that leads to the others: `results`, and for the study's other runs what an earlier one left on disk.
+    cells = iter(v4.reads(executed).cells)
+    if not any(re.match("#+ Answer", cell.source) for cell in cells):  # leaves the iterator behind the heading
+        return ""
+    for output in (output for cell in cells for output in cell.get("outputs", [])):
+        if text := output.get("data", {}).get("text/markdown"):
+            return text.strip().partition("\n\n")[0]
+    return ""
+
+
+# -- the page that leads to them, and a page a service ---------------------------------------------
+
+class _Report:
+    """What all pages of one report share: the latest results of a study, and its rates by service and step."""
+
+    def __init__(self, study: Study, output: Path, runs: list[Run], results: list[Result]):
+        self.study, self.root = study, output / study.id
+        self.services = [POOLED, *study.services]
+        found = {result.run.target: result for result in results}
+        self.latest = [found.get(run.target) or recorded(run) for run in runs if not run.restricted]
+        self.answers = {(service, step): read_answers(self.root / service / step / "tables")
+                        for service in self.services for step in STEPS}
+        self.shared = {"study": study, "synthetic": SYNTHETIC if is_synthetic(study) else "",
+                       "groups": COLUMNS, "few": study.few,
+                       "in_words": lambda service: in_words(self.answers[service, "all"], study.few),
+                       "name": service_name, "strips": self.strips}
+
+    def row(self, service: str, step: str) -> dict:
+        """A row of the table of rates: `cells` (text, share to sort by, why it is absent)."""
+        answers = self.answers[service, step]
+        status = {table: next((STATUS_NAMES[result.status] for result in self.latest if (
+            result.run.service, result.run.step) == (service, step) and result.run.head.owns(table)), "")
+            for table in TABLES}
+        return {"step": STEP_NAMES[step], "first": step == STEPS[0], "cells": [
+            (*cell, status[column.table] or NOT_APPLICABLE) for cell, column in zip(
+                rate_cells(answers, self.study.few), chain(*COLUMNS.values()), strict=True)]}
+
+    def strips(self, service: str, outcome: str) -> list[dict]:
+        """For each time what a strip of the picture shows, in per cent: the share, its interval, and what is possible;
+        none of few patients."""
+        answers, few = self.answers[service, "all"], self.study.few
+        return [{"time": time, "words": unbroken(*kept[:2], between="/"), "share": 100 * kept.share,
+                 "interval": (100 * kept.low, 100 * kept.high),
+                 "reach": tuple(100 * end for end in answers.reach.get((outcome, time), ())[:2])}
+                for (of, time), kept in answers.kept.items() if of == outcome and kept.of >= max(few, 1)]
+
+    def findings(self, service: str) -> list[dict[str, str]]:
+        return [row for result in self.latest if result.run.cleans and result.run.service == service
+                for row in looks_wrong(result)]
+
+    def link(self, result: Result, start: Path) -> str | None:
+        page = result.run.target.with_suffix(".html")
+        return page.relative_to(start).as_posix() if page.is_file() else None
+
+
+def pages_of(study: Study, output: Path, runs: list[Run], results: list[Result],
+             of_all: Sequence[dict[str, str]] = ()) -> dict[Path, str]:
+    """The first page and the page of each service by their paths: `results`, and for the study's
+    other runs what an earlier one left on disk.
 
     Restricted runs are not in it. `of_all`: what looks wrong in all services together, as rows of `findings.csv`.
     """
-    found = {result.run.target: result for result in results}
-    latest = [found.get(run.target) or recorded(run) for run in runs if not run.restricted]
-    return pages.get_template("report_index.html").render(
-        study=study, synthetic=is_synthetic(study), rows=[
-            _row(study, output, service, step, latest)
-            for service in (POOLED, *study.services) for step in STEPS],
-        heads=list(dict.fromkeys(result.run.head for result in latest)),
-        problems=[(result.run.label, STATUS_NAMES[result.status], result.message, _link(result, output / study.id))
-                  for result in latest if result.status in ("failed", "skipped", "outdated")],
-        findings=[(service_name(service), rows) for service, rows in [
-            *((result.run.service, looks_wrong(result)) for result in latest if result.run.cleans), (POOLED, of_all)
-        ] if rows],
-        uncleaned=[result.run.service for result in latest
-                   if result.run.cleans and result.status == "failed"],
-        published=published_counts(latest), versions=versions(), git=commit(),
-        finished=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"))
+    report = _Report(study, output, runs, results)
+    script = pages.loader.get_source(pages, "report_index.js")[0]
+    cleaned = [result for result in report.latest if result.run.cleans]
+    first = pages.get_template("report_index.html").render(
+        **report.shared, services=report.services,
+        rows={service: [report.row(service, step) for step in STEPS] for service in report.services},
+        problems=[(result.run.label, STATUS_NAMES[result.status], result.message, report.link(result, report.root))
+                  for result in report.latest if result.status in ("failed", "skipped", "outdated")],
+        findings=[(service, rows) for service, rows in [
+            *((service, report.findings(service)) for service in study.services), (POOLED, of_all)] if rows],
+        looked_at=sum(result.status in ("succeeded", "unchanged") for result in cleaned),
+        uncleaned=[result.run.service for result in cleaned if result.status == "failed"],
+        published=published_in_words(published_counts(report.latest)), versions=versions(), git=commit(),
+        finished=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"), script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode())
+    return {report.root / "index.html": first} | {
+        report.root / service / "index.html": _service_page(report, service, place)
+        for place, service in enumerate(report.services) if (report.root / service).is_dir()}
+
+
+def _service_page(report: _Report, service: str, place: int) -> str:
+    folder = report.root / service / "all"
+    few = report.answers[service, "all"].are_few(report.study.few)
+    neighbours = [report.services[at] if 0 <= at < len(report.services) else None for at in (place - 1, place + 1)]
+    here = [result for result in report.latest if result.run.service == service]
+    return pages.get_template("report_service.html").render(
+        **report.shared, service=service, neighbours=neighbours, are_few=few,
+        rows={service: [report.row(service, step) for step in STEPS]}, flow=flow(folder),
+        england=england_line(report.study, report.root.parent, service, report.answers[service, "all"]),
+        pictures={} if few else {words: base64.b64encode(path.read_bytes()).decode()
+                                 for path, words in figures(folder)},
+        findings=report.findings(service),
+        steps=[(STEP_NAMES.get(step, step), notebooks) for step in ("cleaning", *STEPS)
+               if (notebooks := [(result.run.head, STATUS_NAMES[result.status], result.status,
+                                  report.link(result, report.root / service), _answer_of(result))
+                                 for result in here if result.run.folder.name == step])])
+
+
+def rate_cells(answers: Answers, few: int) -> list[tuple[str, str, float | str]]:
+    """For each of COLUMNS n/N, the per cent with its interval, and what the column is sorted by; blank where absent."""
+    values = (getattr(answers, column.part) for column in chain(*COLUMNS.values()))
+    return [_cell(value.get(column.key) if column.key else value, few)
+            for value, column in zip(values, chain(*COLUMNS.values()), strict=True)]
+
+
+def _cell(value: Proportion | None, few: int) -> tuple[str, str, float | str]:
+    if value is None:
+        return "", "", ""
+    counts, _, interval = unbroken(*value[:2], few, "/").partition("\u00a0")
+    return counts, interval, value.share if interval else ""
+
+
+def _answer_of(result: Result) -> Markup:
+    """The answer of a notebook as HTML, from its provenance."""
+    text = read_record(result.run).get("answer", "") if result.status in ("succeeded", "unchanged", "outdated") else ""
+    return Markup(_exporter().environment.filters["markdown2html"](text)) if text else Markup("")
+
+
+def flow(folder: Path) -> list[tuple[str, str]]:
+    """From discharge to the tables: words and count of each stage, of one service's folder of all steps."""
+    return [(row["stage"].capitalize(), number(int(row["n"]))) for row in read_table(folder / "tables" / FLOW)]
+
+
+def figures(folder: Path) -> list[tuple[Path, str]]:
+    """The pictures of a service's page that are there, each with what it asks."""
+    return [(path, words) for name, words in FIGURES.items() if (path := folder / "figures" / name).is_file()]
+
+
+def england_line(study: Study, results: Path, service: str, answers: Answers) -> str:
+    """What England's services reached in the year of the study, or nearest to the service's discharges."""
+    day = study.discharged and study.discharged[0]
+    if answers.end and not day:
+        try:
+            day = read_cohort(results, study, service, ["discharge_date"])[0]["discharge_date"].median()
+        except InputError:  # no cohort is left of it
+            return ""
+    return england(answers, day, study.few)
 
 
 def looks_wrong(result: Result) -> list[dict[str, str]]:
@@ -173,68 +333,25 @@ def last_commands(results: Path) -> list[dict]:
 
 
 def published_counts(results: list[Result]) -> dict[str, int] | None:
-    """How many published figures have each verdict; None where these results hold no good comparison."""
+    """How many published figures have each verdict, and how many compared are `settings`; None where these results
+    hold no good comparison."""
     folders = [result.run.folder for result in results
                if result.run.head.owns(COMPARISON) and result.status in ("succeeded", "unchanged")]
     rows = read_table(folders[0] / "tables" / COMPARISON) if folders else []
     verdicts = [row["verdict"] for row in rows]
-    return {name: verdicts.count(name) for name in ("agrees", "differs", "paper_contradicts_itself")} if rows else None
+    settings = sum(row["figure"].startswith(SETTINGS) for row in rows if row["verdict"] != "paper_contradicts_itself")
+    return {name: verdicts.count(name) for name in ("agrees", "differs", "paper_contradicts_itself")} | {
+        "settings": settings} if rows else None
 
 
-def key_rates(folder: Path) -> dict[str, str]:
-    """The key rates of one service and step as text, n/N (per cent, 95 % interval); only those with a table."""
-    counts, rates = _counts(folder), {}
-    if counts.keys() >= set(RESPONSE):
-        discharged, consented, answered = map(counts.get, RESPONSE)
-        rates = {"discharged": str(discharged), "consented": proportion(consented, discharged).text(),
-                 "answered": proportion(answered, consented).text()}
-    for (kind, code), name in OUTCOMES.items():
-        if (kind, code, code) in counts:
-            cells = {what: n for what, n in counts.items() if what[0] == kind and "total" not in what}
-            at_end = sum(n for what, n in cells.items() if what[1] == code)
-            rates[name] = proportion(at_end, sum(cells.values())).text()
-            rates[f"{name}_kept"] = proportion(cells[kind, code, code], at_end).text()
-    return rates
-
-
-def _counts(folder: Path) -> dict[tuple[str, ...], int]:
-    """The counts behind key rates by their names, from whatever tables hold them; of several services the sum."""
-    counts, kinds = {}, {kind for kind, *_ in (*RESPONSE, *OUTCOMES)}
-    for file in folder.glob("*.json"):
-        holds = read_holds(file)
-        if kinds & holds.kinds:
-            rows = read_table(file.with_suffix(".csv"))
-            for column, names in holds.names(rows).items():  # the last row is the sum
-                counts |= {name: int(float(row[column])) for name, row in zip(names, rows, strict=True)}
-    return counts
-
-
-def read_table(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV table as text; none where it is not there."""
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def _row(study: Study, output: Path, service: str, step: str, latest: list[Result]) -> dict:
-    root = output / study.id
-    here = [result for result in latest if (result.run.service, result.run.step) == (service, step)]
-    tables = root / service / step / "tables"
-    return {
-        "service": service_name(service), "step": STEP_NAMES[step], "first": step == STEPS[0],
-        "rates": key_rates(tables), "tables": f"{service}/{step}/tables/" if tables.is_dir() else None,
-        "absent": {  # in place of a rate without a table the status of the notebook that would have written it
-            rate: next((STATUS_NAMES[result.status] for result in here if result.run.head.owns(table)), "\u2013")
-            for table, rates in RATES.items() for rate in rates},
-        "notebooks": [(result.run.head, result.status, STATUS_NAMES[result.status], _link(result, root))
-                      for result in here],
-    }
-
-
-def _link(result: Result, root: Path) -> str | None:
-    page = result.run.target.with_suffix(".html")
-    return page.relative_to(root).as_posix() if page.is_file() else None
+def published_in_words(counts: dict[str, int] | None) -> str:
+    """What `published_counts` says, as a sentence: what is counted, and what is not."""
+    if not counts:
+        return ""
+    compared, places = counts["agrees"] + counts["differs"], counts["paper_contradicts_itself"]
+    settings = f" ({counts['settings']} of them settings, such as the questionnaires)" if counts["settings"] else ""
+    said = f"{counts['agrees']} of {compared} published figures{settings} reproduced"
+    return f"{said}; not counted: {places} {'place' if places == 1 else 'places'} where the paper contradicts itself"
 
 
 # -- words -----------------------------------------------------------------------------------------

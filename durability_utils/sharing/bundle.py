@@ -7,6 +7,7 @@ import base64
 import json
 import shutil
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import product
@@ -39,18 +40,24 @@ PROVENANCE = "provenance.json"
 SYNTHETIC = "Synthetic data: made up to match published figures. No clinical conclusion can be drawn from them."
 
 
-def share(study: Study, results: Path, output: Path, rule: str) -> list[str]:
+def share(study: Study, results: Path, output: Path, rule: str,
+          show: Callable[[int, int, str], None] = lambda *_: None) -> list[str]:
     """Write the bundle of a study's results to `output`, in the place of an earlier one, and return what it lacks.
 
+    `show`: told how many stages of how many are done, and what comes next.
     Raises InputError, and writes nothing, where the results are not those of the study file and exports as they are,
     `output` holds something else, or the bundle would hold what must not leave (see `leaks`).
     """
+    show(0, 4, "looks whether results are up to date")
     lacking = _check_results(study, results)
     _check_output(study, output)
+    show(1, 4, "hides small numbers, and attacks what is left")
     controlled = control_safely(read_tables(study, results), rule, study.table1_services)
     aside = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}")
     try:
+        show(2, 4, "writes pages, tables and figures")
         write_bundle(study, controlled, aside, lacking)
+        show(3, 4, "searches every file for ids")
         private = [PROJECT, results, study.path.parent,
                    *(file.parent for entry in study.services.values() for file in entry.files)]
         if found := leaks(aside, patient_ids(study, results), private):

@@ -18,6 +18,7 @@ from durability_utils.study.rules import ANXIETY_RULES, RELAPSE_RULES, Rules
 DISCLOSURE_RULES = ("none", "nhs", "opensafely")
 REFERRALS = ("first", "last", "all")
 STEPS = ("all", "step2", "step3")
+FEW = 10
 SAFE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 _ServiceId = Annotated[str, holds(lambda name: SAFE_NAME.fullmatch(name) and name.casefold() != "all",
@@ -96,6 +97,7 @@ class _StudyFile(FileModel):
     published: _PathOfFile = Field(None, description="the path of a YAML file that is there")
     notebooks: list[_PathOfFile] = Field([], description="a list of paths of notebooks that are there")
     disclosure: Literal[*DISCLOSURE_RULES] = None
+    few: int = Field(FEW, ge=0, description="a whole number, 0 or more")
     acknowledged: dict[str, Text] = Field({}, description=(
         "one line a finding, `name_of_finding: why` or `service/name_of_finding: why`"))
     services: Annotated[dict[_ServiceId, _ServiceLine], holds(
@@ -113,7 +115,7 @@ class Study:
     `notebooks`: those of one's own, which run after cleaning like the project's. `referrals`: which of a patient's
     several referrals in the study count, one of REFERRALS; `follow_ups_after_re_referral`: whether scores after a later
     one began can be follow-ups of an earlier. `acknowledged`: why a finding, by its name or `service/name`, is no
-    surprise.
+    surprise. `few`: a report gives no rate of fewer patients than that, but their counts.
     """
 
     path: Path
@@ -130,6 +132,7 @@ class Study:
     referrals: str = REFERRALS[0]
     follow_ups_after_re_referral: bool = False
     acknowledged: dict[str, str] = field(default_factory=dict)
+    few: int = FEW
 
 
 def read_study(path: str | Path) -> Study:
@@ -154,5 +157,5 @@ def read_study(path: str | Path) -> Study:
         table1_services=tuple(table1), published=found.published, services=found.services, disclosure=found.disclosure,
         follow_up_windows=found.follow_up_windows, notebooks=tuple(found.notebooks), referrals=found.referrals,
         follow_ups_after_re_referral=found.follow_ups_after_re_referral,
-        acknowledged=found.acknowledged,
+        acknowledged=found.acknowledged, few=found.few,
     )

@@ -2,13 +2,15 @@
 
 import json
 import re
+from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import nbformat
 import pandas as pd
 import pytest
-from nbformat.v4 import new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from tiny_study import HOLDS, TABLES, make_notebook, make_study
 
 from durability_utils.runs import plan, report
@@ -34,34 +36,30 @@ def write_tables(folder):
     for table, text in TABLES.values():
         (folder / "tables" / table).write_text(text.replace("\\n", "\n"), encoding="utf-8")
         (folder / "tables" / table).with_suffix(".json").write_text(HOLDS[table].as_json(), encoding="utf-8")
+    (folder / "tables" / "response_flow.csv").write_text("stage,n\ndischarged,3027\n", encoding="utf-8")
 
 
-def test_key_rates_hold_numerator_denominator_and_interval(tmp_path):
-    write_tables(tmp_path)
-    rates = report.key_rates(tmp_path / "tables")
-    assert rates["discharged"] == "200"
-    assert rates["consented"].startswith("100/200 (50 %")
-    assert rates["answered"].startswith("50/100 (50 %")
-    assert rates["improvement"].startswith("71/88 (81 %")
-    assert rates["improvement_kept"] == "61/71 (86 %, 76 to 92)"  # the paper's Table 2
-    assert "recovery" not in rates
-
-
-def test_published_counts_are_those_of_a_comparison_that_succeeded(runs, tmp_path):
+def test_published_figures_are_counted_with_what_they_are(runs, tmp_path):
     write_tables(tmp_path / "durability_2016" / "all" / "all")
     compared = next(run for run in runs if run.head.owns(report.COMPARISON))
-    assert report.published_counts([Result(compared, "succeeded")]) == {
-        "agrees": 2, "differs": 1, "paper_contradicts_itself": 1}
+    counts = report.published_counts([Result(compared, "succeeded")])
+    assert counts == {"agrees": 2, "differs": 1, "paper_contradicts_itself": 1, "settings": 0}
+    assert report.published_in_words(counts) == (
+        "2 of 3 published figures reproduced; not counted: 1 place where the paper contradicts itself")
+    assert report.published_in_words(counts | {"settings": 2, "paper_contradicts_itself": 4}) == (
+        "2 of 3 published figures (2 of them settings, such as the questionnaires) reproduced; not counted: 4 places "
+        "where the paper contradicts itself")
     # an old table says nothing of a run that failed, or did not compare at all
     assert report.published_counts([Result(compared, "failed")]) is None
-    assert report.published_counts([]) is None
+    assert report.published_in_words(report.published_counts([])) == ""
 
 
 class TestIndex:
     @pytest.fixture
     def index(self, study, runs, tmp_path):
-        """index(*results, **changed): the page of these results of the study, or of the study so changed."""
-        return lambda *results, **changed: report.index(replace(study, **changed), tmp_path, runs, list(results))
+        """index(*results, **changed): the first page of these results of the study, or of the study so changed."""
+        return lambda *results, **changed: report.pages_of(
+            replace(study, **changed), tmp_path, runs, list(results))[tmp_path / study.id / "index.html"]
 
     @pytest.fixture
     def page(self, index, runs, tmp_path):
@@ -72,19 +70,41 @@ class TestIndex:
 
     def test_says_what_the_data_are_and_holds_rates_and_statuses(self, page):
         for said in ("Gains &lt;kept&gt;, synthetic cohort", "Synthetic data.", "Without a cohort: service B.",
-                     '<span class="n">61/71</span> <span class="interval">(86 %, 76 to 92)</span>',
-                     '<span class="failed">failed</span>', '<td class="absent">skipped</td>',
-                     '<td class="absent">not run</td>', 'href="A/all/tables/"', "&lt;b&gt;line 3&lt;/b&gt;"):
+                     '<span class="n">61/71</span> <span class="interval">(86\u00a0%,\u00a076\u00a0to\u00a092)</span>',
+                     "<strong>failed</strong>", '<span class="absent">skipped</span>',
+                     '<span class="absent">not run</span>', 'href="A/index.html"', "&lt;b&gt;line 3&lt;/b&gt;"):
             assert said in page
         assert "<b>" not in page and "Other rules" not in page
 
-    def test_calls_notebooks_by_their_numbers_and_says_what_each_of_them_asks(self, index, runs):
-        run = next(run for run in runs if run.name == "03_reliable_improvement" and run.service == "A")
-        write(run.target.with_suffix(".html"), "<html>")
-        page = index(Result(run, "succeeded"))
-        assert ('<a href="A/all/03_reliable_improvement.html" title="Do patients who reliably improved stay improved?">'
-                '03</a>') in page
-        assert '<span class="number">02</span> Who was discharged, who consented, and who answered?' in page
+    def test_the_table_says_of_whom_a_rate_is_and_sorts_by_the_share(self, page):
+        heads = re.findall(r'<th scope="colgroup" colspan="(\d)">(.*?)<', page)
+        assert heads == [("6", "Everyone discharged"), ("4", "Of those followed up")]
+        assert f'<td data-value="{61 / 71}"' in page
+        assert [name for name in re.findall(r'<tbody data-name="(.*?)">', page)] == [
+            "all services", "service a", "service b"]
+
+    def test_the_picture_has_a_strip_with_n_for_each_service_that_is_not_too_small(self, page, index):
+        assert page.count('<circle cx="85.9%"') == 1  # 61 of 71
+        assert '<span class="n">61/71\u00a0(86\u00a0%,\u00a076\u00a0to\u00a092)</span>' in page
+        small = index(few=72)
+        assert "<circle" not in small and '<span class="interval">(86' not in small
+        assert "Too few for rates: 50 of 200 discharged answered; of those who had reliably improved" in small
+
+    def test_one_script_may_run_and_the_policy_names_it_by_its_hash(self, page):
+        [script] = re.findall(r"<script>(.*?)</script>", page, re.S)
+        assert f"script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" in page
+        assert 'class="tools" hidden' in page  # without the script there is nothing that would do nothing
+
+    def test_says_what_the_plausibility_screen_found(self, index, runs):
+        assert "No export has been looked at." in index()
+        cleaning = [run for run in runs if run.cleans]
+        nothing = index(*(Result(run, "succeeded") for run in cleaning))
+        assert "It looked at the exports of 2 services and found nothing that looks wrong." in nothing
+        write(cleaning[0].folder / "findings.csv", "name,level,column,count,of,means,do,acknowledged\n"
+              "zeros,warning,phq9_6m,9,70,Nobody has 0 so often.,Ask.,")
+        found = index(*(Result(run, "succeeded") for run in cleaning))
+        assert "<summary>Service A: 1 question</summary>" in found
+        assert "(phq9_6m, 9 of 70): Nobody has 0 so often. Ask." in found
 
     def test_says_which_rules_are_changed(self, study, index):
         page = index(rules=study.rules.changed("PHQ-9", reliable_change=5))
@@ -96,12 +116,60 @@ class TestIndex:
         assert not re.findall(r"restricted|desk|telephone|who it is", index(*results))
 
     def test_asks_for_nothing_and_names_no_folder_of_this_machine(self, page, tmp_path):
-        assert not REQUESTS.search(page)
+        assert not REQUESTS.search(page.replace("<script>", "", 1))  # which stands in the page
         assert "http" not in page.replace("http-equiv", "")
         assert str(tmp_path) not in page
 
     def test_a_study_of_patients_has_no_notice(self, index):
         assert "Synthetic" not in index(title="Durability of gains")
+
+
+class TestServicePage:
+    @pytest.fixture
+    def pages(self, study, runs, tmp_path):
+        """pages(*results, **changed): the pages of the services by their names."""
+        write_tables(tmp_path / study.id / "A" / "all")
+        (tmp_path / study.id / "B").mkdir()
+
+        def of(*results, **changed):
+            found = report.pages_of(replace(study, **changed), tmp_path, runs, list(results))
+            return {path.parent.name: page for path, page in found.items()}
+        return of
+
+    def test_has_the_answer_the_flow_and_the_way_to_its_neighbours(self, pages):
+        page = pages()["A"]
+        for said in ("61\u00a0of\u00a071\u00a0(86\u00a0%,\u00a076\u00a0to\u00a092) still had at 6 months.",
+                     '<a href="../B/index.html">Next: Service B</a>', '<a href="../index.html">', 'href="#notebooks"',
+                     "<dt>Discharged</dt><dd>3,027</dd>"):
+            assert said in page
+        assert "Previous" not in pages()["A"] or "Previous: All services" in page
+        assert "Next" not in pages()["B"]
+        assert not REQUESTS.search(page)
+
+    def test_lists_notebooks_by_what_they_ask_with_their_answers(self, pages, runs):
+        run = next(run for run in runs if run.name == "03_reliable_improvement" and run.service == "A")
+        write(run.target.with_suffix(".html"), "<html>")
+        write(run.record, json.dumps({"status": "succeeded", "answer": "61 of 71 <b>still</b> had."}))
+        page = pages(Result(run, "succeeded"))["A"]
+        assert '<a href="all/03_reliable_improvement.html">Do patients who reliably improved stay improved?</a>' in page
+        assert "<p>61 of 71 &lt;b&gt;still&lt;/b&gt; had.</p>" in page
+
+    def test_of_few_patients_it_has_one_sentence_and_no_picture(self, pages, tmp_path):
+        write(tmp_path / "durability_2016/A/all/figures/reliable_improvement_6m.png", "a picture")
+        assert "data:image/png" in pages(few=71)["A"].replace("img-src data:", "")
+        page = pages(few=72)["A"]
+        assert page.count('class="answer"') == 1 and "of those who had reliably improved" in page
+        assert "data:image/png" not in page and "<svg" not in page and 'class="interval">(86' not in page
+
+
+class TestAnswer:
+    def test_is_the_first_paragraph_below_its_heading(self):
+        notebook = new_notebook(cells=[new_markdown_cell("# Title"), new_code_cell("1"), new_markdown_cell("## Answer"),
+                                       new_code_cell("1"), new_code_cell("2")])
+        assert report.answer(nbformat.writes(notebook)) == ""
+        notebook.cells[1].outputs = [new_output("display_data", {"text/markdown": "not this"})]
+        notebook.cells[4].outputs = [new_output("display_data", {"text/markdown": "61 of 71.\n\nMore."})]
+        assert report.answer(nbformat.writes(notebook)) == "61 of 71."
 
 
 class TestRecorded:
@@ -141,7 +209,6 @@ class TestLastCommands:
 
     def test_without_results_none(self, tmp_path):
         assert report.last_commands(tmp_path / "nowhere") == []
-        assert report.key_rates(tmp_path) == {}
 
 
 class TestPage:
@@ -161,6 +228,12 @@ class TestPage:
         assert 'src="data:image/png;base64,' in page
         assert not REQUESTS.search(page)
         assert "Synthetic data" in page
+
+    def test_a_keyboard_can_scroll_a_table(self, runs):
+        notebook = make_notebook("01_cleaning", "1")
+        notebook.cells[2].outputs = [new_output("display_data", {"text/html": "<table><tr><td>1</td></tr></table>"})]
+        assert re.search('<div class="scroll" tabindex="0" role="group" aria-label="[^"]+"><table>',
+                         report.page(nbformat.writes(notebook), runs[0]))
 
     def test_words_stand_on_the_left_and_numbers_on_the_right(self, runs):
         notebook = make_notebook("01_cleaning", "1")

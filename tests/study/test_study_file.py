@@ -53,7 +53,8 @@ def test_a_long_export_has_windows_and_perhaps_a_second_file(read, tmp_path):
 
 def test_what_may_be_left_out_and_what_then_holds(read):
     study = read(discharged=None, table1_services=None, published=None)
-    assert (study.discharged, study.published, study.notebooks) == (None, None, ())
+    assert (study.discharged, study.published, study.notebooks, study.few) == (None, None, (), 10)
+    assert read(few=0).few == 0
     assert study.table1_services == ("A", "B")  # default: all of them
 
 
@@ -96,6 +97,7 @@ WRONG = {
             [273, 91],
             [91, 274])),  # one score would count twice
         {"6m": [274, 456], "12m": [91, 273]}],
+    "few": ["10", 10.0, True, -1],
     "services": [[], {}, ["A"]],
 }
 
