@@ -183,8 +183,8 @@ def bound_in_words(counts: pd.Series) -> str:
     """What a comparison with England is worth where `counts`, a row of `end_counts`, lacks scores: ends a sentence."""
     if counts["paired"] == counts["finished"]:
         return "; England's rates are of other patients, and not adjusted for who they are"
-    return (", so every rate by the NHS denominator is a lower bound and no distance from England's, on either side, is "
-            "a finding")
+    return (", so every rate by the NHS denominator is a lower bound and no distance from England's, on either side, "
+            "is a finding")
 
 
 def known_in_words(known: int, of: int, at_6_months: int) -> str:
