@@ -205,12 +205,45 @@ def spread_in_words(found) -> str:
     """What `spread_of` found, a dict or a row of `dispersions`, in points of per cent, for a sentence."""
     if not found["tau"] >= 0:
         return "a standard deviation between services that cannot be told"
-    p = p_in_words(found["p"])
-    p = p if p.startswith("<") else f"= {p}"
     tau, low, high = (f"{100 * found[name]:.1f}" for name in ("tau", "tau_low", "tau_high"))
-    return f"a standard deviation between services of {tau} points (95 % interval {low} to {high}; Cochran's Q, p {p})"
+    return (f"a standard deviation between services of {tau} points (95 % interval {low} to {high}; Cochran's Q, "
+            f"{_p(found['p'])})")
 
 
-def p_in_words(p: float) -> str:
-    """As in `0.049`, or `< 0.001`; nothing where there is none."""
-    return "" if np.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+def differences_in_words(part: pd.DataFrame, found) -> str:
+    """Whether services differ in one rate, for a sentence: what a difference rests on, or what is not excluded.
+
+    `part`: `service, n, of` of the services with patients; `found`: `dispersion` of them, a dict or a row. Where p is
+    below .05 each service is left out in turn, and those are named without which it is not. Misuse: to leave out the
+    service that it rests on; without it the others are no sample of services.
+    """
+    if pd.isna(found["p"]):
+        return "nothing can be told of differences between services"
+    if found["p"] >= 0.05:
+        power = (f", power {found['power']:.2f} for a standard deviation of {100 * BETWEEN:g} points"
+                 if found["power"] >= 0 else "")
+        return (f"a difference between services beyond chance was not shown (Cochran's Q, {_p(found['p'])}{power}), "
+                f"and a standard deviation of up to {100 * found['tau_high']:.1f} points is not excluded")
+    p = without_each(part["n"], part["of"])
+    rests = [f"on service {name} (without it {_p(its)})" for name, its in zip(part["service"], p, strict=True)
+             if its >= 0.05]
+    words = f"services differ by more than chance, with {spread_in_words(found)}"
+    if rests:
+        return f"{words}, which rests {' and '.join(rests)}"
+    most = _p(max(p)).replace("=", "at most")
+    return words if np.isnan(p).any() else f"{words}, also without any one of them ({most})"
+
+
+def without_each(n, of) -> np.ndarray:
+    """p of Cochran's Q of `spread_of` without each service in turn, around the rate of the others; NaN of only one."""
+    n, of = np.asarray(n), np.asarray(of)
+    return np.array([_p_of_q(np.delete(n, one), np.delete(of, one)) for one in range(len(n))])
+
+
+def _p_of_q(n: np.ndarray, of: np.ndarray) -> float:
+    target = n.sum() / of.sum() if len(n) > 1 else np.nan
+    return spread_of(n / of, target * (1 - target) / of, target)["p"] if 0 < target < 1 else np.nan
+
+
+def _p(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

@@ -25,6 +25,8 @@ DENOMINATORS = {
 # The rates by which services are compared.
 COMPARED = [("reliable_improvement", "nhs"), ("reliable_improvement", "paired"), ("improvement_kept", "followed_up"),
             ("reliable_recovery", "nhs"), ("reliable_recovery", "paired"), ("recovery_kept", "followed_up")]
+# By the NHS denominator who lacks scores counts as without them: few may have them because many are not known.
+NO_GAINS = ("no_reliable_change", "reliable_deterioration")
 # Of fewer patients no service is ranked or adjusted: already of 10 of 20 the 95 % interval goes from 30 to 70 per cent.
 LEAST_PATIENTS = 20
 RATES = Holds("Rates of services at end of treatment and later",
@@ -159,6 +161,40 @@ def of_compared(rates: pd.DataFrame) -> pd.DataFrame:
     """The rows of those rates by which services are compared, in the order of COMPARED."""
     order = pd.DataFrame(COMPARED, columns=["rate", "denominator"])
     return order.merge(rates, on=["rate", "denominator"])[list(rates)]
+
+
+def completeness_in_words(counts: pd.DataFrame, rates: pd.DataFrame) -> str:
+    """Why services have no ranks by the NHS denominator: a sentence on how complete their scores are.
+
+    `counts`: of `end_counts`, a row a service; `rates`: their `rates_from_counts`. The order of the services is called
+    that of completeness (`paired` of `finished`) only where it is, by each gain by which services are compared.
+    """
+    complete = (counts["paired"] / counts["finished"]).dropna()
+    ends = " to ".join(dict.fromkeys(f"{100 * end:.0f}" for end in (complete.min(), complete.max())))
+    gains = [rate for rate, denominator in COMPARED if denominator == "nhs"]
+    nhs = rates[(rates["denominator"] == "nhs") & rates["rate"].isin(gains)].dropna(subset="share")
+    same = [list(part.sort_values("share")["service"]) == list(complete[part["service"]].sort_values().index)
+            for _, part in nhs.groupby("rate")]
+    order = "the order of services is that of" if same and all(same) else "a service's rates depend on"
+    return f"By the NHS denominator {order} the completeness of scores ({ends} %), so no ranks are given."
+
+
+def bound_in_words(counts: pd.Series) -> str:
+    """What a comparison with England is worth where `counts`, a row of `end_counts`, lacks scores: ends a sentence."""
+    if counts["paired"] == counts["finished"]:
+        return "; England's rates are of other patients, and not adjusted for who they are"
+    return (", so every rate by the NHS denominator is a lower bound and no distance from England's, on either side, "
+            "is a finding")
+
+
+def known_in_words(known: int, of: int, at_6_months: int) -> str:
+    """Of how many a 6-month answer is known: `71 of 1,092 (55 answered at 6 months; for 16 the 12-month answer ...)`.
+
+    known: with the 12-month answer carried back, at_6_months: without.
+    """
+    carried = (f" ({at_6_months:,} answered at 6 months; for {known - at_6_months:,} the 12-month answer stands in)"
+               if known > at_6_months else "")
+    return f"{known:,} of {of:,}{carried}"
 
 
 def read_england(path: Path = ENGLAND) -> England:

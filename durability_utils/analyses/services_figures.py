@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from durability_utils.analyses.funnel import LEVELS, limits, wider_limits
+from durability_utils.analyses.rates import NO_GAINS
 from durability_utils.figures import DARK, MIDDLE, add_caption, label, new_figure
 
 RATES_SHOWN = ("recovery", "reliable_recovery", "reliable_improvement", "reliable_deterioration")
@@ -15,7 +16,7 @@ MANY = 25  # so many services can be named beside their points
 
 
 def outcome_rates(rates: pd.DataFrame, england: pd.DataFrame, title: str, caption: str) -> Figure:
-    """Rates at end of treatment by service with their intervals, by both denominators, and England's as a line.
+    """Rates at end of treatment by service with their intervals, by both denominators; a line: England's, of gains.
 
     `rates`: of services in the order of the picture, `england`: of one year; both as in `rates.rates_from_counts`.
     """
@@ -24,7 +25,8 @@ def outcome_rates(rates: pd.DataFrame, england: pd.DataFrame, title: str, captio
     styles = {"nhs": (DARK, "o", 0.13), "paired": (MIDDLE, "s", -0.13)}
     for panel, rate in zip(panels, RATES_SHOWN, strict=True):
         national = england.loc[(england["rate"] == rate) & (england["denominator"] == "nhs"), "share"].iloc[0]
-        panel.axvline(100 * national, color="black", linewidth=0.9, linestyle="--", label="England")
+        if rate not in NO_GAINS:  # below England's may be who is not known
+            panel.axvline(100 * national, color="black", linewidth=0.9, linestyle="--", label="England")
         for denominator, (colour, marker, shift) in styles.items():
             part = rates[(rates["rate"] == rate) & (rates["denominator"] == denominator)].set_index("service")
             rows = np.arange(len(services))[::-1] + shift

@@ -11,6 +11,7 @@ from scipy import stats
 
 from durability_utils.analyses.funnel import (
     BETWEEN,
+    differences_in_words,
     dispersion,
     dispersions,
     limits,
@@ -20,6 +21,7 @@ from durability_utils.analyses.funnel import (
     spread_of,
     tails,
     wider_limits,
+    without_each,
 )
 
 R = r_says("services")
@@ -144,6 +146,36 @@ def test_spread_in_words():
     assert spread_in_words(found) == ("a standard deviation between services of 6.3 points (95 % interval 2.4 to 18.0; "
                                       "Cochran's Q, p = 0.003)")
     assert "p < 0.001" in spread_in_words(found | {"p": 1e-9})
+
+
+def test_what_a_difference_rests_on_is_found_by_leaving_each_service_out():
+    # scipy's chi-squared of the table of services by outcome, without each of them
+    table = np.array([N, np.subtract(OF, N)])
+    expected = [stats.chi2_contingency(np.delete(table, one, axis=1), correction=False).pvalue for one in range(6)]
+    assert without_each(N, OF) == pytest.approx(expected)
+    part = pd.DataFrame({"service": list("ABCDEF"), "n": N, "of": OF})
+    words = differences_in_words(part, dispersion(N, OF, sum(N) / sum(OF)))
+    assert words.startswith("services differ by more than chance, with a standard deviation between services of 6.3 po")
+    assert words.endswith(", which rests on service A (without it p = 0.116)")
+
+
+def test_a_difference_that_is_not_shown_is_not_excluded():
+    part = pd.DataFrame({"service": ["A", "B"], "n": [50, 60], "of": [100, 100]})
+    found = {"p": 0.155, "power": 0.284, "tau_high": 0.4951}
+    assert differences_in_words(part, found) == (
+        "a difference between services beyond chance was not shown (Cochran's Q, p = 0.155, power 0.28 for a standard "
+        "deviation of 5 points), and a standard deviation of up to 49.5 points is not excluded")
+    assert "power" not in differences_in_words(part, found | {"power": np.nan})  # too large for so rare an outcome
+    assert differences_in_words(part, found | {"p": np.nan}) == "nothing can be told of differences between services"
+
+
+def test_a_difference_of_many_rests_on_none_and_of_two_cannot_be_tried():
+    part = pd.DataFrame({"service": list("ABCD"), "n": [80, 80, 20, 20], "of": 100})
+    found = dispersion(part["n"], part["of"], 0.5)
+    assert differences_in_words(part, found).endswith(", also without any one of them (p < 0.001)")
+    two = part.iloc[1:3]
+    assert np.isnan(without_each(two["n"], two["of"])).all()
+    assert differences_in_words(two, dispersion(two["n"], two["of"], 0.5)).endswith("p < 0.001)")
 
 
 def test_dispersion_is_of_each_rate():

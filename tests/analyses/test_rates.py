@@ -144,6 +144,27 @@ def test_gains_kept_by_hand(cohort, carried_back, followed_up, kept):
                                "recovered_and_followed_up": followed_up, "recovery_kept": kept}
 
 
+@pytest.mark.parametrize(("improved", "order"), [
+    ([20, 60], "the order of services is that of"), ([25, 20], "a service's rates depend on")])
+def test_an_order_is_that_of_completeness_only_where_it_is(improved, order):
+    counts = pd.DataFrame({"finished": 100, "not_at_caseness": 0, "paired": [30, 90], "paired_at_caseness": [30, 90],
+                           "reliable_improvement": improved}, pd.Index(["A", "B"], name="service"))
+    assert rates.completeness_in_words(counts, rates.rates_from_counts(counts)) == (
+        f"By the NHS denominator {order} the completeness of scores (30 to 90 %), so no ranks are given.")
+
+
+def test_no_distance_is_a_finding_where_scores_are_missing():
+    counts = pd.Series({"finished": 10, "paired": 9})
+    assert rates.bound_in_words(counts).endswith("no distance from England's, on either side, is a finding")
+    assert "not adjusted" in rates.bound_in_words(counts.replace(10, 9))
+
+
+def test_for_whom_the_later_answer_stands_in():
+    assert rates.known_in_words(71, 1092, 55) == (
+        "71 of 1,092 (55 answered at 6 months; for 16 the 12-month answer stands in)")
+    assert rates.known_in_words(3, 40, 3) == "3 of 40"
+
+
 def test_compared_rates_come_in_their_order_and_targets_leave_nobody_out():
     table = pd.DataFrame({"rate": ["recovery", "recovery_kept", "reliable_improvement"],
                           "denominator": ["nhs", "followed_up", "nhs"], "of": [5, 0, 4], "share": [0.4, None, 0.5]})

@@ -35,6 +35,7 @@ def test_rates_stand_beside_england():
         "recovery", "reliable\nrecovery", "reliable\nimprovement", "reliable\ndeterioration"]
     assert figure.axes[0].lines[0].get_xdata()[0] == pytest.approx(100 * 263295 / (554709 - 36767))
     assert figure.axes[2].lines[1].get_xdata().tolist() == [100, 100]  # all of the finished improved
+    assert [len(panel.lines) for panel in figure.axes] == [3, 3, 3, 2]  # no line of England's beside deterioration
     assert "none missing" in figure.get_supxlabel() and figure.get_suptitle() == "Title"
     figure = services_figures.outcome_rates(every_rate(0), NATIONAL, "Title", "n = 0")  # nobody: drawn empty
     assert np.isnan(figure.axes[2].lines[1].get_xdata()).all()
