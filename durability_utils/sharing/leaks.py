@@ -26,20 +26,22 @@ _DIGITS = re.compile(r"\d+")
 _PUBLISHED = re.compile(r"\b10\.\d{4,}/\S+|\bISB?N[\s:-]*[\dX -]+|"
                         r"\bhttps?://(?:www\.w3|schemas\.\w+)\.\w+/[\w./-]*", re.I)
 _EMAIL = re.compile(r"[\w.+-]{1,64}\s?(?:@|[\[({]\s?at\s?[\])}])\s?[\w-]{1,63}(?:\s?(?:\.|[\[({]\s?dot\s?[\])}])\s?"
-                    r"[\w-]{1,63}){0,4}\s?(?:\.|[\[({]\s?dot\s?[\])}])\s?[A-Za-z]{2,}", re.I)
+                    r"[\w-]{1,63}){0,4}\s?(?:\.|[\[({]\s?dot\s?[\])}])\s?[A-Za-z]{2,}|\w\sat\s[\w-]{1,63}\sdot\s[a-z]{2,}", re.I)
 _AREAS = ("A[BL]|B[ABDHLNRST]?|C[ABFHMORTW]|D[ADEGHLNTY]|E[CHNX]?|FK|FY|G[LUY]?|H[ADGPRSUX]|I[GMPV]|JE|K[ATWY]|"
           "L[ADELNSU]?|M[EKL]?|N[EGNPRW]?|O[LX]|P[AEHLOR]|RG|RH|RM|S[AEGKLMNOPRSTWY]?|T[ADFNQRSW]|UB|W[ACDFNRSV]?|YO|ZE")
 _POSTCODE = re.compile(rf"(?<![^\W_])(?<!#)(?:(?:{_AREAS})\d[\dA-Z]?[\s.,-]{{0,2}}(?!\d(?-i:st|nd|rd|th))"
                        r"\d[ABD-HJLNP-UW-Z]{2}|GIR\s?0AA)(?![^\W_])", re.I)
-_INSURANCE = re.compile(r"(?<![^\W_])(?:[A-Z]{2}[\s.-]?\d\d[\s.-]?\d\d[\s.-]?\d\d[\s.-]?[A-D]|[a-z]{2}\d{6}[a-d])"
-                        r"(?![^\W_])")
+_INSURANCE = re.compile(  # and not: to 10 15 20 a week
+    r"(?<![^\W_])(?!(?-i:to|of|at|or|is|as|by|be|no|we|he|up|so|if|in|it|on|vs|pp|ca|al|nr)\s)"
+    r"[A-Z]{2}(?:[\s.-]?\d\d){3}[\s.-]?[A-D](?![^\W_])", re.I)
 _PHONE = re.compile(r"(?<![\w.,/+-])(?:(?:\+|00)44[\s.-]?(?:\(0\))?[\s.-]?\d{2,}|\+\d{1,3}[\s.-]?\(?\d{2,}\)?|"
                     r"\(?0[1-9]\d{1,9}\)?)(?:[\s./-]{0,2}\d{2,})*(?![\d:]|\.\d)")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = rf"(?:{'|'.join(_MONTHS)})[a-z]*"
 _DAYS = [re.compile(rf"(?<![^\W_])(?<!\d[.,/-]){form}(?!\d|[.,/-]\d)", re.I) for form in (
     r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})", r"(?P<y>\d{4})(?P<m>\d\d)(?P<d>\d\d)(?![^\W_])",
-    r"(?P<d>\d{1,2})[-/. ](?P<m>\d{1,2})[-/. ](?P<y>\d{4})", r"(?P<d>\d{1,2})[-/](?P<m>\d{1,2})[-/](?P<y>\d\d)",
+    r"(?P<d>\d{1,2})[-/. ](?P<m>\d{1,2})[-/. ](?P<y>\d{4})", r"(?P<d>\d{1,2})[-/.](?P<m>\d{1,2})[-/.](?P<y>\d\d)",
+    r"(?P<d>\d\d)(?P<m>\d\d)(?P<y>19\d\d)(?![^\W_])",
     rf"(?P<d>\d{{1,2}})(?:st|nd|rd|th)?[\s-]?(?:of\s)?(?P<m>{_MONTH})[\s,.-]{{0,2}}(?P<y>\d{{4}}|\d\d)",
     rf"(?P<m>{_MONTH})[\s.-]{{0,2}}(?P<d>\d{{1,2}})(?:st|nd|rd|th)?[\s,-]{{1,2}}(?P<y>\d{{4}})")]
 _BORN = re.compile(r"(?<![^\W_])(?:d\.?o\.?b\.?|born|birth\w*)[^\w]{0,4}(?:on|is)?\W{0,3}$", re.I)
@@ -50,7 +52,7 @@ _MEANT = re.compile(
     r"(?:id|ref(?:erence)?|no|nr|num(?:ber)?|code|key|#)|patient|client|participant|pat|id|mrn)(?:[\s_]?no)?"
     r"[\s:#=.\"'(\[-]{1,4}([^\W_]+)(?![^\W_]|[.,]\d|\s?%|\s(?:of|to|in)\s)", re.I)
 _PATH = re.compile(  # but for parts of Office files
-    r"(?<![\w./<~-])/(?!(?:word|xl|docProps|customXml|_rels)/)[\w.@+-][\w.@+-]*/[\w.@+-]"
+    r"(?<![\w./<~-])/(?!(?:word|xl|docProps|customXml|_rels)/)[\w.@+-][\w.@+-]*(?:/[\w.@+-]|(?<=\.csv|\.sav|xlsx|quet|\.txt)\b)"
     r"|(?<![\w./<:~-])//[\w.-]+/[\w$.-]|(?<![\w~])~(?:[A-Za-z][\w.-]+)?[/\\]\w|(?<![A-Za-z0-9])[A-Za-z]:[\\/]+\w"
     r"|\\\\+[\w.?-]+\\+[\w$.-]|\b(?:file|smb|cifs|nfs|afp|s?ftp|ssh|s3a?|gs|abfss?|dbfs|hdfs):/+[\w.%]"
     r"|\$\{?(?:HOME|USER)\b|%(?:USERPROFILE|HOMEPATH|APPDATA|USERNAME)%", re.I)
@@ -75,7 +77,7 @@ def leaks(folder: Path, patient_ids: Iterable[str], private_folders: Iterable[Pa
     ids = _Ids(patient_ids)
     places = {_slashes(str(place)) for path in private_folders for place in (path.absolute(), path.resolve())
               if len(path.resolve().parts) > 1}
-    names = {getpass.getuser().casefold(), Path.home().name.casefold()} - NOBODY - own_words() - {""}
+    names = {getpass.getuser().casefold(), Path.home().name.casefold()} - NOBODY - _own_words() - {""}
     known: dict[str, tuple[str, ...]] = {}
 
     def kinds(text: str) -> tuple[str, ...]:
@@ -109,9 +111,9 @@ def _slashes(text: str) -> str:
 
 
 @cache
-def own_words() -> frozenset[str]:
+def _own_words() -> frozenset[str]:
     """The words that the report itself is made of: who is called so, or has such an id, is not told by them."""
-    files = [*(PROJECT / "durability_utils" / "templates").iterdir(), *(PROJECT / name for name in (
+    files = [*(PROJECT / "durability_utils" / "templates").glob("*.*"), *(PROJECT / name for name in (
         "data/dictionary.csv", "data/checklists.csv", "parameters/words.yaml", "parameters/codes.yaml",
         "parameters/measures.yaml"))]
     return frozenset(word for file in files for word in _WORD.findall(file.read_text(encoding="utf-8").casefold()))
@@ -128,7 +130,7 @@ class _Ids:
         told = {form for form in forms if _can_be_told(form, joined[form])}
         self.forms = told
         self.joined = {joined[form] for form in told}
-        self.short = (forms - told) - {form for form in forms if form.isalpha() and form in own_words()}
+        self.short = (forms - told) - {form for form in forms if form.isalpha() and form in _own_words()}
         self.longest = max(map(len, self.joined), default=0)
         self.beginnings = {text[:length] for text in self.joined for length in (1, 2, 3)}
 
@@ -177,7 +179,7 @@ def _can_be_told(form: str, joined: str) -> bool:
     """Whether an id can be told from a count or a word of the report wherever it stands."""
     if joined.isdecimal():
         return len(joined) >= 6 or (joined.startswith("0") and len(joined) >= 3)
-    if own_words().issuperset(_WORD.findall(form)):
+    if _own_words().issuperset(_WORD.findall(form)):
         return False
     return len(joined) >= (4 if any(map(str.isdecimal, joined)) else 6)
 
@@ -230,7 +232,7 @@ def _date(found: re.Match) -> date | None:
 def _is_birth(found: re.Match) -> bool:
     day = _date(found)
     return day is not None and (
-        day.year < (SERVICES_BEGAN if len(found["y"]) == 4 else 2000)
+        day.year < (SERVICES_BEGAN if len(found["y"]) == 4 else 0 if "." in found.group() else 2000)  # version 1.6.50
         or bool(_BORN.search(found.string[max(0, found.start() - 30):found.start()])))
 
 

@@ -25,6 +25,7 @@ _DRAWING = re.compile(r"\s(?:d|points|transform|viewBox)=\""
 # a colour and a cell's place in a sheet may look like an id
 _NO_TEXT = re.compile(r"(?:fill|stroke|color|color w:val)(?:=\"|: ?)#?[0-9A-Fa-f]{6}\b"
                       r"|\bcalcId=\"\d+\"|\b(?:r|ref|sqref|activeCell|topLeftCell)=\"[A-Z]{1,3}\d+(?::[A-Z]{1,3}\d+)?\"")
+_TEXT = re.compile(r"<text\b[^>]*>\s*(\S*?)\s*</text>", re.I)
 _COMMENT = re.compile(r"<!--(.*?)-->", re.S)
 _TAG = re.compile(r"<[^<>]*>")
 _INLINE = re.compile(r"</?(?:a|abbr|b|bdi|bdo|big|cite|code|del|dfn|em|font|i|ins|kbd|mark|q|s|samp|small|span|strong|"
@@ -97,6 +98,8 @@ class Reading:
         """What is seen, with tags within a word left out; and tags and comments themselves."""
         text = _DATA.sub(self._embedded, text)
         text = _DRAWING.sub("", text)
+        if re.search("<bdo|bidi-override", text, re.I):
+            self.troubles["a text that runs backwards"] = None
         if "<tr" in text.casefold():
             self.tables.append([[html.unescape(_TAG.sub("", cell)).strip() for cell in _CELL.findall(row)]
                                 for row in _ROW.findall(text)])
@@ -105,6 +108,8 @@ class Reading:
         text = _COMMENT.sub("", text)
         for tag in dict.fromkeys(_TAG.findall(text)):
             self.text(html.unescape(_NO_TEXT.sub("", tag.strip("<>/"))))
+        if "<text" in text:  # of a drawing may hold a letter each
+            self.text("".join(f"{letter}" if len(letter) == 1 else _END for letter in _TEXT.findall(text)))
         self.text(html.unescape(_TAG.sub(_END, inline.sub("", _BREAK.sub("\n", text)))))
 
     def _embedded(self, found: re.Match) -> str:

@@ -118,32 +118,40 @@ DISGUISED = [
         "ТТ-02197",
         "T\u0332T\u0332-02197", "\u202e79120-TT\u202c", "TT\\u002d02197", "TT\\x2d02197", "TT&#45;02197",
         "TT&amp;#45;02197",
-        "TT%2D02197", "T<b>T</b>-02<i>197</i>", "TT-<span class='x'>021</span>97", "TT-<br>02197", "<!-- TT-02197 -->",
-        "PatientTT02197", "figure_TT02197_2", "TT,02197", "007", "nr. 007", "id=111", "Patient no. 111",
+        "TT%2D02197", "T<b>T</b>-02<i>197</i>", "TT-<span class='x'>021</span>97", "TT-<br>02197",
+        "<!-- TT-02197 -->",
+        "PatientTT02197", "figure_TT02197_2", "TT,02197", "TT🙂02197", "TT-⁰²¹⁹⁷", "007", "nr. 007", "id=111",
+        "Patient no. 111",
         "patient_id: 111",
         "pat. (111)", "ref 12 a9", "quiet heron", "Quiet-Heron", "QUIETHERON", "406 123", "40-61-23", "(406123)",
         "a1b2c3d4e5f6")),
     *((NHS, text) for text in (
         "9434765919", "943-476-5919", "94 34 76 59 19", "94-34-76-59-19", "943,476,5919", "943, 476, 5919",
         "943.476.5919",
-        "9 4 3 4 7 6 5 9 1 9", "９４３ ４７６ ５９１９", "943\u200b4765919", "943&nbsp;476&nbsp;5919", "NHS9434765919",
-        "nhs_9434765919", "943 476 5919 of 12", "9434765919.0", "943<b>476</b>5919", "943/476/5919", "943 – 476 – 5919",
+        "9 4 3 4 7 6 5 9 1 9", "９４３ ４７６ ５９１９", "943\u200b4765919", "943&nbsp;476&nbsp;5919",
+        "NHS9434765919",
+        "nhs_9434765919", "943 476 5919 of 12", "9434765919.0", "943<b>476</b>5919", "943/476/5919",
+        "943 – 476 – 5919",
         "٩٤٣٤٧٦٥٩١٩", "94347 65919", "943 4765919")),
     *((POSTCODE, text) for text in ("SW1A 1AA", "SW1A1AA", "sw1a1aa", "SW1A\u00a01AA", "SW1A-1AA", "E1 6AN", "e16an",
         "ＳＷ１Ａ　１ＡＡ",
                                     "SW1A &#49;AA", "GIR 0AA", "SW1A<b> 1AA</b>", "SW1A&amp;nbsp;1AA")),
     *((BIRTH, text) for text in ("1950-06-01", "01/06/1950", "1.6.1950", "1 June 1950", "1st of June 1950",
         "June 1, 1950",
-                                 "01-Jun-50", "19500601", "1950/06/01", "born 3/4/2009", "DOB: 2009-04-03", "01/06/50",
-                                 "1950-06-01T00:00:00", "date of birth 03 04 2009")),
+                                 "01-Jun-50", "19500601", "1950/06/01", "born 3/4/2009", "DOB: 2009-04-03",
+                                 "01/06/50",
+                                 "1950-06-01T00:00:00", "date of birth 03 04 2009", "born on 1.6.50",
+                                 "01061950", "né le 1 juin 1950, born 1.6.2009")),
     *((MAIL, text) for text in ("jo＠example.org", "jo (at) example.org", "jo [at] example [dot] org",
         "jo&#64;example.org",
-                                "mailto:jo.b@example.co.uk", "jo\u200b@example.org")),
+                                "mailto:jo.b@example.co.uk", "jo\u200b@example.org",
+                                "jo at example dot org")),
     *((PHONE, text) for text in ("07700 900123", "07700900123", "+44 7700 900123", "+44 (0)20 7946 0958",
         "020 7946 0958",
                                  "(01632) 960983", "0300-123-4567", "0044 7700 900 123", "0161 496 0000",
                                  "+1 202 555 0143")),
-    *((INSURANCE, text) for text in ("QQ 12 34 56 C", "QQ123456C", "qq123456c", "QQ-12-34-56-C", "ＱＱ１２３４５６Ｃ")),
+    *((INSURANCE, text) for text in ("QQ 12 34 56 C", "QQ123456C", "qq123456c", "QQ-12-34-56-C", "ab 12 34 56 c",
+        "ＱＱ１２３４５６Ｃ")),
     *((PATH, text) for text in (
         "/data/exports/a.csv", "/home/jo", "from:/data/exports/a.csv", "D:/exports/a.csv", r"D:\exports",
         r"\\nhs-fs01\talking",
@@ -151,7 +159,7 @@ DISGUISED = [
         "~/exports/a.csv",
         r"~jo\exports", "$HOME/exports", r"%USERPROFILE%\a", "%2Fdata%2Fexports%2Fa.csv", "/mnt/c/Users/jo",
         "D:\\\\exports\\\\a",
-        r"\\?\C:\exports", "&#47;data&#47;exports")),
+        r"\\?\C:\exports", "/cohort.csv", "&#47;data&#47;exports")),
     *(("a person's name", text) for text in ("patient name: John", "Surname = Smith", "Mrs Smith", "Mr. John Smith")),
 ]
 READ = {**{name: write for name, write in WRITERS.items() if name not in ("a.svg", "packed.png", "attribute.html")},
@@ -182,9 +190,11 @@ HARMLESS = [
     "Bonett DG (2008), RECORD 6.1 and 12.3", "6/12 months, 12/12/24 weeks", "missing, unknown, not stated",
     "~5/10 and 1:2",
     "5 @ 3.5 points", "colour #b123ed and #406", "3304f1367a834c2caee1ba33fd2e5c1bde8c48c6", "case 8 of 12, id 8.10",
-    "<b>5</b> of <b>10</b>", "p = 0.007; g = -0.111", "$\\frac{1}{2}$", "tables/all/step2/reliable_improvement_6m.csv",
+    "<b>5</b> of <b>10</b>", "p = 0.007; g = -0.111", "$\\frac{1}{2}$",
+    "tables/all/step2/reliable_improvement_6m.csv",
     "Service A 123 patients; service TT: 2195", "Missing: service D, response rates",
     "urn:schemas-microsoft-com:office",
+    "to 10 15 20 a week", "version 1.6.50", "the .csv/.xlsx files",
     "40612 and 061230, 4061231", "MS (2008), SD 12 (3)", "pp. 406-123", "406/123", "The national average is 943 476",
 ]
 
@@ -209,6 +219,13 @@ def test_a_picture_within_a_page_is_looked_into(tmp_path):
     (tmp_path / "a.png").unlink()
     assert leaks(tmp_path, IDS, []) == [*(f"{name}.html: a patient's id" for name in "bcd"),
                                         "e.html: a file of a kind that cannot be looked into"]
+
+
+def test_letters_that_stand_apart_and_text_that_runs_backwards(tmp_path):
+    letters = "".join(f'<text x="{place}">{letter}</text>' for place, letter in enumerate("TT-02197"))
+    (tmp_path / "a.svg").write_text(f"<svg>{letters}</svg>", encoding="utf-8")
+    (tmp_path / "b.html").write_text('<p><bdo dir="rtl">79120-TT</bdo></p>', encoding="utf-8")
+    assert leaks(tmp_path, IDS, []) == ["a.svg: a patient's id", "b.html: a text that runs backwards"]
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a.docx", "a.png", "a.json"])
