@@ -26,7 +26,8 @@ _DIGITS = re.compile(r"\d+")
 _PUBLISHED = re.compile(r"\b10\.\d{4,}/\S+|\bISB?N[\s:-]*[\dX -]+|"
                         r"\bhttps?://(?:www\.w3|schemas\.\w+)\.\w+/[\w./-]*", re.I)
 _EMAIL = re.compile(r"[\w.+-]{1,64}\s?(?:@|[\[({]\s?at\s?[\])}])\s?[\w-]{1,63}(?:\s?(?:\.|[\[({]\s?dot\s?[\])}])\s?"
-                    r"[\w-]{1,63}){0,4}\s?(?:\.|[\[({]\s?dot\s?[\])}])\s?[A-Za-z]{2,}|\w\sat\s[\w-]{1,63}\sdot\s[a-z]{2,}", re.I)
+                    r"[\w-]{1,63}){0,4}\s?(?:\.|[\[({]\s?dot\s?[\])}])\s?[A-Za-z]{2,}|"
+                    r"\w\sat\s[\w-]{1,63}\sdot\s[a-z]{2,}", re.I)
 _AREAS = ("A[BL]|B[ABDHLNRST]?|C[ABFHMORTW]|D[ADEGHLNTY]|E[CHNX]?|FK|FY|G[LUY]?|H[ADGPRSUX]|I[GMPV]|JE|K[ATWY]|"
           "L[ADELNSU]?|M[EKL]?|N[EGNPRW]?|O[LX]|P[AEHLOR]|RG|RH|RM|S[AEGKLMNOPRSTWY]?|T[ADFNQRSW]|UB|W[ACDFNRSV]?|YO|ZE")
 _POSTCODE = re.compile(rf"(?<![^\W_])(?<!#)(?:(?:{_AREAS})\d[\dA-Z]?[\s.,-]{{0,2}}(?!\d(?-i:st|nd|rd|th))"
