@@ -40,8 +40,8 @@ _PHONE = re.compile(r"(?<![\w.,/+-])(?:(?:\+|00)44[\s.-]?(?:\(0\))?[\s.-]?\d{2,}
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = rf"(?:{'|'.join(_MONTHS)})[a-z]*"
 _DAYS = [re.compile(rf"(?<![^\W_])(?<!\d[.,/-]){form}(?!\d|[.,/-]\d)", re.I) for form in (
-    r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})", r"(?P<y>\d{4})(?P<m>\d\d)(?P<d>\d\d)(?![^\W_])",
-    r"(?P<d>\d{1,2})[-/. ](?P<m>\d{1,2})[-/. ](?P<y>\d{4})", r"(?P<d>\d{1,2})[-/.](?P<m>\d{1,2})[-/.](?P<y>\d\d)",
+    r"(?P<y>\d{4})(?P<s>[-/.])(?P<m>\d{1,2})(?P=s)(?P<d>\d{1,2})", r"(?P<y>\d{4})(?P<m>\d\d)(?P<d>\d\d)(?![^\W_])",
+    r"(?P<d>\d{1,2})(?P<s>[-/.])(?P<m>\d{1,2})(?P=s)(?P<y>\d{4}|\d\d)", r"(?P<d>\d\d) (?P<m>\d\d) (?P<y>\d{4})",
     r"(?P<d>\d\d)(?P<m>\d\d)(?P<y>19\d\d)(?![^\W_])",
     rf"(?P<d>\d{{1,2}})(?:st|nd|rd|th)?[\s-]?(?:of\s)?(?P<m>{_MONTH})[\s,.-]{{0,2}}(?P<y>\d{{4}}|\d\d)",
     rf"(?P<m>{_MONTH})[\s.-]{{0,2}}(?P<d>\d{{1,2}})(?:st|nd|rd|th)?[\s,-]{{1,2}}(?P<y>\d{{4}})")]
@@ -168,7 +168,7 @@ class _Ids:
             # 60/1000 are so many of so many, 141-150 are pages
             return (len(joined) >= 6 and set(gaps) == {gap} and gap in tuple(" _" if len(gaps) == 1 else " -_/")
                     and not _day(here)
-                    and not re.search(rf"\d{gap}$", left) and not re.match(rf"{gap}\d", right))
+                    and not re.search(r"\d\W{1,3}$", left) and not re.match(r"\W{1,3}\d", right))
         if not is_whole and (len(joined) < 6 or not re.search("[g-z]", joined)):
             return False
         if len(joined) < 6:
@@ -264,8 +264,10 @@ def _is_nhs_number(text: str, groups: list[tuple[int, int]]) -> bool:
         return False
     gaps = {text[end:start] for (_, end), (start, _) in pairwise(groups)}
     is_list = any("," in gap for gap in gaps) and all(int(one) < int(other) for one, other in pairwise(numbers))
-    if len(numbers) == 1 or [len(number) for number in numbers] == [3, 3, 4]:
-        return not is_list
+    if len(numbers) == 1:
+        return True
+    if [len(number) for number in numbers] == [3, 3, 4]:  # and not 405/1175, so many of so many
+        return not is_list and (len(gaps) == 1 or all(gap.strip() in ("", "-", ".") for gap in gaps))
     gap = min(gaps)
     ascends = len(numbers) > 2 and all(int(one) < int(other) for one, other in pairwise(numbers))
     return (len(gaps) == 1 and not ascends and (gap != "." or len(numbers) > 2)
