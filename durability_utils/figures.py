@@ -49,7 +49,9 @@ class _Picture(Figure):
 
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **shared):
     """A figure of this size in inches with one or more axes, in the style of all of them."""
-    sns.set_theme(style="ticks", font_scale=0.95, rc={"axes.spines.right": False, "axes.spines.top": False})
+    sns.set_theme(style="ticks", font_scale=0.95, rc={
+        "axes.spines.right": False, "axes.spines.top": False,
+        "text.parse_math": False})  # a title between dollars is one, and no mathematics
     return plt.subplots(rows, columns, figsize=(width, height), layout="constrained", FigureClass=_Picture, **shared)
 
 

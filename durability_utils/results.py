@@ -6,6 +6,7 @@ written aside and moved into place, so that none is ever half written.
 """
 
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from durability_utils.study.holds import Holds
 from durability_utils.study.study_file import STEPS, Study
 
 _FORMULA_STARTS = ("=", "+", "-", "@")
+_NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def step_folder(results: str | Path, study: Study, service: str, step: str) -> Path:
@@ -57,7 +59,8 @@ def owner_only(folder: Path) -> None:
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in (folder, *folder.rglob("*")):
-        path.chmod(0o700 if path.is_dir() else 0o600)
+        if not path.is_symlink():  # what it leads to is not in the folder
+            path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 @contextmanager
@@ -171,8 +174,14 @@ def png(figure: matplotlib.figure.Figure, dpi: int = 150) -> bytes:
 
 
 def not_a_formula(cell):
-    """A text as a table holds it: with a leading apostrophe where a spreadsheet would run it as a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
+    """A text as a table holds it: with a leading apostrophe where a spreadsheet would run it as a formula.
+
+    Characters that no spreadsheet and no XML can hold become blanks.
+    """
+    if not isinstance(cell, str):
+        return cell
+    cell = cell if cell.isprintable() else _NOT_IN_XML.sub(" ", cell)
+    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
 
 
 def write_aside(path: Path, write) -> None:

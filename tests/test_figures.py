@@ -80,6 +80,14 @@ def test_the_drawing_does_not_grow_with_the_cohort(changes):
     assert "The darker a square" in figure.get_supxlabel()
 
 
+@pytest.mark.parametrize("title", [r"$\frac$", "$a", r"\alpha & $\mathrm{x}$", "x" * 200, "\u202ea", "\U0001f600"])
+@pytest.mark.filterwarnings("ignore:Glyph")
+def test_a_title_with_mathematics_is_drawn_as_it_stands(title):
+    figure = figures.flow_diagram([("discharged", 1)], [[]], title, title)
+    assert figure.get_suptitle() == title
+    figure.savefig(BytesIO(), format="svg")
+
+
 def test_flow_diagram_shows_every_count():
     main = [("discharged", 3027), ("consented", 323)]
     figure = figures.flow_diagram(main, [[("no consent", 2704)], []], "t", "c")

@@ -70,6 +70,10 @@ def test_files_with_ids_are_their_owners_only_whatever_the_usual_rights(tmp_path
 
 
 class TestTables:
+    def test_what_no_xml_can_hold_becomes_a_blank(self, tmp_path):
+        write_table(pd.DataFrame({"level": ["a\x07b", "\x1b[31m", "\ufffex", "a\tb", "\u00e4"]}), tmp_path / "t.csv")
+        assert (tmp_path / "t.csv").read_text("utf-8") == "level\na b\n [31m\n x\na\tb\n\u00e4\n"
+
     def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe_and_a_number_does_not(self, tmp_path):
         table = pd.DataFrame({
             "text": ["=1+1", "+44", "-5", "@sum", "a=b", None],

@@ -25,6 +25,7 @@ from durability_utils.runs.plan import RESTRICTED, Result, Run
 from durability_utils.runs.provenance import commit, hashes, versions, without_machine_paths
 from durability_utils.study.errors import NO_MEMORY, InputError, lacks_memory
 from durability_utils.study.findings import PROFILE
+from durability_utils.study.holds import read_holds
 from durability_utils.study.study_file import Study
 
 UNFINISHED = ".unfinished"
@@ -46,6 +47,7 @@ def alone(study: Study, output: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
+        _close(folder)
     except Timeout:
         raise InputError(f"{folder.as_posix()}: another batch is writing there; wait for its end, or choose another "
                          "--output") from None
@@ -57,6 +59,17 @@ def alone(study: Study, output: Path) -> Iterator[None]:
         shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
     finally:
         lock.release()
+
+
+def _close(folder: Path) -> None:
+    """Let only their owner read what holds ids or rows, and what was computed from them, as a hash tells a guess."""
+    for private in (*folder.glob("*/cleaning"), *folder.glob(f"*/{RESTRICTED}")):
+        if private.stat().st_mode & 0o077:  # an older version's, or a copy
+            from durability_utils.results import owner_only
+
+            owner_only(private)
+    for record in folder.glob("*/*/*.provenance.json"):
+        record.chmod(0o600)
 
 
 def run_all(runs: list[Run], pool: Executor, jobs: int, timeout: float | None = None,
@@ -306,9 +319,18 @@ def _move_into_place(run: Run, made: Path, whole_service: bool) -> None:
 
         for folder in (made, run.folder):
             owner_only(folder)
+    for name in files if any(map(_has_rows, made.glob("tables/*.json"))) else [run.record.name]:
+        (made / name).chmod(0o600)  # rows of patients, which its notebook may show; hashes of the export
     for name in sorted(files, key=lambda name: name.name == run.record.name):
         (run.folder / name).parent.mkdir(parents=True, exist_ok=True)
         (made / name).replace(run.folder / name)
+
+
+def _has_rows(beside: Path) -> bool:
+    """Whether the table that this JSON file stands beside says that its rows are patients."""
+    with suppress(InputError):
+        return read_holds(beside).patients
+    return False
 
 
 def _remove_old(run: Run, but: list[Path], whole_service: bool) -> None:

@@ -22,7 +22,7 @@ from durability_utils.runs.batch import write
 from durability_utils.runs.heads import PUBLISHED
 from durability_utils.runs.papers import checklists, methods
 from durability_utils.runs.plan import every_run
-from durability_utils.runs.provenance import commit, hashes, versions
+from durability_utils.runs.provenance import commit, versions
 from durability_utils.runs.report import STEP_NAMES, is_synthetic, pages, recorded, service_name
 from durability_utils.sharing.audit import KNOWN, control_safely, is_known
 from durability_utils.sharing.disclosure import WITHHELD, WORDS, Controlled, Tables, group_of, table_of
@@ -118,12 +118,12 @@ def read_tables(study: Study, results: Path) -> Tables:
 
 
 def patient_ids(study: Study, results: Path) -> set[str]:
-    """The ids of everybody in an export of the study: those in a cohort, and those refused."""
-    cohort, _ = read_cohort(results, study, "all", ["patient_id"])
+    """The ids of everybody in an export of the study, and of their referrals: those in a cohort, and those refused."""
+    cohort, _ = read_cohort(results, study, "all", ["patient_id", "referral_id"])
     refused = [pd.read_csv(file, dtype=str, keep_default_na=False, usecols=["patient_id"])["patient_id"]
                for service in study.services
                if (file := cleaning_folder(results, study, service) / "rejected.csv").is_file()]
-    return set(cohort["patient_id"]).union(*refused) - {""}
+    return set(cohort["patient_id"]).union(cohort["referral_id"].dropna(), *refused) - {""}
 
 
 # -- what is in it ---------------------------------------------------------------------------------
@@ -158,14 +158,9 @@ def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: li
     write_workbook(folder / "tables.xlsx", study.title, [*notices, *about], [*workbook_sheets(controlled), checks])
     record = {"study": study.id, "title": study.title, "disclosure": controlled.rule, "lacking": lacking,
               "made": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions(), "git": commit(),
-              "study_file": _hash(study.path),
-              "exports": {service: [*map(_hash, entry.files)] for service, entry in study.services.items()},
+              # no hashes of exports: whoever guesses a patient's answers could try his guess on one
               "withheld": withheld_groups(controlled)}
     write(folder / PROVENANCE, json.dumps(record, indent=1, ensure_ascii=False))
-
-
-def _hash(file: Path) -> str | None:
-    return next(iter(hashes([file], []).values()), None)
 
 
 def withheld_groups(controlled: Controlled) -> list[str]:

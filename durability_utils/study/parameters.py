@@ -139,6 +139,6 @@ def _declared(loc: list, schema: dict) -> tuple[str, dict]:
 def _shown(value) -> str:
     """A value as it would stand in a YAML file on one line, its end cut off where it is long."""
     if value is None or isinstance(value, str):
-        return "nothing" if value is None else repr(value)
+        return "nothing" if value is None else repr(value if len(value) <= 100 else f"{value[:96]} ...")
     text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=True).removesuffix("...\n")
     return textwrap.shorten(text, 100, placeholder=" ...")

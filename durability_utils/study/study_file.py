@@ -3,6 +3,7 @@
 import datetime as dt
 import os.path
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -40,6 +41,10 @@ def _files(value, info):
 
 _Files = Annotated[tuple[Path, ...], BeforeValidator(_files), Field(
     min_length=1, description="a path, a list of paths, or a pattern as north_*.csv")]
+# no tab, no break of a line, and nothing that XML, and so a Word file, cannot hold; a Word file's own title has room
+# for 255 characters, a service's name among them
+_Title = Annotated[Text, holds(lambda title: len(title) <= 200 and not any(
+    unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") or letter in "\ufffe\uffff" for letter in title))]
 # os.path, since Path.is_file raises OSError where a name is too long
 _PathOfFile = Annotated[_Path, holds(os.path.isfile)]
 
@@ -75,7 +80,7 @@ class _StudyFile(FileModel):
     """The keys of a study file."""
 
     study: Annotated[str, holds(SAFE_NAME.fullmatch)] = Field(description="a plain name (letters, digits, - and _)")
-    title: Text = Field(description="a line of text")
+    title: _Title = Field(description="a line of text, at most 200 characters, without control characters")
     measures: str = Field(description="a version in parameters/measures.yaml")
     discharged: Annotated[dict[Literal["from", "to"], dt.date], holds(
         lambda days: len(days) == 2 and days["from"] <= days["to"])] = Field(

@@ -45,6 +45,43 @@ def planned(study, tmp_path):
     return lambda *selection: plan.plan(study[0], tmp_path / "results", *selection, notebooks=study[1])
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+class TestRights:
+    """Whatever holds ids or rows is its owner's only; report and tables are as the umask says."""
+
+    def modes(self, folder, *patterns):
+        return {stat.S_IMODE(path.stat().st_mode) for pattern in patterns for path in folder.glob(pattern)}
+
+    @pytest.mark.parametrize("umask", [0, 0o022])
+    def test_whatever_the_umask_and_whatever_the_modes_were_before(self, planned, tmp_path, umask):
+        folder, usual = tmp_path / "results" / "durability_2016", os.umask(umask)
+        try:
+            runs = planned(["A"], ["all"], ["02"])
+            assert statuses(runs) == ["succeeded"] * 2
+            for path in folder.rglob("*"):
+                path.chmod(0o777)
+            (folder / "A" / "cleaning" / "elsewhere").symlink_to(runs[1].study.path)
+            with batch.alone(runs[0].study, tmp_path / "results"):  # a copy's modes: nothing is run again
+                assert statuses(runs) == ["unchanged"] * 2
+            assert self.modes(folder, "A/cleaning") == {0o700}
+            assert self.modes(folder, "A/cleaning/0*", "A/cleaning/*.parquet", "A/*/*.provenance.json") == {0o600}
+            assert stat.S_IMODE(runs[1].study.path.stat().st_mode) != 0o600  # a link is not followed
+            assert statuses(runs, fresh=True) == ["succeeded"] * 2
+        finally:
+            os.umask(usual)
+        assert self.modes(folder, "A/cleaning/0*", "A/cleaning/*.parquet", "A/*/*.provenance.json") == {0o600}
+        assert min(self.modes(folder, "A/all/*.ipynb", "A/all/*.html", "A/all/tables/*")) >= 0o644
+
+    def test_a_run_that_writes_rows_of_patients_is_closed_with_its_notebook(self, study, planned):
+        code = analysis("02_response_rates").replace('"patients": false', '"patients": true')
+        notebook = make_notebook("02_response_rates", code, "study", "service", "results")
+        nbformat.write(notebook, study[1] / "02_response_rates.ipynb")
+        runs = planned(["A"], ["all"], ["02", "03"])
+        assert statuses(runs) == ["succeeded"] * 3
+        assert self.modes(runs[1].folder, "02*", "tables/response*") == {0o600}
+        assert 0o600 not in self.modes(runs[1].folder, "03*.ipynb", "03*.html", "tables/reliable*")
+
+
 class TestOrder:
     @pytest.fixture
     def runs(self, planned):

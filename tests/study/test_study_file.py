@@ -73,7 +73,7 @@ def test_a_missing_key_is_named(read, key):
 JUNE = {"from": dt.date(2016, 6, 1), "to": dt.date(2016, 6, 30)}
 WRONG = {
     "study": [2016, "two words", "../up", "", "a\n"],
-    "title": [3, ["a"]],
+    "title": [3, ["a"], "", "a\nb", "a\tb", "a\x07b", "a\x85b", "a\u2028b", "a\ufffeb", "x" * 201],
     "measures": [2016, ["study_2016"]],
     "discharged": ["2016-06", {"from": JUNE["from"]}, {"from": JUNE["from"], "until": JUNE["to"]}, JUNE | {"by": 1},
                    {"from": "2016-06-01", "to": "2016-06-30"},  # quoted: a text, no day
