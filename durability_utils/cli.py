@@ -186,7 +186,7 @@ def run(study_file: StudyFile, output: Output = RESULTS, service: Services = (),
             pool, jobs = _pool(scheduler, jobs, len(runs))
             _refuse_among_exports(everything, output / study.id)
             held.enter_context(batch.alone(study, output))
-            for name in ("index.html", "run.json"):
+            for name in ("index.html", "run.json", *(f"{name}/index.html" for name in (plan.POOLED, *study.services))):
                 (output / study.id / name).unlink(missing_ok=True)
         results = []
         try:

@@ -377,6 +377,7 @@ def test_a_run_of_unusable_exports_names_each_and_leaves_no_table(tmp_path):
     assert not [secret for secret in SECRETS if secret in result.stdout + result.stderr]
     kinds = ("html", "ipynb", "provenance.json")
     expected = {f"{service}/cleaning/01_cleaning.{kind}" for service in services for kind in kinds}
+    expected |= {f"{service}/index.html" for service in services}
     left = set(files_below(tmp_path / "results" / "durability_test"))
     assert left - {".lock"} == {*expected, "index.html", "methods.html", "run.json"}
     for case, (service, entry) in zip(cases, services.items(), strict=True):

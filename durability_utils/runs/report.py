@@ -175,6 +175,7 @@ class _Report:
     def __init__(self, study: Study, output: Path, runs: list[Run], results: list[Result]):
         self.study, self.root = study, output / study.id
         self.services = [POOLED, *study.services]
+        self.there = [service for service in self.services if (self.root / service).is_dir()]  # these have a page
         found = {result.run.target: result for result in results}
         self.latest = [found.get(run.target) or recorded(run) for run in runs if not run.restricted]
         self.answers = {(service, step): read_answers(self.root / service / step / "tables")
@@ -223,7 +224,7 @@ def pages_of(study: Study, output: Path, runs: list[Run], results: list[Result],
     script = pages.loader.get_source(pages, "report_index.js")[0]
     cleaned = [result for result in report.latest if result.run.cleans]
     first = pages.get_template("report_index.html").render(
-        **report.shared, services=report.services,
+        **report.shared, services=report.services, there=report.there,
         rows={service: [report.row(service, step) for step in STEPS] for service in report.services},
         problems=[(result.run.label, STATUS_NAMES[result.status], result.message, report.link(result, report.root))
                   for result in report.latest if result.status in ("failed", "skipped", "outdated")],
@@ -235,18 +236,19 @@ def pages_of(study: Study, output: Path, runs: list[Run], results: list[Result],
         finished=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"), script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode())
     return {report.root / "index.html": first} | {
-        report.root / service / "index.html": _service_page(report, service, place)
-        for place, service in enumerate(report.services) if (report.root / service).is_dir()}
+        report.root / service / "index.html": _service_page(report, service) for service in report.there}
 
 
-def _service_page(report: _Report, service: str, place: int) -> str:
+def _service_page(report: _Report, service: str) -> str:
     folder = report.root / service / "all"
     few = report.answers[service, "all"].are_few(report.study.few)
-    neighbours = [report.services[at] if 0 <= at < len(report.services) else None for at in (place - 1, place + 1)]
+    padded = [None, *report.there, None]
+    place = padded.index(service)
     here = [result for result in report.latest if result.run.service == service]
     return pages.get_template("report_service.html").render(
-        **report.shared, service=service, neighbours=neighbours, are_few=few,
+        **report.shared, service=service, there=(), neighbours=(padded[place - 1], padded[place + 1]), are_few=few,
         rows={service: [report.row(service, step) for step in STEPS]}, flow=flow(folder),
+        tables=(folder / "tables").is_dir(),
         england=england_line(report.study, report.root.parent, service, report.answers[service, "all"]),
         pictures={} if few else {words: base64.b64encode(path.read_bytes()).decode()
                                  for path, words in figures(folder)},

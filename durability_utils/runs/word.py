@@ -1,5 +1,6 @@
 """A service's answer as a Word file of one or two pages, for a manager who gets it by mail."""
 
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 
@@ -49,8 +50,10 @@ def document(study: Study, runs: list[Run], service: str) -> bytes:
                          "run` for this study first")
     paper = _blank(f"{service_name(service)}: {study.title}")
     paper.add_heading(service_name(service), 0)
+    day = date.today()
     rules = study.rules.note and f"Other rules than the measures' own: {study.rules.note}"
-    for text in filter(None, [study.title, SYNTHETIC if is_synthetic(study) else "", rules]):
+    for text in filter(None, [f"{study.title}. {day.day} {day:%B %Y}.",
+                               SYNTHETIC if is_synthetic(study) else "", rules]):
         paper.add_paragraph(text)
     paper.add_heading("Are gains kept?", 1)
     for sentence in sentences:

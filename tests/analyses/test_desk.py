@@ -273,7 +273,7 @@ def test_no_id_leaves_the_restricted_folder(results):
     assert holding - of_cleaning == lists
     beside = {name.replace(".csv", ".json") for name in (*lists, "B/cleaning/rejected.csv")}
     assert set(files) - of_cleaning - lists - beside - {".lock"} == {
-        "index.html", "methods.html", "run.json", "B/restricted/07_follow_up_desk.ipynb",
+        "index.html", "methods.html", "run.json", "B/index.html", "B/restricted/07_follow_up_desk.ipynb",
         "B/restricted/07_follow_up_desk.provenance.json", "B/cleaning/01_cleaning.ipynb", "B/cleaning/01_cleaning.html",
         "B/cleaning/01_cleaning.provenance.json", "B/cleaning/cleaning_log.csv", "B/cleaning/cleaning_log.json",
         "B/cleaning/figures/missing_values.png", "B/cleaning/findings.csv", "B/cleaning/findings.json",

@@ -111,7 +111,7 @@ def test_people_of_two_services_are_found_where_all_are_there(durability, tmp_pa
                "scores in two services: they count twice."
     result = durability("run", "--strict", A=people(), B=twice)
     assert (result.exit_code, said(result)) == (1, [expected])
-    assert "<h3>All services</h3>" in first_page(tmp_path)
+    assert "<summary>All services: 1 question</summary>" in first_page(tmp_path)
     checked = durability("check", "--strict")
     assert checked.exit_code == 1
     assert "all services\n  what looks wrong:\n    warning same_people (A, B, 10 of 40): More" in checked.stdout

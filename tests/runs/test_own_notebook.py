@@ -62,8 +62,8 @@ def test_the_example_runs_as_the_page_says_and_is_not_run_again(folder):
         # t(0.975, 3 df) = 3.1824 times the standard error, sqrt(80 / 3) / 2
         assert table.loc["all", ["low", "high"]].round(3).tolist() == [-4.217, 12.217]
         assert (root / service / "all" / "figures" / "functioning.png").is_file()
-    assert 'href="north/all/12_functioning.html" title="Does functioning get better' in (
-        root / "index.html").read_text(encoding="utf-8")
+    assert '<a href="all/12_functioning.html">Does functioning get better' in (
+        root / "north" / "index.html").read_text(encoding="utf-8")
     record = json.loads((root / "all/all/12_functioning.provenance.json").read_text(encoding="utf-8"))
     assert {"my/12_functioning.ipynb", "my_study/north/cleaning/cohort.parquet"} <= set(record["inputs"])
     assert {"tables/functioning.csv", "figures/functioning.png"} <= set(record["outputs"])

@@ -142,9 +142,13 @@ class TestServicePage:
                      '<a href="../B/index.html">Next: Service B</a>', '<a href="../index.html">', 'href="#notebooks"',
                      "<dt>Discharged</dt><dd>3,027</dd>"):
             assert said in page
-        assert "Previous" not in pages()["A"] or "Previous: All services" in page
+        assert "Previous" not in page  # nothing is there of all services together
         assert "Next" not in pages()["B"]
         assert not REQUESTS.search(page)
+
+    def test_what_is_linked_is_there(self, pages, tmp_path):
+        for page in pages().values():
+            assert "../all/index.html" not in page and 'href="all/index.html"' not in page
 
     def test_lists_notebooks_by_what_they_ask_with_their_answers(self, pages, runs):
         run = next(run for run in runs if run.name == "03_reliable_improvement" and run.service == "A")
