@@ -51,8 +51,14 @@ def page(executed: str, run: Run) -> str:
     body, _ = _exporter().from_notebook_node(notebook)
     return pages.get_template("report_page.html").render(
         title=run.head.question, study=run.study.title, synthetic=is_synthetic(run.study),
-        body=words_on_the_left(body).replace("<th></th>", "<td></td>"),  # a header that heads nothing
+        body=_text_tables_scroll(words_on_the_left(body)),
         service=service_name(run.service), step=STEP_NAMES[run.step], notebook=run.target.name)
+
+
+def _text_tables_scroll(html: str) -> str:
+    """Tables of Markdown scroll by keys, too, and a header that heads nothing is none."""
+    scrolling = r'<div class="scroll" tabindex="0" role="group" aria-label="table">\g<0></div>'
+    return re.sub(r"<table>.*?</table>", scrolling, html.replace("<th></th>", "<td></td>"), flags=re.DOTALL)
 
 
 def words_on_the_left(html: str) -> str:
