@@ -67,7 +67,7 @@ SYNTHETIC = ("Synthetic data. They were made up to match published figures; no c
 
 _TABLE = re.compile(r'<table border="1" class="dataframe">.*?</table>', re.DOTALL)
 _EMPTY_HEAD = re.compile(r"<th[^>]*></th>")
-_ANY_TABLE = re.compile(r"<table.*?</table>", re.DOTALL)
+_ANY_TABLE = re.compile(r'(?<!aria-label="table">\n)<table.*?</table>', re.DOTALL)  # not one in a box of its own
 _ROW = re.compile(r"<tr.*?</tr>", re.DOTALL)
 _CELL = re.compile(r"<t([dh])[^>]*>(.*?)</t[dh]>", re.DOTALL)
 pages = Environment(loader=PackageLoader("durability_utils", "templates"), autoescape=True, undefined=StrictUndefined,
@@ -87,7 +87,7 @@ def page(executed: str, run: Run) -> str:
     body, _ = _exporter().from_notebook_node(notebook)
     return pages.get_template("report_page.html").render(
         title=run.head.question, study=run.study.title, synthetic=is_synthetic(run.study),
-        body=_scrollable(words_on_the_left(body)).replace("<th></th>", "<td></td>"),  # a header that heads nothing
+        body=_scrollable(words_on_the_left(body)),
         service=service_name(run.service), step=STEP_NAMES[run.step], notebook=run.target.name)
 
 

@@ -239,6 +239,12 @@ class TestPage:
         assert re.search('<div class="scroll" tabindex="0" role="group" aria-label="[^"]+"><table>',
                          report.page(nbformat.writes(notebook), runs[0]))
 
+    def test_a_table_of_text_scrolls_by_keys_and_has_no_header_that_heads_nothing(self, runs):
+        notebook = make_notebook("01_cleaning", "1")
+        page = report.page(nbformat.writes(notebook), runs[0])
+        assert re.search(r'<div class="scroll" tabindex="0"[^>]*><table>\s*<thead>', page)
+        assert "<th></th>" not in page and "<td></td>" in page
+
     def test_words_stand_on_the_left_and_numbers_on_the_right(self, runs):
         notebook = make_notebook("01_cleaning", "1")
         table = pd.DataFrame({"rule": ["copy", "no_id"], "rows": [2, 0], "share": ["1/2 (50 %)", ""]})
