@@ -122,7 +122,8 @@ def test_agreement_is_of_those_whom_all_count(cohort):
 def test_lost_by_all_of_those_lost_by_any(cohort):
     table = durable.agreement(every(cohort), "6m")
     assert durable.lost_in_words(table) == "of the 5 whom any calls lost all call lost only 1"
-    for n, words in (([2, 0, 0], "none calls anybody lost"), ([2, 0, 3], "of the 3 whom any calls lost all call lost none"),
+    for n, words in (([2, 0, 0], "none calls anybody lost"),  # all_kept, all_lost, some_kept
+                     ([2, 0, 3], "of the 3 whom any calls lost all call lost none"),
                      ([2, 3, 0], "of the 3 whom any calls lost all call lost all")):
         assert durable.lost_in_words(table.assign(n=n)) == words
 
