@@ -47,7 +47,7 @@ def patterns(table: pd.DataFrame, title: str, caption: str) -> Figure:
     figure, (bars, marks) = new_figure(9.5, 3.2 + 0.3 * len(names), rows=2, sharex=True,
                                        height_ratios=[1.6, 0.32 * len(names)])
     x = np.arange(len(found))
-    for time, shift, colour in zip(times, (-0.2, 0.2), (DARK, MIDDLE), strict=False):
+    for time, shift, colour in zip(times, (-0.2, 0.2), ("#70787e", LIGHT), strict=False):  # the others are kept, lost
         drawn = bars.bar(x + shift, found[time], color=colour, width=0.36, label=_TIMES[time])
         bars.bar_label(drawn, fontsize=8.5)
     if table.empty:
@@ -84,9 +84,19 @@ def classes_by_method(table: pd.DataFrame, title: str, caption: str) -> Figure:
     axes.set(yticks=range(len(methods)), yticklabels=[method_words(method) for method in methods[::-1]],
              xlabel="patients", xlim=(0, max(table["of"].max(), 1)), ylim=(-0.6, len(methods) - 0.4))
     handles = [axes.barh(0, 0, color=COLOURS[code], edgecolor="black", linewidth=0.6) for code in IMPROVEMENT[::-1]]
-    axes.legend(handles, [label(code) for code in IMPROVEMENT[::-1]], loc="lower left", bbox_to_anchor=(-0.2, 1),
+    codes = [IMPROVEMENT[2], "no_reliable_change", IMPROVEMENT[0]]
+    axes.legend(handles, list(map(label, codes)), loc="lower left", bbox_to_anchor=(-0.2, 1),
                 ncols=3, frameon=False, fontsize=8.5)
     return add_caption(figure, title, caption)
+
+
+def worse_in_words(table: pd.DataFrame) -> str:
+    """What deterioration means by methods that compare with the group, for a caption; `table` as above."""
+    changed = table[(table["method"] == "hierarchical") & (table["class"] != IMPROVEMENT[1])]
+    nobody = changed["of"].gt(0).all() and not changed["n"].sum()
+    return ("By Hsu-Linn-Nord and the hierarchical method orange means less change than the group, by "
+            "Gulliksen-Lord-Novick, Edwards-Nunnally and Nunnally-Kotsch a higher score than baseline lets expect; "
+            "neither need be worse than at baseline." + (" The hierarchical method finds nobody." if nobody else ""))
 
 
 def method_words(method: str) -> str:

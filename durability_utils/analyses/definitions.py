@@ -70,7 +70,7 @@ def no_relapse(cohort: pd.DataFrame, time: str, rules: Rules) -> pd.Series:
 
     A relapse is an increase since end of treatment (`rules.relapse_increase`) to the cut-off or above, on either
     measure. Source: Ali et al. (2017), Delgadillo et al. (2018). Misuse: they asked every month, so that a relapse
-    between two follow-ups counted; here it does not, if the patient is well again at `time`.
+    between two follow-ups counted; here it does not, if the patient is well again at `time`: no year without relapse.
     """
     expect_rules(rules)
     end, later = (classify(cohort, when, rules.on_pair()) for when in ("end", time))
@@ -81,13 +81,13 @@ def no_relapse(cohort: pd.DataFrame, time: str, rules: Rules) -> pd.Series:
 
 
 def noticed_change_kept(cohort: pd.DataFrame, time: str, rules: Rules) -> pd.Series:
-    """Of those with a fall since baseline that patients notice at end, who still has one at `time`.
+    """Of those with a fall since baseline at end as large as one that patients noticed, who still has one at `time`.
 
     On PHQ-9 or GAD-7 a fall of at least the measure's `noticed_points` and of at least `noticed_share` of the score at
     baseline, and on neither a rise as large. Both are asked since they were found together, at scores of about 8 on the
     PHQ-9: from a higher score patients who felt better had fallen by more points, from a lower one by a larger share.
-    Source: Kounali et al. (2022). Misuse: they asked after two weeks, in primary care; and a change may be noticed that
-    is within measurement error.
+    Source: Kounali et al. (2022). Misuse: they asked after two weeks, in primary care, and nobody asks our patients
+    whether they feel better; and a change may be noticed that is within measurement error.
     """
     expect_rules(rules)
     end, later = (_noticed(cohort, when, rules) for when in ("end", time))
@@ -170,6 +170,32 @@ def agreement(statuses: pd.DataFrame, time: str) -> pd.DataFrame:
     counts = [int(kept.all(axis=1).sum()), int((~kept.any(axis=1)).sum())]
     counts.append(len(kept) - sum(counts))
     return with_proportions(pd.DataFrame({"time": time, "said": AGREEMENT, "n": counts, "of": len(kept)}), "n", "of")
+
+
+def lost_in_words(found: pd.DataFrame) -> str:
+    """Of those whom any definition calls lost, how many all do: `of the 9 whom any calls lost all call lost only 3`.
+
+    `found`: the `agreement` of one time. Most are kept, so that agreement on everybody says little of these.
+    """
+    n = found.set_index("said")["n"]
+    by_any, by_all = n["all_lost"] + n["some_kept"], n["all_lost"]
+    if not by_any:
+        return "none calls anybody lost"
+    few = "all" if by_all == by_any else f"only {by_all}" if by_all else "none"
+    return f"of the {by_any} whom any calls lost all call lost {few}"
+
+
+def measure_and_rule_in_words(on_study: pd.DataFrame, on_pair: pd.DataFrame) -> str:
+    """What the measure does to *no return to caseness*, and then the rule, on the same patients, as n/N.
+
+    `on_study`, `on_pair`: `shares_kept` of one time, by the study's rules and by those on PHQ-9 and GAD-7.
+    """
+    of_study, of_pair = (table[table["population"] == "own"].set_index("definition") for table in (on_study, on_pair))
+    names = ("no_return_to_caseness", "no_relapse")
+    study, pair, rule = (f"{row['n']}/{row['of']}" for row in (
+        of_study.loc[names[0]], *(of_pair.loc[name] for name in names)))
+    return (f"the measure: {study} against {pair} not at caseness; the rule, on the same patients: {pair} not at "
+            f"caseness against {rule} not in relapse")
 
 
 def patterns(statuses: pd.DataFrame, time: str) -> pd.DataFrame:

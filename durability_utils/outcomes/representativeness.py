@@ -12,8 +12,10 @@ from durability_utils.outcomes.response import response_flags, who_answered
 from durability_utils.outcomes.rules import in_step
 from durability_utils.study.expected import expect, expect_columns, expect_one_of
 from durability_utils.study.holds import Holds
+from durability_utils.study.labels import label
 
 GROUPS = ("no_consent", "consent_no_participation", "consent_and_participation")
+HALF = 0.5  # a standard deviation that is not to be overlooked where no difference was shown
 TWO_SIDED = NormalDist().inv_cdf(0.975)
 VARIABLES = ("age", "phq9_baseline", "phq9_change", "gad7_baseline", "gad7_change", "sessions")
 # test: pingouin's analysis of variance, its comparison of pairs, and the name of p in the latter's table
@@ -50,10 +52,11 @@ def compared_variables(cohort: pd.DataFrame) -> pd.DataFrame:
 def compare_groups(cohort: pd.DataFrame, test: str = "games_howell") -> pd.DataFrame:
     """Table 1: `variable, group, n, mean, sd, letters, p`, over the available cases of each variable.
 
-    p: Welch's ANOVA with Games-Howell, which let each group have its own spread; or, as the paper did, one-way ANOVA
-    with Tukey's HSD (`tukey`), which do not. Groups that share a letter do not differ at 5 %. A group of fewer than two
-    patients is not tested and has no letter; nor is, by Games-Howell, one without spread. Letters and p are blank where
-    fewer than two can be, or none has spread. Raises InputError for another test, and as `compared_variables`.
+    p: Welch's ANOVA with Games-Howell, which let each group have its own spread; or, as the paper did, one-way
+    ANOVA with Tukey's HSD (`tukey`), which do not. Groups that share a letter were not shown to differ at 5 %. A
+    group of fewer than two patients is not tested and has no letter; nor is, by Games-Howell, one without spread.
+    Letters and p are blank where fewer than two can be, or none has spread. Raises InputError for another test, and
+    as `compared_variables`.
     """
     expect_one_of(test, TESTS, "test")
     values, group = compared_variables(cohort), participation(cohort)
@@ -99,7 +102,8 @@ def first_is_a(letters: pd.Series) -> list[str]:
 
 
 def effect_sizes(cohort: pd.DataFrame) -> pd.DataFrame:
-    """Hedges' g of participation against each other group, with 95 % limits, as `hedges_g` has it.
+    """Bonett's standardised mean difference, with Hedges' small-sample correction, of participation against each other
+    group, with 95 % limits, as `hedges_g` has it.
 
     Columns: `variable, against, n, n_against, sd, sd_against, g, low, high`. Positive: those who participated have the
     higher value.
@@ -113,6 +117,31 @@ def effect_sizes(cohort: pd.DataFrame) -> pd.DataFrame:
             n, sds = (int(joined["count"]), int(other["count"])), (joined["std"], other["std"])
             rows.append((variable, name, *n, *sds, *hedges_g(joined["mean"] - other["mean"], n, sds)))
     return pd.DataFrame(rows, columns=["variable", "against", "n", "n_against", "sd", "sd_against", "g", "low", "high"])
+
+
+def differences_in_words(table: pd.DataFrame, effects: pd.DataFrame, against: str) -> str:
+    """In how many variables those who took part differ from one group, by how much, and what is not excluded.
+
+    `table`, `effects`: of `compare_groups` and `effect_sizes`; `against`: one of GROUPS. To differ is to share no
+    letter. Of the other variables it is counted where the interval of g lies within HALF on both sides, and said where g rounds
+    to HALF or more. Empty where no variable has letters in both groups.
+    """
+    letters, apart, other = table.set_index(["variable", "group"])["letters"], [], []
+    for row in effects[effects["against"] == against].itertuples():
+        ours, theirs = (set(letters[row.variable, name]) for name in (GROUPS[2], against))
+        if ours and theirs:
+            (other if ours & theirs else apart).append(row)
+    if not apart + other:
+        return ""
+    found = ", ".join(f"{label(row.variable)} (g {row.g:.2f}, {row.low:.2f} to {row.high:.2f})" for row in apart)
+    words = f"{len(apart) or 'none'} of {len(apart + other)} variables" + (f": {found}" if found else "")
+    if not other:
+        return words
+    excluded = sum(max(-row.low, row.high) < HALF for row in other)
+    large = ", ".join(f"{label(row.variable)} {row.g:.2f}" for row in other if round(abs(row.g), 1) >= HALF)
+    return (f"{words}{';' if apart else ', but'} a difference of half a standard deviation is excluded in "
+            f"{excluded or 'none'} of the{f' other {len(other)}' if apart else 'm'}"
+            + (f" (g of about half or more: {large})" if large else ""))
 
 
 def hedges_g(difference: float, n: tuple[int, int], sds: tuple[float, float]) -> tuple[float, float, float]:

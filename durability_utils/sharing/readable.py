@@ -157,8 +157,9 @@ def _compared(counts: _Counts, pooled: str) -> Section | None:
     return Section(2, "Patients by consent and follow-up: mean (SD)",
                    f"n = {', '.join(map(cell, most))} with a value. {pooled}.",
                    pd.DataFrame(rows, columns=["", *heads, "p"]), notes=
-                   "Change: baseline less end of treatment. Means in a row that share a letter do not differ at 5 % "
-                   "(Games-Howell); p by Welch\u2019s analysis of variance, not adjusted for the number of rows. "
+                   "Change: baseline less end of treatment. Means in a row that share a letter were not shown to "
+                   "differ at 5 % (Games-Howell); p by Welch\u2019s analysis of variance, not adjusted for the number "
+                   "of rows. "
                    f"Patients without a value are left out of its row{'; n there: ' + fewer if fewer else ''}.")
 
 

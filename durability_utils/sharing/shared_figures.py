@@ -40,7 +40,8 @@ def shared_figures(service: str, step: str, tables: dict[TableName, pd.DataFrame
         numbers = {column: pd.to_numeric(table[column], errors="coerce") for column in ("n", "mean", "sd")}
         made["representativeness"] = figures.group_means(
             table.assign(**numbers).assign(n=numbers["n"].fillna(0)), UNITS, f"Who participated, {scope}",
-            f"Means with 95 % t intervals; groups that share a letter do not differ (Games-Howell, 5 %). {caption}")
+            "Means with 95 % t intervals; groups that share a letter were not shown to differ (Games-Howell, 5 %). "
+            f"{caption}")
     return made
 
 

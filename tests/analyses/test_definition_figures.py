@@ -51,6 +51,15 @@ def test_classes_are_as_long_as_the_patients_are_many():
     assert [bar.get_width() for bar in axes.patches if isinstance(bar, Rectangle) and bar.get_width()] == [5, 3, 1]
     assert "cannot tell" in texts(axes.texts)
     assert texts(axes.get_yticklabels()) == ["Hageman-Arrindell", "Jacobson-Truax"]
+    words = texts(axes.get_legend().get_texts())
+    assert words == ["reliable improvement", "no reliable change", "reliable deterioration"]
+
+
+@pytest.mark.parametrize(("counts", "of", "nobody"), [
+    ((0, 9, 0), 9, True), ((0, 8, 1), 9, False), ((0, 0, 0), 0, False)])
+def test_of_the_hierarchical_method_it_is_said_that_it_finds_nobody_only_where_it_could(counts, of, nobody):
+    table = pd.DataFrame({"method": "hierarchical", "class": IMPROVEMENT, "n": counts, "of": of})
+    assert figures.worse_in_words(table).endswith("finds nobody.") == nobody
 
 
 def test_methods_that_class_nobody_are_drawn_without_a_warning(recwarn):

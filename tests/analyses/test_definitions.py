@@ -119,6 +119,26 @@ def test_agreement_is_of_those_whom_all_count(cohort):
     assert set(table["of"]) == {7}
 
 
+def test_lost_by_all_of_those_lost_by_any(cohort):
+    table = durable.agreement(every(cohort), "6m")
+    assert durable.lost_in_words(table) == "of the 5 whom any calls lost all call lost only 1"
+    for n, words in (([2, 0, 0], "none calls anybody lost"),  # all_kept, all_lost, some_kept
+                     ([2, 0, 3], "of the 3 whom any calls lost all call lost none"),
+                     ([2, 3, 0], "of the 3 whom any calls lost all call lost all")):
+        assert durable.lost_in_words(table.assign(n=n)) == words
+
+
+def test_the_measure_and_the_rule_are_told_apart(cohort):
+    # in remission by PHQ-9 and GAD-7: kept 6 of 10 by the cut-off and 8 of 10 by relapse
+    own = [by_hand(name) for name in ("no_return_to_caseness", "no_relapse")]
+    back, relapse = (f"{status.count(K)}/{status.count(K) + status.count(L)}" for status in own)
+    pair = durable.shares_kept(every(cohort), "6m", PAIR_RULES)
+    study = pair.assign(n=1, of=2)
+    assert durable.measure_and_rule_in_words(study, pair) == (
+        f"the measure: 1/2 against {back} not at caseness; the rule, on the same patients: {back} not at caseness "
+        f"against {relapse} not in relapse")
+
+
 def test_patterns_hold_everybody_whom_a_definition_counts_once(cohort):
     table = durable.patterns(every(cohort), "6m")
     assert table["n"].sum() == sum(set(row[2:]) != {N} for row in PEOPLE.values())

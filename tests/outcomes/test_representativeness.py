@@ -114,6 +114,23 @@ def test_hedges_g_and_its_unrounded_limits_are_metafors(rs_ages):
     assert effects["sd_against"].tolist() == pytest.approx([np.std(rs_ages[name], ddof=1) for name in effects.index])
 
 
+def test_what_is_not_shown_to_differ_may_still_be_half_a_standard_deviation():
+    names = ["age", "phq9_baseline", "sessions", "gad7_change"]
+    effects = pd.DataFrame({"variable": names, "against": "no_consent", "g": [0.80, -0.46, 0.05, 0.30],
+                            "low": [0.3, -1.0, -0.4, -0.2], "high": [1.3, 0.1, 0.45, 0.8]})
+    letters = {"age": ("a", "b"), "phq9_baseline": ("ab", "b"), "sessions": ("a", "a"), "gad7_change": ("", "a")}
+    groups = ("no_consent", "consent_and_participation")
+    table = pd.DataFrame([(name, group, its) for name, both in letters.items()
+                          for group, its in zip(groups, both, strict=True)], columns=["variable", "group", "letters"])
+    assert table1.differences_in_words(table, effects, "no_consent") == (
+        "1 of 3 variables: age (g 0.80, 0.30 to 1.30); a difference of half a standard deviation is excluded in 1 "
+        "of the other 2 (g of about half or more: PHQ-9 baseline -0.46)")
+    assert table1.differences_in_words(table, effects.iloc[1:], "no_consent") == (
+        "none of 2 variables, but a difference of half a standard deviation is excluded in 1 of them (g of about half "
+        "or more: PHQ-9 baseline -0.46)")
+    assert table1.differences_in_words(table, effects.iloc[3:], "no_consent") == ""
+
+
 def test_g_by_the_average_variance_where_spreads_differ():
     # the paper's sessions, SDs of 8.07 and 4: 1.32, where the pooled SD, which is nearly the larger group's, gives 1.59
     said = r_says("representativeness")
