@@ -331,15 +331,16 @@ def bounds_in_words(followed: pd.DataFrame, silent: int, month: int) -> str:
     """Between what the share with a relapse by a month lies, whatever became of those of whom that is not known.
 
     As `48 to 61 % had a relapse by month 12: none, or all, of the 47 never heard of and of the 17 ...`, of those
-    `followed` and the `silent` in remission without a score. Not known either: who has no relapse and a last score before the month, or a relapse
-    that may lie on either side of it. Misuse: a relapse in a month without a score, and over by the next, is not in it.
+    `followed` and the `silent` in remission without a score. Not known either: who has no relapse and a last score
+    before the month, or a relapse that may lie on either side of it. Misuse: a relapse in a month without a score,
+    and over by the next, is not in it.
     """
     late = followed["relapsed"] & (followed["month"] > month) & (followed["month_before"] < month)
     seen = int((followed["relapsed"] & (followed["month"] <= month)).sum())
     untold, of = int((late | (~followed["relapsed"] & (followed["month"] < month))).sum()), len(followed) + silent
     ends = " to ".join(dict.fromkeys(f"{rounded_percent(n, of)}" for n in (seen, seen + untold + silent)))
-    return (f"{ends} % had a relapse by month {month}: none, or all, of the {silent} never heard of and of the {untold} "
-            "whose scores do not tell")
+    return (f"{ends} % had a relapse by month {month}: none, or all, of the {silent} never heard of and of the "
+            f"{untold} whose scores do not tell")
 
 
 def by_month(followed: pd.DataFrame) -> pd.DataFrame:
