@@ -1,4 +1,4 @@
-"""Time to relapse after remission: who is followed, between which months a relapse lies, and what predicts it.
+"""Time to relapse after remission: who is followed, between which months a relapse lies, and what goes with it.
 
 The rule is that of Ali et al. (2017): of those in remission at end, on PHQ-9 and GAD-7, the first month in which
 `outcomes.relapsed_on` holds on either measure. A relapse lies between the last month without it and the month in which
@@ -11,6 +11,7 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 
+from durability_utils.outcomes.proportions import rounded_percent
 from durability_utils.outcomes.rules import STEP_GROUPS, at_caseness, relapsed_on
 from durability_utils.results import cleaning_folder
 from durability_utils.study.columns import FOLLOW_UPS, KEYS, TIMES
@@ -31,6 +32,7 @@ STATES = ("no_relapse", "relapsed", "well_again", "no_score")
 GROUPED_BY = {"residual_phq9": ("no_residual_symptoms", "residual_symptoms"),
              "residual_gad7": ("no_residual_symptoms", "residual_symptoms"), "step3": ("step2", "step3")}
 Z = NormalDist().inv_cdf(0.975)                   # of a 95 % interval
+HELD_WHERE_SPREAD = (87, 97)                      # of 100 intervals, as simulated: see `turnbull`
 EVENTS_A_VARIABLE = 10                            # Peduzzi et al. 1995: with fewer, estimates and intervals go astray
 LARGEST_COEFFICIENT = 10                          # beyond it the likelihood has no maximum: a ratio of 0 or infinity
 _CUMULATIVE = "cumulative share by Turnbull's estimate, with its interval"
@@ -51,7 +53,7 @@ HOLDS = {
         statistics={f"{event}{end}": "cumulative incidence by Aalen and Johansen, with its interval"
                     for event in ("relapse", "re_referral") for end in ("", "_low", "_high")}),
     "states": Holds("Remission, relapse and return by month", {name: f"state/{{month}}/{name}" for name in STATES}),
-    "model": Holds("What predicts relapse", {"n": "compared/{variable}", "relapses": "compared/{variable}/relapses"},
+    "model": Holds("What goes with relapse", {"n": "compared/{variable}", "relapses": "compared/{variable}/relapses"},
                    statistics={"p": "p"} | dict.fromkeys(("hazard_ratio", "low", "high"),
                                                          "hazard ratio with its interval")),
 }
@@ -325,6 +327,22 @@ def in_words(curve: pd.DataFrame, month: int) -> str:
     return f"{share} % ({interval})"
 
 
+def bounds_in_words(followed: pd.DataFrame, silent: int, month: int) -> str:
+    """Between what the share with a relapse by a month lies, whatever became of those of whom that is not known.
+
+    As `48 to 61 % had a relapse by month 12: none, or all, of the 47 never heard of and of the 17 ...`, of those
+    `followed` and the `silent` in remission without a score. Not known either: who has no relapse and a last score
+    before the month, or a relapse that may lie on either side of it. Misuse: a relapse in a month without a score,
+    and over by the next, is not in it.
+    """
+    late = followed["relapsed"] & (followed["month"] > month) & (followed["month_before"] < month)
+    seen = int((followed["relapsed"] & (followed["month"] <= month)).sum())
+    untold, of = int((late | (~followed["relapsed"] & (followed["month"] < month))).sum()), len(followed) + silent
+    ends = " to ".join(dict.fromkeys(f"{rounded_percent(n, of)}" for n in (seen, seen + untold + silent)))
+    return (f"{ends} % had a relapse by month {month}: none, or all, of the {silent} never heard of and of the "
+            f"{untold} whose scores do not tell")
+
+
 def by_month(followed: pd.DataFrame) -> pd.DataFrame:
     """`variable, level` and the `turnbull` of all patients (`all, all`), then of each level of GROUPED_BY."""
     expect_columns(followed, ["month", "relapsed", *GROUPED_BY], "followed")
@@ -395,7 +413,7 @@ def relapse_or_re_referral(followed: pd.DataFrame, remitted: pd.DataFrame) -> pd
     return table.rename_axis("month").reset_index()
 
 
-# -- what predicts it ------------------------------------------------------------------------------
+# -- what goes with it -----------------------------------------------------------------------------
 
 def can_be_compared(followed: pd.DataFrame, variable: str) -> bool:
     """Whether each level has a relapse while somebody of the other is at risk; else a hazard ratio is 0 or infinite."""

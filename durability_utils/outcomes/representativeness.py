@@ -123,8 +123,8 @@ def differences_in_words(table: pd.DataFrame, effects: pd.DataFrame, against: st
     """In how many variables those who took part differ from one group, by how much, and what is not excluded.
 
     `table`, `effects`: of `compare_groups` and `effect_sizes`; `against`: one of GROUPS. To differ is to share no
-    letter. Of the other variables it is counted where the interval of g lies within HALF on both sides, and said where g rounds
-    to HALF or more. Empty where no variable has letters in both groups.
+    letter. Of the other variables it is counted where the interval of g lies within HALF on both sides, and said
+    where g rounds to HALF or more. Empty where no variable has letters in both groups.
     """
     letters, apart, other = table.set_index(["variable", "group"])["letters"], [], []
     for row in effects[effects["against"] == against].itertuples():

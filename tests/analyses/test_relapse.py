@@ -292,6 +292,15 @@ def test_a_share_in_words(rows, month, words):
     assert relapse.in_words(relapse.turnbull(rows), month) == words
 
 
+def test_the_share_lies_between_none_and_all_of_those_not_known():
+    # by month 6, of 8: relapsed in 3 and in 6; well until 4, 6 and 9; a relapse between 2 and 8, and between 6 and 9
+    rows = pd.DataFrame({"month": [3, 6, 4, 6, 9, 8, 9], "month_before": [2, 5, 4, 6, 9, 2, 6],
+                         "relapsed": [True, True, False, False, False, True, True]})
+    assert relapse.bounds_in_words(rows, 1, 6) == (
+        "25 to 63 % had a relapse by month 6: none, or all, of the 1 never heard of and of the 2 whose scores do not "
+        "tell")
+
+
 def test_medians_as_sas_and_r_print_them():
     # proc lifetest, conftype=loglog: 23 (13 to not reached) on 6-MP, 8 (4 to 11) on placebo
     for group, rows in (("treated", SIX_MP), ("placebo", PLACEBO)):
