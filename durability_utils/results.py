@@ -113,11 +113,6 @@ def gaps(cohort: pd.DataFrame, absent: list[str]) -> str:
                     (("Missing services", absent), ("Services with nobody in the cohort", empty)) if names)
 
 
-def readable(table: pd.DataFrame, digits: int) -> pd.DataFrame:
-    """A table for a reader: rounded, and blank where there is no value."""
-    return table.round(digits).astype("object").where(table.notna(), "")
-
-
 def write_table(table: pd.DataFrame, path: str | Path, holds: Holds | None = None) -> None:
     """Write a tidy CSV: one header line, unrounded numbers, and no text that a spreadsheet would run as a formula.
 

@@ -156,8 +156,9 @@ def _formatted(column: pd.Series, name: str, digits: int) -> list[str]:
 def _word(value, name: str) -> str:
     if isinstance(value, str) and name == "figure":  # of a paper, by its path in the file of published figures
         return re.sub(r"(?<=[a-z])(?=\d)", " ", " \u203a ".join(map(label, value.split("."))))
-    if isinstance(value, str):
-        return label(value) if name not in NAMES and (value in WORDS or _CODE.fullmatch(value)) else value
+    if isinstance(value, str):  # a code, or several
+        codes = value.split(", ") if name not in NAMES else []
+        return ", ".join(label(code) if code in WORDS or _CODE.fullmatch(code) else code for code in codes) or value
     if isinstance(value, bool | np.bool):
         return "yes" if value else "no"
     if isinstance(value, tuple | list):

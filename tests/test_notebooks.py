@@ -95,7 +95,7 @@ def test_no_threshold_is_retyped(notebook):
 NOT_FOR_PEOPLE = re.compile(r"^[a-z0-9]+(_[a-z0-9]+)+$|\b(nan|NaN|NaT|None|True|False)\b|-0(\.0*)?(?![.\d])")
 
 
-@pytest.mark.parametrize("path", [path for path in PATHS if path.stem != "08_attrition"], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_every_table_is_for_people(path):
     cells = code_cells(nbformat.read(path, as_version=4))
     tables = [output.data["text/html"] for cell in cells for output in cell.outputs

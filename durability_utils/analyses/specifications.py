@@ -42,8 +42,8 @@ ASSUMPTIONS = {
     "pmm": "The same, but scores need not be normal: somebody predicted to be about alike must have answered.",
     "prior": "Those who did not answer did worse than imputed by a shift that is drawn from the stated prior.",
     "returned_to_baseline": "The scores of those who did not answer lie around their own at baseline.",
-    "worst_case": "None: nobody whose outcome is not known kept it.",
-    "best_case": "None: everybody whose outcome is not known kept it.",
+    "worst_case": "No assumption: nobody whose outcome is not known kept it.",
+    "best_case": "No assumption: everybody whose outcome is not known kept it.",
 }
 _ESTIMATE = dict.fromkeys(("estimate", "low", "high"), "estimated share with its interval")
 _PLACE = "well_at_end/{outcome}/{time}"
