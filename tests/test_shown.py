@@ -75,7 +75,8 @@ def test_codes_are_words_names_stay_and_what_is_missing_has_its_sign():
     table = pd.DataFrame({"status": ["no_reliable_improvement, phq9_end", None], "column": ["phq9_end", "x"],
                           "n": [3.0, np.nan], "ok": [True, False], "time": ["6m", "end"]})
     assert as_words(table).to_numpy().tolist() == [
-        ["no reliable improvement, PHQ-9 end", "phq9_end", "3", "yes", "6 months"], ["\u2013", "x", "\u2013", "no", "end"]]
+        ["no reliable improvement, PHQ-9 end", "phq9_end", "3", "yes", "6 months"],
+        ["\u2013", "x", "\u2013", "no", "end"]]
 
 
 def test_a_column_in_which_nothing_is_said_is_left_out():
