@@ -27,6 +27,7 @@ class Answers:
     denominator (`nhs`, `paired`). `kept`: by outcome and time, of those well at end who answered. `reach`: by outcome
     and time the shares (0 to 1) that could hold of all who were well at end: the worst and the best case, and the least
     and the largest estimate of the methods that allow for those who did not answer (blank where none can).
+    `carried`: by outcome of how many the 12-month answer stands in for the one at 6 months.
     """
 
     discharged: int | None = None
@@ -35,6 +36,7 @@ class Answers:
     end: dict[tuple[str, str], Proportion] = field(default_factory=dict)
     kept: dict[tuple[str, str], Proportion] = field(default_factory=dict)
     reach: dict[tuple[str, str], tuple[float, float, float | None, float | None]] = field(default_factory=dict)
+    carried: dict[str, int] = field(default_factory=dict)
 
     def are_few(self, few: int) -> bool:
         """Whether fewer than `few` who had improved at end answered at 6 months: counts take the place of rates."""
@@ -56,7 +58,8 @@ def read_answers(tables: Path) -> Answers:
         discharged, consented, answered = (int(row[name]) for name in ("discharged", "consented", "either_follow_up"))
         said = {"discharged": discharged, "consented": proportion(consented, discharged),
                 "answered": proportion(answered, discharged)}
-    return Answers(**said, end=_at_end(tables), kept=_kept(tables), reach=_reach(tables))
+    return Answers(**said, end=_at_end(tables), kept=_kept(tables), reach=_reach(tables),
+                   carried=_carried(tables))
 
 
 def _at_end(tables: Path) -> dict[tuple[str, str], Proportion]:
@@ -97,6 +100,14 @@ def _reach(tables: Path) -> dict[tuple[str, str], tuple[float, float, float | No
             for key, _ in cases if {(key, "worst_case"), (key, "best_case")} <= cases.keys()}
 
 
+def _carried(tables: Path) -> dict[str, int]:
+    known = {(row["outcome"], row["method"]): int(row["answered"])
+             for row in read_table(tables / "attrition_estimates.csv") if row["method"].startswith("complete_cases")
+             and row.get("answered") and row.get("time") == "6m"}
+    return {outcome: more for outcome in OUTCOMES if (outcome, "complete_cases_carried_back") in known
+            and (more := known[outcome, "complete_cases_carried_back"] - known[outcome, "complete_cases"])}
+
+
 # -- in words --------------------------------------------------------------------------------------
 
 def in_words(answers: Answers, few: int) -> list[str]:
@@ -117,7 +128,9 @@ def _kept_in_words(answers: Answers, outcome: str, few: int) -> str:
 
 def _later(answers: Answers, outcome: str, few: int) -> str:
     """`32 of 38 (84 %, 70 to 93) still had at 6 months and 1 of 2 at 12 months`; blank of no table."""
-    kept = [(TIMES[time], answers.kept[outcome, time]) for time in TIMES if (outcome, time) in answers.kept]
+    carried = answers.carried.get(outcome)
+    words = {"6m": f"{TIMES['6m']} (for {carried} the 12-month answer stands in)"} if carried else {}
+    kept = [((TIMES | words)[time], answers.kept[outcome, time]) for time in TIMES if (outcome, time) in answers.kept]
     judged = [f"{unbroken(*of[:2], few)}{{}} at {time}" for time, of in kept if of.of]
     said = " and ".join(judged).format(" still had", *[""] * len(judged))
     return said or ("nobody could be judged" if kept else "")
