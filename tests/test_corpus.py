@@ -423,7 +423,7 @@ def test_hostile_texts_do_no_harm_in_tables_pages_and_paths(tmp_path):
         assert path.name == "rejected.csv" or path.stat().st_size < 1_000_000
 
     pages = list(output.rglob("*.html"))
-    assert len(pages) == 9  # five of notebooks, methods, first page, those of A and of all
+    assert len(pages) == 9  # methods and the pages of A and of all among them
     for page in pages:
         html = page.read_text(encoding="utf-8")
         own = html.replace('<script>"use strict";', "", 1)  # that of the first page: its policy lets no other run

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from durability_utils.analyses.imputation import MODELS
+from durability_utils.analyses import imputation
 from durability_utils.analyses.relapse import DAYS_A_MONTH
 from durability_utils.synthetic import attrition
 from durability_utils.synthetic.attrition import CELLS, METHODS, Cell, coverage, population, simulated, stored_coverage
@@ -118,7 +118,7 @@ def test_the_first_cohort_of_a_cell_comes_out_as_stored(cell, stored):
     found = attrition.tried(cell, 0).drop(columns="number")
     # where another processor rounds otherwise, imputation may turn a vector of random directions, or take the other of
     # two donors who are as near: a few of 100,000 draws
-    models = expected["method"].isin(MODELS)
+    models = expected["method"].isin(imputation.MODELS)
     for rows, apart in ((models, 1e-3), (~models, 1e-5)):
         pd.testing.assert_frame_equal(found[rows], expected[rows], check_exact=False, atol=apart, rtol=0,
                                       check_dtype=False)
