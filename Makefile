@@ -23,7 +23,7 @@ cohorts: .venv/installed  ## what the notebooks read
 	@$(BIN)/durability run $(MONTHLY) --notebook 01_cleaning --quiet
 	@$(BIN)/durability run $(STUDY) --notebook 01_cleaning --quiet
 
-test: cohorts  ## what guards a change, the notebooks' stored outputs included: about four minutes
+test: cohorts  ## what guards a change, the notebooks' stored outputs included: about seven minutes
 	$(PYTEST) -m "not slow"
 
 test-all: cohorts  ## the same and all that is slow, each with its reason
