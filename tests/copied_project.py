@@ -38,7 +38,8 @@ def copy_with_tiny_notebooks(folder):
     make_study(folder, {"A": "fine", "B": "fine"})
     for name in ("measures.yaml", "codes.yaml"):
         shutil.copy(PROJECT / "parameters" / name, folder / "parameters" / name)
-    shutil.copy(PROJECT / "data" / "dictionary.csv", folder / "data")
+    for name in ("dictionary.csv", "checklists.csv"):
+        shutil.copy(PROJECT / "data" / name, folder / "data")
     for name in {name for head in HEADS.values() for name in head.reads if (PROJECT / name).is_file()}:
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(PROJECT / name, folder / name)
