@@ -9,7 +9,7 @@ import os
 import re
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -60,8 +60,7 @@ def owner_only(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():  # what it leads to is not in the folder
-            with suppress(FileNotFoundError):  # moved into place, or cleared away, since it was listed
-                path.chmod(0o700 if path.is_dir() else 0o600)
+            path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 @contextmanager
