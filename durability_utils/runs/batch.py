@@ -69,8 +69,7 @@ def _close(folder: Path) -> None:
 
             owner_only(private)
     for record in folder.glob("*/*/*.provenance.json"):
-        with suppress(FileNotFoundError):  # of an unfinished run, which is being cleared away
-            record.chmod(0o600)
+        record.chmod(0o600)
 
 
 def run_all(runs: list[Run], pool: Executor, jobs: int, timeout: float | None = None,
@@ -321,8 +320,7 @@ def _move_into_place(run: Run, made: Path, whole_service: bool) -> None:
         for folder in (made, run.folder):
             owner_only(folder)
     for name in files if any(map(_has_rows, made.glob("tables/*.json"))) else [run.record.name]:
-        with suppress(FileNotFoundError):  # a run that was stopped has no record
-            (made / name).chmod(0o600)  # rows of patients, which its notebook may show; hashes of the export
+        (made / name).chmod(0o600)  # rows of patients, which its notebook may show; hashes of the export
     for name in sorted(files, key=lambda name: name.name == run.record.name):
         (run.folder / name).parent.mkdir(parents=True, exist_ok=True)
         (made / name).replace(run.folder / name)
