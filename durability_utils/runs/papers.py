@@ -7,7 +7,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from durability_utils.runs.provenance import versions
-from durability_utils.runs.report import is_synthetic, pages
+from durability_utils.runs.report import pages, synthetic_notice
 from durability_utils.study.parameters import PROJECT
 from durability_utils.study.study_file import Study
 
@@ -38,4 +38,4 @@ def checklists() -> pd.DataFrame:
 def page(study: Study) -> str:
     """The report's page of both, as HTML."""
     return pages.get_template("report_methods.html").render(
-        study=study, synthetic=is_synthetic(study), methods=methods(study), checklists=checklists())
+        study=study, synthetic=synthetic_notice(study), methods=methods(study), checklists=checklists())

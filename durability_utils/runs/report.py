@@ -86,7 +86,7 @@ def page(executed: str, run: Run) -> str:
             output.traceback = [f"{output.ename}: {output.evalue}"]
     body, _ = _exporter().from_notebook_node(notebook)
     return pages.get_template("report_page.html").render(
-        title=run.head.question, study=run.study.title, synthetic=is_synthetic(run.study),
+        title=run.head.question, study=run.study.title, synthetic=synthetic_notice(run.study),
         body=_scrollable(words_on_the_left(body)),
         service=service_name(run.service), step=STEP_NAMES[run.step], notebook=run.target.name)
 
@@ -180,7 +180,7 @@ class _Report:
         self.latest = [found.get(run.target) or recorded(run) for run in runs if not run.restricted]
         self.answers = {(service, step): read_answers(self.root / service / step / "tables")
                         for service in self.services for step in STEPS}
-        self.shared = {"study": study, "synthetic": SYNTHETIC if is_synthetic(study) else "",
+        self.shared = {"study": study, "synthetic": synthetic_notice(study),
                        "groups": COLUMNS, "few": study.few,
                        "in_words": lambda service: in_words(self.answers[service, "all"], study.few),
                        "name": service_name, "strips": self.strips}
@@ -362,5 +362,6 @@ def service_name(service: str) -> str:
     return "All services" if service == POOLED else f"Service {service}"
 
 
-def is_synthetic(study: Study) -> bool:
-    return "synthetic" in study.title.casefold()
+def synthetic_notice(study: Study) -> str:
+    """What every page of a study of made-up patients says; nothing where its title does not say *synthetic*."""
+    return SYNTHETIC if "synthetic" in study.title.casefold() else ""

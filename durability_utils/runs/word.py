@@ -14,16 +14,15 @@ from durability_utils.runs.plan import Run
 from durability_utils.runs.report import (
     COLUMNS,
     STEP_NAMES,
-    SYNTHETIC,
     TABLES,
     england_line,
     figures,
     flow,
-    is_synthetic,
     looks_wrong,
     rate_cells,
     recorded,
     service_name,
+    synthetic_notice,
 )
 from durability_utils.study.errors import InputError
 from durability_utils.study.study_file import STEPS, Study
@@ -53,7 +52,7 @@ def document(study: Study, runs: list[Run], service: str) -> bytes:
     day = date.today()
     rules = study.rules.note and f"Other rules than the measures' own: {study.rules.note}"
     for text in filter(None, [f"{study.title}. {day.day} {day:%B %Y}.",
-                               SYNTHETIC if is_synthetic(study) else "", rules]):
+                               synthetic_notice(study), rules]):
         paper.add_paragraph(text)
     paper.add_heading("Are gains kept?", 1)
     for sentence in sentences:

@@ -23,7 +23,7 @@ from durability_utils.runs.heads import PUBLISHED
 from durability_utils.runs.papers import checklists, methods
 from durability_utils.runs.plan import every_run
 from durability_utils.runs.provenance import commit, versions
-from durability_utils.runs.report import STEP_NAMES, is_synthetic, pages, recorded, service_name
+from durability_utils.runs.report import STEP_NAMES, pages, recorded, service_name, synthetic_notice
 from durability_utils.sharing.audit import KNOWN, control_safely, is_known
 from durability_utils.sharing.disclosure import WITHHELD, WORDS, Controlled, Tables, group_of, table_of
 from durability_utils.sharing.document import Section, write_document
@@ -37,7 +37,6 @@ from durability_utils.study.parameters import PROJECT
 from durability_utils.study.study_file import STEPS, Study
 
 PROVENANCE = "provenance.json"
-SYNTHETIC = "Synthetic data: made up to match published figures. No clinical conclusion can be drawn from them."
 
 
 def share(study: Study, results: Path, output: Path, rule: str,
@@ -141,7 +140,7 @@ def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: li
             with mpl.rc_context({"svg.hashsalt": name}):  # else its ids would be drawn at random
                 figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
     sections = {service: _service_sections(service, controlled, folder) for service in services}
-    notices = [*([SYNTHETIC] if is_synthetic(study) else []), WORDS[controlled.rule]]
+    notices = [*filter(None, [synthetic_notice(study)]), WORDS[controlled.rule]]
     about, numbered = _about(controlled, lacking), paper_tables(study, controlled)
     paper = [*(Section(2, heading, text) for heading, text in methods(study).items()),
              Section(2, "Checklists", "Where each item of STROBE (observational studies) and of RECORD (routinely "
