@@ -16,6 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+import mistune
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -65,6 +66,8 @@ TABLES = {column.table for columns in COLUMNS.values() for column in columns}  #
 SYNTHETIC = ("Synthetic data. They were made up to match published figures; no clinical, policy or safety conclusion "
              "can be drawn from them.")
 
+# what looks like HTML in a study's title is shown, not obeyed; the exporter's own would cost seconds to import
+_markdown = mistune.create_markdown(escape=True)
 _TABLE = re.compile(r'<table border="1" class="dataframe">.*?</table>', re.DOTALL)
 _EMPTY_HEAD = re.compile(r"<th[^>]*></th>")
 _ANY_TABLE = re.compile(r'(?<!aria-label="table">\n)<table.*?</table>', re.DOTALL)  # not one in a box of its own
@@ -276,7 +279,7 @@ def _cell(value: Proportion | None, few: int) -> tuple[str, str, float | str]:
 def _answer_of(result: Result) -> Markup:
     """The answer of a notebook as HTML, from its provenance."""
     text = read_record(result.run).get("answer", "") if result.status in ("succeeded", "unchanged", "outdated") else ""
-    return Markup(_exporter().environment.filters["markdown2html"](text)) if text else Markup("")
+    return Markup(_markdown(text))
 
 
 def flow(folder: Path) -> list[tuple[str, str]]:
