@@ -26,7 +26,7 @@ from durability_utils.runs.plan import every_run
 from durability_utils.runs.provenance import commit, hashes, versions
 from durability_utils.runs.report import STEP_NAMES, is_synthetic, pages, recorded, service_name
 from durability_utils.sharing.audit import KNOWN, OUTCOMES, control_safely, is_known
-from durability_utils.sharing.disclosure import WITHHELD, WORDS, Controlled, Count, Tables, group_of, table_of
+from durability_utils.sharing.disclosure import WORDS, Controlled, Count, Tables, table_of
 from durability_utils.sharing.leaks import leaks
 from durability_utils.sharing.shared_figures import shared_figures
 from durability_utils.study.errors import InputError
@@ -159,8 +159,7 @@ def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: li
     record = {"study": study.id, "title": study.title, "disclosure": controlled.rule, "lacking": lacking,
               "made": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions(), "git": commit(),
               "study_file": _hash(study.path),
-              "exports": {service: [*map(_hash, entry.files)] for service, entry in study.services.items()},
-              "withheld": withheld_groups(controlled)}
+              "exports": {service: [*map(_hash, entry.files)] for service, entry in study.services.items()}}
     write(folder / PROVENANCE, json.dumps(record, indent=1, ensure_ascii=False))
 
 
@@ -168,16 +167,10 @@ def _hash(file: Path) -> str | None:
     return next(iter(hashes([file], []).values()), None)
 
 
-def withheld_groups(controlled: Controlled) -> list[str]:
-    """What is withheld, as `service/step/table`, of samples and comparisons with the variable."""
-    return sorted({str(group_of(count)) for count, shown in controlled.shown.items() if shown == WITHHELD})
-
-
 def _about(study: Study, controlled: Controlled, lacking: list[str]) -> Section:
     texts = [*([SYNTHETIC] if is_synthetic(study) else []), WORDS[controlled.rule]]
     if controlled.rule != "none":
-        texts += ["Left out are tables (and on pages rows) without any number that may be shown, levels with such "
-                  f"numbers, and (marked {WITHHELD}) what could be worked out from the rest."]
+        texts += ["Left out are tables (and on pages rows) without any number that may be shown, and levels without one."]
     if lacking:
         texts += [f"Missing, because it could not be computed: {', '.join(lacking)}."]
     return Section(2, "About these numbers", " ".join(texts))
@@ -227,7 +220,7 @@ def _key_rates(services: list[str], controlled: Controlled) -> pd.DataFrame:
 
 
 def _rate(n: str, percent: str, low: str, high: str) -> str:
-    """`60 (86 %, 76 to 92)`; the sign alone where it is hidden."""
+    """`60 (86 %, 70 to 96)`; the sign alone where it is hidden."""
     if percent.isdecimal():
         return f"{n} ({percent} %, {low} to {high})"
     return n if n == percent else f"{n} ({percent or 'no patients'})"
