@@ -10,6 +10,7 @@ they follow from the counts as shown. Source: Fischetti M, Salazar-Gonzalez JJ (
 problem on tabular data with linear constraints, Management Science 47: 1008-1027, one attack after the other.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import product
 from typing import NamedTuple
@@ -147,7 +148,7 @@ class System:
             return {groups[at]: (at, random.choice(sorted(left[at])))
                     for at in random.permutation([at for at in left if left[at]])}
 
-        while idle < 3:  # many at a time
+        while left and idle < 3:  # many at a time
             problem.push(some().values())
             idle = 0 if problem.seen(left) > len(left) / 200 else idle + 1
         for at in left:
@@ -282,7 +283,7 @@ def knowledge(controlled: Controlled, compared: Sequence[str]) -> System:
             system.weighted(-np.inf, 0, {total: 20, n: -1 - twenty}, (total, n))
     for service in services:
         _response(system, service)
-        _sample(system, service)
+        _sample(system, service, controlled)
         _groups(system, service)
         for step in ("all", *STEP_GROUPS):
             for time in ("6m", "path"):
@@ -328,16 +329,18 @@ def _response(system: System, service: str) -> None:
             system.between(0, 0, [pooled], [stage])
 
 
-def _sample(system: System, service: str) -> None:
-    """Levels add up to those who answered; those whose name nobody outside knows are one unknown number, in truth 0."""
+def _sample(system: System, service: str, controlled: Controlled) -> None:
+    """Levels add up to those who answered; all that are left out, also those that nobody knows of, are the rest."""
     either = _of(service, "response", "either_follow_up")
     for variable in DESCRIBED:
         levels = [count for count in system.counts
                   if (count.service, count.kind, count.what[0]) == (service, "sample", variable)]
         if levels:
-            rest = _of(service, "sample", variable, "rest")
-            system.exact[rest] = 0
-            system.between(0, 0, [either], [*levels, rest])
+            rest, left_out = _of(service, "sample", variable, "rest"), [
+                count for count in levels if not isinstance(controlled.shown.get(count), int)]
+            system.exact[rest] = sum(map(system.exact.get, left_out))
+            system.between(0, 0, [either], [*(count for count in levels if count not in left_out), rest])
+            system.between(0, np.inf, [rest], left_out)
     for of, n in ((either, _of(service, "sample", "step", "total")), (either, _of(service, "sample", "age", "n")),
                   *((_of(service, "sample", "step", step), _of(service, "sample", "sessions", step))
                     for step in STEP_GROUPS)):
@@ -360,21 +363,20 @@ def _groups(system: System, service: str) -> None:
 
 def _outcomes(system: System, service: str, step: str, time: str) -> None:
     """Improvement and recovery of the same patients: whoever recovered had improved, some are left out of recovery."""
-    improvement, recovery = ([count for count in (Count(service, step, f"{outcome}_{time}", codes) for codes in
-                              product(OUTCOMES[outcome], repeat=2 if time == "6m" else 3)) if count in system.exact]
-                             for outcome in OUTCOMES)
+    every = [Count(service, step, f"improvement_{time}", codes)
+             for codes in product(IMPROVEMENT, repeat=2 if time == "6m" else 3)]
+    improvement = [count for count in every if count in system.exact]
     # a path of improvement may be left out where that of recovery, with fewer and larger cells, is shown
-    joint = {count: [] for count in [*improvement, *recovery]} if improvement else {}
-    for count in improvement:
+    joint = defaultdict(list)
+    for count in every if improvement else []:
         possible = [RECOVERY if code == IMPROVEMENT[-1] else RECOVERY[:1] for code in count.what]
         for codes in ["left_out", *product(*possible)]:
             unknown = (*count, codes)
             joint[count].append(unknown)
-            recovered = Count(service, step, f"recovery_{time}", codes)
-            if recovered in joint:
-                joint[recovered].append(unknown)
+            joint[Count(service, step, f"recovery_{time}", codes)].append(unknown)
     for count, unknowns in joint.items():
-        system.between(0, 0, [count], unknowns)
+        if count in system.exact:
+            system.between(0, 0, [count], unknowns)
     if improvement:
         answered = _of(service, "response", "either_follow_up" if time == "6m" else "both_follow_ups")
         if step == "all" or time == "path":
