@@ -53,6 +53,9 @@ Results = Annotated[Path, typer.Option(help="The folder that holds the private r
 BundleFolder = Annotated[Path, typer.Option("--output", metavar="DIR", help="The folder of the bundle.",
                                             callback=lambda path: _folder(path))]
 Disclosure = Annotated[str | None, typer.Option(help="none, nhs or opensafely; else as the study file says.")]
+Withhold = Annotated[bool, typer.Option("--withhold", help="Leave out what would tell of single patients beside an "
+                                                           "earlier bundle.")]
+Override = Annotated[str, typer.Option(metavar="WHY", help="Share it all the same; the sentence is recorded.")]
 RESULTS = Path("results")
 JOBS = batch.cores() + 2  # while kernels start and end others work
 
@@ -212,8 +215,8 @@ def check(study_file: StudyFile, results: Results = RESULTS, strict: Strict = Fa
 
 
 @app.command()
-def share(study_file: StudyFile, output: BundleFolder, results: Results = RESULTS,
-          disclosure: Disclosure = None) -> None:
+def share(study_file: StudyFile, output: BundleFolder, results: Results = RESULTS, disclosure: Disclosure = None,
+          withhold: Withhold = False, override: Override = "") -> None:
     """Write a bundle of a study's results that may be passed on: pages, tables and figures under disclosure control.
 
     Exit code 2: nothing was written, because the results are not up to date or something must not leave.
@@ -226,7 +229,7 @@ def share(study_file: StudyFile, output: BundleFolder, results: Results = RESULT
                              f"which in {study_file.name}, as in `disclosure: nhs`, or with --disclosure")
         from durability_utils.sharing.bundle import share as share_results
 
-        lacking = share_results(study, results, output, rule)
+        lacking = share_results(study, results, output, rule, withhold, override)
     for label in lacking:
         typer.echo(f"not in the bundle, since it failed: {label}", err=True)
     typer.echo(f"disclosure control: {rule}; no identifier, id or path of this machine was found")

@@ -285,7 +285,10 @@ class Attack:
         """The protection that is promised: from 1 to the largest hidden number, or all that look the same rounded."""
         n = self.truth.get(name, 0)
         if name[-1] == "rest":
-            n = sum(n for level, n in self.truth.items() if level[:-1] == name[:-1] and level not in self.shown)
+            left_out = [n for level, n in self.truth.items() if level[:-1] == name[:-1] and level not in self.shown]
+            n = sum(left_out)
+            if max(left_out, default=0) > self.most:  # then it has a level that is protected itself
+                return n, n
         if n <= self.most:
             return 1, self.most
         rounded = 5 * round(n / 5)

@@ -65,9 +65,14 @@ def control_safely(tables: Tables, rule: str, compared: Sequence[str]) -> Contro
     if rule == "none":
         return controlled
     system = knowledge(controlled, compared)
-    fallen = system.protect(intervals(controlled, system), worth(controlled))
-    return Controlled(tables, rule, frozenset(name for name in fallen if isinstance(name, Count)),
-                      frozenset(name.of for name in fallen if isinstance(name, Mean)))
+    return without(controlled, system.protect(intervals(controlled, system), worth(controlled)))
+
+
+def without(controlled: Controlled, fallen: Iterable["Count | Mean"]) -> Controlled:
+    """The same tables with more of their counts and means hidden."""
+    counts = frozenset(name for name in fallen if isinstance(name, Count))
+    means = frozenset(name.of for name in fallen if isinstance(name, Mean))
+    return Controlled(controlled.given, controlled.rule, controlled.hidden | counts, controlled.without_means | means)
 
 
 def intervals(controlled: Controlled, system: "System") -> dict[Count, tuple[int, int]]:
@@ -76,7 +81,8 @@ def intervals(controlled: Controlled, system: "System") -> dict[Count, tuple[int
     for count in system.counts:
         n = system.exact[count]
         if not (rule == "opensafely" and count in controlled.parts):
-            found[count] = (1, LARGEST_HIDDEN[rule]) if n <= LARGEST_HIDDEN[rule] else bounds(shown_count(n, rule), rule)
+            is_small = n <= LARGEST_HIDDEN[rule]
+            found[count] = (1, LARGEST_HIDDEN[rule]) if is_small else bounds(shown_count(n, rule), rule)
     return found
 
 
@@ -86,8 +92,8 @@ def worth(controlled: Controlled) -> dict["Count | Mean", int]:
     for count, shown in controlled.shown.items():
         if isinstance(shown, int):
             kept = count.what[:1] == count.what[1:] or (count.is_total and len(count.what) == 2)
-            headline = 3 if count.kind.endswith("_6m") and kept and count.what[0] in (IMPROVEMENT[-1], RECOVERY[-1]) else 1
-            found[count] = (WORTH[count.kind] * headline * (2 if count.service == "all" else 1)
+            headline = kept and count.kind.endswith("_6m") and count.what[0] in (IMPROVEMENT[-1], RECOVERY[-1])
+            found[count] = (WORTH[count.kind] * (3 if headline else 1) * (2 if count.service == "all" else 1)
                             / (5 if count.step != "all" else 1))
     return found
 
@@ -140,7 +146,7 @@ class System:
         """
         problem = _Problem(self)
         left = {problem.place[unknown]: {*ends} - {self.exact[unknown]} for unknown, ends in intervals.items()}
-        groups = {problem.place[unknown]: (group_of(unknown), unknown.what[:1]) for unknown in intervals}
+        groups = {problem.place[unknown]: _neighbours(unknown) for unknown in intervals}
         random, idle, fallen = np.random.default_rng(1), 0, set()
 
         def some() -> dict[tuple, tuple[int, int]]:
@@ -148,7 +154,7 @@ class System:
             return {groups[at]: (at, random.choice(sorted(left[at])))
                     for at in random.permutation([at for at in left if left[at]])}
 
-        while left and idle < 3:  # many at a time
+        while any(left.values()) and idle < 3:  # many at a time
             problem.push(some().values())
             idle = 0 if problem.seen(left) > len(left) / 200 else idle + 1
         for at in left:
@@ -161,6 +167,14 @@ class System:
                     fallen |= problem.cheapest(at, number, {name: worth[name] for name in worth if name not in fallen})
                     problem.seen(left)
         return fallen
+
+
+def _neighbours(unknown: tuple) -> tuple:
+    """Unknowns for which this is the same stand in each other's way: a row of a table, in an earlier release too."""
+    if isinstance(unknown, Count):
+        return group_of(unknown), unknown.what[:1]
+    made, name, *more = unknown
+    return made, name.rsplit("/", 1)[0], *more
 
 
 class _Problem:
@@ -184,7 +198,7 @@ class _Problem:
         if self.truth is None:
             raise InputError("nothing was shared: the tables contradict what is taken for granted of them, as that "
                              "parts add up to their total")
-        far = np.array([FAR * (1000 if isinstance(unknown, Mean) else 1) for unknown in system.bounds])
+        far = np.where(np.isinf(low), 1000 * FAR, FAR)  # sums are larger
         self.down, self.up = np.maximum(low - self.truth, -far), np.minimum(high - self.truth, far)
         shift = self.matrix @ self.truth
         self.row_low, self.row_high = self.row_low - shift, self.row_high - shift

@@ -25,6 +25,7 @@ from durability_utils.runs.papers import checklists, methods
 from durability_utils.runs.plan import every_run
 from durability_utils.runs.provenance import commit, hashes, versions
 from durability_utils.runs.report import STEP_NAMES, is_synthetic, pages, recorded, service_name
+from durability_utils.sharing import releases
 from durability_utils.sharing.audit import KNOWN, OUTCOMES, control_safely, is_known
 from durability_utils.sharing.disclosure import WORDS, Controlled, Count, Tables, table_of
 from durability_utils.sharing.leaks import leaks
@@ -48,23 +49,33 @@ class Section(NamedTuple):
     figures: Sequence[str] = ()
 
 
-def share(study: Study, results: Path, output: Path, rule: str) -> list[str]:
+def share(study: Study, results: Path, output: Path, rule: str, withhold: bool = False,
+          override: str = "") -> list[str]:
     """Write the bundle of a study's results to `output`, in the place of an earlier one, and return what it lacks.
 
-    Raises InputError, and writes nothing, where the results are not those of the study file and exports as they are,
-    `output` holds something else, or the bundle would hold what must not leave (see `leaks`).
+    withhold: leave out what it would tell beside earlier releases. override: why it may tell that. Raises InputError,
+    and writes nothing, where the results are not those of the study file and exports as they are, `output` holds
+    something else, the bundle would hold what must not leave (see `leaks`), or it would tell more beside an earlier
+    release than each of them does (see `releases`).
     """
     lacking = _check_results(study, results)
     _check_output(study, output)
     controlled = control_safely(read_tables(study, results), rule, study.table1_services)
+    register, patients = releases.register(results, study), {}
+    if rule != "none":
+        patients = releases.patients_of(results, study, register)
+        if not override and (earlier := releases.earlier(register, patients)):
+            controlled = _beside_earlier(controlled, study, earlier, patients, withhold)
     aside = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}")
     try:
-        write_bundle(study, controlled, aside, lacking)
+        write_bundle(study, controlled, aside, lacking, override)
         private = [PROJECT, results, study.path.parent,
                    *(file.parent for entry in study.services.values() for file in entry.files)]
         if found := leaks(aside, patient_ids(study, results), private):
             more = f" and {len(found) - 5} more" if len(found) > 5 else ""
             raise InputError(f"nothing was shared: {'; '.join(found[:5])}{more}")
+        if rule != "none":
+            releases.enter(register, patients, controlled, study.table1_services, override)
         old = output.with_name(f".{output.name}.old")
         if output.exists():
             output.replace(old)
@@ -90,6 +101,21 @@ def _check_results(study: Study, results: Path) -> list[str]:
         if result.status != "succeeded":
             lacking.append(result.run.label)
     return lacking
+
+
+def _beside_earlier(controlled: Controlled, study: Study, earlier: list[releases.Release],
+                    patients: releases.Patients, withhold: bool) -> Controlled:
+    """What may be shared after earlier releases; InputError where that is less, unless it is to be left out."""
+    safe = releases.control_again(controlled, study.table1_services, earlier, patients)
+    fallen = sorted([*map(str, safe.hidden - controlled.hidden),
+                     *(f"the mean of {count}" for count in safe.without_means - controlled.without_means)])
+    if fallen and not withhold:
+        more = f" and {len(fallen) - 5} more" if len(fallen) > 5 else ""
+        raise InputError(f"nothing was shared: beside what was shared on {earlier[-1].made[:10]} it would tell of "
+                         f"single patients by {', '.join(fallen[:5])}{more}; wait until more patients have come, "
+                         "repeat with --withhold, which leaves these numbers out, or with --override and why they may "
+                         "be told, which is recorded")
+    return safe
 
 
 def _check_output(study: Study, output: Path) -> None:
@@ -130,7 +156,7 @@ def patient_ids(study: Study, results: Path) -> set[str]:
 
 # -- what is in it ---------------------------------------------------------------------------------
 
-def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: list[str]) -> None:
+def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: list[str], override: str = "") -> None:
     """Write all files of the bundle below `folder`."""
     caption = f"{study.title}. {WORDS[controlled.rule]}"
     services = [name for name in ("all", *study.services) if any(name == service for service, *_ in controlled.tables)]
@@ -157,6 +183,7 @@ def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: li
     _write_document(folder / "tables.docx", study.title, everything)
     _write_workbook(folder / "tables.xlsx", first, controlled)
     record = {"study": study.id, "title": study.title, "disclosure": controlled.rule, "lacking": lacking,
+              "shared_although": override,
               "made": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions(), "git": commit(),
               "study_file": _hash(study.path),
               "exports": {service: [*map(_hash, entry.files)] for service, entry in study.services.items()}}
@@ -170,7 +197,8 @@ def _hash(file: Path) -> str | None:
 def _about(study: Study, controlled: Controlled, lacking: list[str]) -> Section:
     texts = [*([SYNTHETIC] if is_synthetic(study) else []), WORDS[controlled.rule]]
     if controlled.rule != "none":
-        texts += ["Left out are tables (and on pages rows) without any number that may be shown, and levels without one."]
+        texts += ["Left out are tables (and on pages rows) without any number that may be shown, and levels without "
+                  "one."]
     if lacking:
         texts += [f"Missing, because it could not be computed: {', '.join(lacking)}."]
     return Section(2, "About these numbers", " ".join(texts))

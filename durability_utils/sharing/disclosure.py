@@ -32,9 +32,9 @@ SYMBOLS = {"none": "", "nhs": "*", "opensafely": "[REDACTED]"}
 BASE = 5  # counts are rounded to its multiples
 WORDS = {
     "none": "Counts are exact: no disclosure control was applied.",
-    "nhs": "Counts below 5 are shown as *, and so is what would give such a count away; all others are rounded to the "
+    "nhs": "Counts below 5 are shown as *, and so is what would give counts away; all others are rounded to the "
            "nearest 5. Percentages were computed from rounded counts, and their intervals allow for the rounding.",
-    "opensafely": "Counts of 7 or fewer are shown as [REDACTED], and so is what would give such a count away; all others "
+    "opensafely": "Counts of 7 or fewer are shown as [REDACTED], and so is what would give counts away; all others "
                   "are rounded to the nearest 5. Totals and percentages were computed from rounded counts, and their "
                   "intervals allow for the rounding.",
 }
@@ -198,7 +198,7 @@ class Controlled:
                        if any(map(self._is_shown, table.first))}
 
     def _total(self, total: Count, parts: list[Count]) -> int | str:
-        """The sum of what is shown; hidden where nothing is, or where more than small counts would be missing from it."""
+        """The sum of what is shown; hidden where nothing is, or where more than small counts are missing from it."""
         shown = [self.shown[part] for part in parts if self._is_shown(part)]
         return SYMBOLS[self.rule] if not shown or self.hidden & {total, *parts} else sum(shown)
 
