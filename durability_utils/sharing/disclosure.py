@@ -244,10 +244,11 @@ class Controlled:
 
     def _rate(self, n: Count, of: Count) -> tuple[str, str, str]:
         """Per cent with the ends of its interval, as texts; of all counts that look the same the widest one."""
-        if not self._is_shown(n, of):
-            return (SYMBOLS[self.rule],) * 3
         if self.shown[of] == 0:
             return "", "", ""
+        # where all are shown to be in it, whoever is not was rounded away: 100 % would deny them
+        if not self._is_shown(n, of) or (self.rule != "none" and self.shown[n] == self.shown[of]):
+            return (SYMBOLS[self.rule],) * 3
         (fewest, most), (least, whole) = self.bounds(n), self.bounds(of)
         low, high = proportion(fewest, whole).low, proportion(most, max(least, most)).high
         return str(rounded_percent(self.shown[n], self.shown[of])), f"{100 * low:.0f}", f"{100 * high:.0f}"

@@ -14,7 +14,8 @@ from copied_project import durability
 from durability_utils.results import write_table
 from durability_utils.sharing import bundle as sharing
 from durability_utils.sharing.audit import control_safely
-from durability_utils.sharing.bundle import patient_ids, read_tables, share, withheld_groups
+from durability_utils.sharing.bundle import patient_ids, read_tables, share
+from durability_utils.sharing.disclosure import Controlled
 from durability_utils.study.errors import InputError
 from durability_utils.study.holds import Holds, read_holds
 from durability_utils.study.parameters import PROJECT
@@ -52,18 +53,24 @@ def tables(bundle):
             for file in (bundle / "tables").rglob("*.csv")}
 
 
-def test_the_attack_finds_nothing_in_the_bundle_whose_provenance_says_what_was_done(tables, bundle, study):
+@pytest.fixture(scope="module")
+def truth(results, study):
+    """The counts of the private tables as the attack names them."""
+    exact = Controlled(read_tables(study, results), "none").tables
+    return Attack(exact, "none", list(study.table1_services)).exact
+
+
+def test_the_attack_finds_nothing_in_the_bundle_whose_provenance_says_what_was_done(tables, bundle, study, truth):
     record = json.loads((bundle / "provenance.json").read_text(encoding="utf-8"))
     assert (record["study"], record["disclosure"], set(record["exports"])) == (study.id, "nhs", set(study.services))
-    attack = Attack(tables, "nhs", list(study.table1_services), record["withheld"])
+    attack = Attack(tables, "nhs", list(study.table1_services), truth)
     assert len(attack.hidden) > 200
-    assert attack.found_out() == []
+    assert attack.found_out() == {}
 
 
-def test_the_attack_finds_nothing_by_the_other_rule(results, study):
+def test_the_attack_finds_nothing_by_the_other_rule(results, study, truth):
     controlled = control_safely(read_tables(study, results), "opensafely", study.table1_services)
-    attack = Attack(controlled.tables, "opensafely", list(study.table1_services), withheld_groups(controlled))
-    assert attack.found_out() == []
+    assert Attack(controlled.tables, "opensafely", list(study.table1_services), truth).found_out() == {}
 
 
 def test_every_count_is_a_multiple_of_five_or_hidden(tables):
@@ -71,7 +78,7 @@ def test_every_count_is_a_multiple_of_five_or_hidden(tables):
     counts = ["n", "of", "n_against", "discharged", "consented", "either_follow_up"]
     shown = {text for table in tables.values() for column in table.columns.intersection(counts)
              for text in table[column]}
-    numbers = {int(text) for text in shown - {"*", "withheld"}}
+    numbers = {int(text) for text in shown - {"*"}}
     assert len(numbers) > 10
     assert all(number % 5 == 0 and number >= 5 for number in numbers)
 
@@ -111,7 +118,7 @@ def test_workbook_and_document_hold_the_tables(bundle, tables):
     assert ("all", "all", "all", 3025) in {row[:4] for row in rates}
     document = docx.Document(bundle / "tables.docx")
     cells = [cell.text for table in document.tables[:3] for row in table.rows for cell in row.cells]
-    assert "60 (86 %, 76 to 92)" in " ".join(cells)
+    assert "60 (86 %, 70 to 96)" in " ".join(cells)
 
 
 def test_the_checklists_have_the_items_of_their_statements(bundle):
@@ -134,8 +141,8 @@ def test_a_leak_stops_the_bundle_and_the_earlier_one_stays(bundle, results, stud
     earlier = (bundle / "index.html").read_bytes()
     real = sharing.write_bundle
 
-    def leaking(study, controlled, folder, lacking):
-        real(study, controlled, folder, lacking)
+    def leaking(study, controlled, folder, lacking, override):
+        real(study, controlled, folder, lacking, override)
         (folder / "tables" / "all" / "all" / "note.csv").write_text("note\nask TT-02197\n", encoding="utf-8")
 
     monkeypatch.setattr(sharing, "write_bundle", leaking)
