@@ -1,6 +1,7 @@
 """Bundles after bundles of nearly the same patients. Oracle: what changed is known, and nothing may tell it."""
 
 import os
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -8,8 +9,10 @@ from attack import Attack
 from sharing.test_disclosure import random_cohorts, tables_of
 
 from durability_utils.sharing import releases
-from durability_utils.sharing.audit import control_safely
+from durability_utils.sharing.audit import control_safely, without
+from durability_utils.sharing.bundle import _beside_earlier
 from durability_utils.sharing.disclosure import Controlled
+from durability_utils.study.errors import InputError
 
 SERVICES = ["A", "B", "C"]
 
@@ -89,3 +92,14 @@ def test_the_register_is_its_owners_alone(small, tmp_path):
     assert {oct(path.stat().st_mode & 0o777) for path in tmp_path.iterdir()} == {"0o600"}
     assert not any(text in path.read_text(encoding="utf-8") for path in tmp_path.iterdir()
                    for text in pd.Series(small["A"]["patient_id"]))
+
+
+def test_a_refusal_names_what_would_fall_and_offers_what_helps(monkeypatch):
+    alone = Controlled(tables_of({"A": random_cohorts(7)["A"].iloc[:60]}), "nhs")
+    count = next(count for count, n in alone.shown.items() if isinstance(n, int))
+    monkeypatch.setattr(releases, "control_again", lambda *_: without(alone, [count]))
+    study, before = SimpleNamespace(table1_services=["A"]), [SimpleNamespace(made="2026-01-31T12:00:00+00:00")]
+    words = rf"beside what was shared on 2026-01-31 .* {count}; wait .*--withhold.*--override"
+    with pytest.raises(InputError, match=words):
+        _beside_earlier(alone, study, before, {}, withhold=False)
+    assert _beside_earlier(alone, study, before, {}, withhold=True).shown[count] == "*"
