@@ -82,6 +82,9 @@ ReportFolder = Annotated[Path | None, typer.Option("--output", metavar="DIR", he
                                                    "`reports` among the study's results unless given.")]
 Disclosure = Annotated[str | None, typer.Option(metavar="RULE", help="none, nhs or opensafely; else as the study file "
                                                 "says.")]
+Withhold = Annotated[bool, typer.Option("--withhold", help="Leave out what would tell of single patients beside an "
+                                                           "earlier bundle.")]
+Override = Annotated[str, typer.Option(metavar="WHY", help="Share it all the same; the sentence is recorded.")]
 RESULTS = Path("results")
 JOBS = batch.cores() + 2  # while kernels start and end others work
 
@@ -244,8 +247,8 @@ def report(study_file: StudyFile, service: Services = (), results: Results = RES
 
 
 @app.command()
-def share(study_file: StudyFile, output: BundleFolder, results: Results = RESULTS,
-          disclosure: Disclosure = None) -> None:
+def share(study_file: StudyFile, output: BundleFolder, results: Results = RESULTS, disclosure: Disclosure = None,
+          withhold: Withhold = False, override: Override = "") -> None:
     """Write a bundle that may be passed on.
 
     It has pages, tables and figures under disclosure control. Exit code 2: nothing was written, because the results are
@@ -264,7 +267,7 @@ def share(study_file: StudyFile, output: BundleFolder, results: Results = RESULT
             show(0, 1, "starts")
             from durability_utils.sharing.bundle import share as share_results
 
-            lacking = share_results(study, results, output, rule, show)
+            lacking = share_results(study, results, output, rule, withhold, override, show)
     for label in lacking:
         typer.echo(f"not in the bundle, since it failed: {label}", err=True)
     typer.echo(f"disclosure control: {rule}; no identifier, id or path of this machine was found")

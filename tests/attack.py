@@ -2,7 +2,8 @@
 
 Written apart from the package's own audit, from the tables' definitions in docs/reference.md: every cell of every table
 is an unknown whole number, bounded by how it is printed; equations and inequalities join the cells of all tables, steps
-and services. A hidden cell is found out where all solutions agree on it.
+and services. The attacker is even told which of the hidden cells are small. All cells are asked together: what is the
+least and the most that each could be?
 """
 
 import itertools
@@ -12,7 +13,7 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 
-HIDDEN_UP_TO = {"*": 4, "[REDACTED]": 7}
+LARGEST_HIDDEN = {"nhs": 4, "opensafely": 7, "none": -1}
 BETTER, CURED = "reliable_improvement", "reliable_recovery"
 STAGES = ("consented", "first_follow_up", "second_follow_up", "both_follow_ups", "either_follow_up")
 SHARES = ("gender", "ethnicity", "primary_problem", "employment_baseline", "employment_end")
@@ -22,18 +23,25 @@ GROUPS = ("no_consent", "consent_no_participation", "consent_and_participation")
 
 
 class Attack:
-    def __init__(self, tables, rule, compared, withheld=()):
-        """tables: texts by service, step and name, as in the CSV files of a bundle; withheld: as in its provenance."""
-        self.tables, self.rule, self.compared, self.withheld = tables, rule, compared, set(withheld)
-        self.least = {"nhs": 5, "opensafely": 8}[rule]
+    def __init__(self, tables, rule, compared, truth=None, blank=False):
+        """tables: texts by service, step and name, as in the CSV files of a bundle.
+
+        truth: every cell by its name, as `exact` of the attack on tables by the rule `none`; the attacker uses of it
+        which hidden cells are small. blank: the attacker does not see the numbers, only which are small.
+        """
+        self.tables, self.rule, self.compared, self.truth, self.blank = tables, rule, compared, truth or {}, blank
+        self.most = LARGEST_HIDDEN[rule]
         self.at, self.low, self.high, self.rows = {}, [], [], []
-        self.hidden = set()
-        named = {service for service, *_ in tables} | {name.split("/")[0] for name in self.withheld}
-        self.services = sorted(named - {"all"})
-        for service in sorted(named):
+        self.hidden, self.shown, self.exact = set(), set(), {}
+        self.services = sorted({service for service, *_ in tables} - {"all"})
+        for service in sorted({service for service, *_ in tables}):
             self.one_service(service)
         if ("all", "all", "response_rates") in tables:
             self.pooled()
+        for name, n in self.truth.items():
+            if name in self.at and n <= self.most and name not in self.shown:
+                self.high[self.at[name]] = self.most
+                self.hidden.add(name)
 
     # -- unknowns ---------------------------------------------------------------------------------
 
@@ -42,15 +50,17 @@ class Attack:
         if name not in self.at:
             self.at[name] = len(self.low)
             self.low.append(0)
-            self.high.append(np.inf)
+            self.high.append(10_000)
         here = self.at[name]
-        if text in HIDDEN_UP_TO:
-            self.high[here] = min(self.high[here], HIDDEN_UP_TO[text])
-        if text in (*HIDDEN_UP_TO, "withheld"):
+        if text in ("*", "[REDACTED]"):
             self.hidden.add(name)
+        elif text is not None and self.rule == "none":
+            self.exact[name] = int(text)
         elif text is not None and not (total and self.rule == "opensafely"):
-            self.low[here] = max(self.low[here], int(text) - 2, self.least)
-            self.high[here] = min(self.high[here], int(text) + 2)
+            self.shown.add(name)
+            if not self.blank:
+                self.low[here] = max(self.low[here], int(text) - 2, self.most + 1)
+                self.high[here] = min(self.high[here], int(text) + 2)
         return here
 
     def relation(self, low, high, *terms):
@@ -64,18 +74,18 @@ class Attack:
         self.relation(0, np.inf, *((part, -1) for part in fewer), *((part, 1) for part in more))
 
     def percentage(self, n, of, text):
-        if self.rule == "nhs" and re.fullmatch(r"\d+", text):
-            self.relation(0, np.inf, (n, 200), (of, 1 - 2 * int(text)))
-            self.relation(-np.inf, -1, (n, 200), (of, -1 - 2 * int(text)))
+        """What is printed has to follow from the counts beside it, and so says nothing."""
+        if re.fullmatch(r"\d+", text) and self.rule != "none":
+            assert n.isdecimal() and of.isdecimal() and abs(100 * int(n) / int(of) - int(text)) <= 0.5, (n, of, text)
 
     def mean(self, name, n, text):
         """The sum of whole numbers behind a mean that is printed to one decimal; each of them is in its range."""
         total = self.cell("sum", *name)
         least, most = RANGES[name[2]]
-        self.low[total] = -np.inf
+        self.low[total], self.high[total] = -np.inf, np.inf
         self.relation(0, np.inf, (total, 1), (n, -least))
         self.relation(-np.inf, 0, (total, 1), (n, -most))
-        if re.fullmatch(r"-?\d+\.\d", text):
+        if re.fullmatch(r"-?\d+\.\d", text) and not self.blank and self.rule != "none":
             self.relation(-1e-6, np.inf, (total, 20), (n, 1 - 20 * float(text)))
             self.relation(-np.inf, 1e-6, (total, 20), (n, -1 - 20 * float(text)))
 
@@ -89,8 +99,7 @@ class Attack:
                 self.cell(row["service"], stage, text=row[stage], total=pooled)
             for stage in STAGES:
                 of = "discharged" if stage == "consented" else "consented"
-                self.percentage(self.cell(row["service"], stage), self.cell(row["service"], of),
-                                row[f"{stage}_percent"])
+                self.percentage(row[stage], row[of], row[f"{stage}_percent"])
         discharged, consented, first, second, both, either = (
             self.cell(service, stage) for stage in ("discharged", *STAGES))
         self.relation(0, 0, (both, 1), (either, 1), (first, -1), (second, -1))
@@ -113,9 +122,9 @@ class Attack:
         for time, answered in (("6m", first), ("12m", second)):
             rows = [row for row in self.rows_of(service, "all", "response_by_mode") if row["time"] == time]
             cells = [self.cell(service, "mode", time, row["mode"], text=row["n"]) for row in rows]
-            for cell, row in zip(cells, rows, strict=True):
+            for row in rows:
                 whole = self.cell(service, "mode", time, text=row["of"], total=True)
-                self.percentage(cell, whole, row["percent"])
+                self.percentage(row["n"], row["of"], row["percent"])
             if cells:
                 self.sum_is(whole, cells)
                 self.sum_is(answered, cells)
@@ -129,13 +138,12 @@ class Attack:
             shown = self.rows_of(service, step, name)
             for end, later in itertools.product(known, repeat=2):
                 cells[outcome, end, later] = self.cell(service, step, name, end, later)
-                if not shown and f"{service}/{step}/{outcome}_6m" not in self.withheld:  # so all cells are small
-                    self.high[cells[outcome, end, later]] = self.least - 1
             for row in shown:
                 self.cell(service, step, name, row["end"], row["follow_up"], text=row["n"])
             for row in self.rows_of(service, step, f"reliable_{outcome}_rates"):
-                whole = self.cell(service, step, name, row["end"], text=row["of"], total=True)
-                self.percentage(cells[outcome, row["end"], row["follow_up"]], whole, row["percent"])
+                self.cell(service, step, name, row["end"], row["follow_up"], text=row["n"])
+                self.cell(service, step, name, row["end"], text=row["of"], total=True)
+                self.percentage(row["n"], row["of"], row["percent"])
             for end in known:
                 self.sum_is(self.cell(service, step, name, end), [cells[outcome, end, later] for later in known])
             whole = self.cell(service, step, name, "total")
@@ -184,19 +192,20 @@ class Attack:
             if variable in SHARES:
                 cell = self.cell(service, "sample", variable, level, text=row["n"])
                 levels.setdefault(variable, []).append(cell)
-                self.percentage(cell, either, row["value"])
+                self.percentage(row["n"], row["of"], row["value"])
             elif variable == "step":
-                cell = self.cell(service, "sample", "step", level, text=row["n"])
+                self.cell(service, "sample", "step", level, text=row["n"])
                 self.cell(service, "sample", "step", text=row["of"], total=True)
-                self.percentage(cell, with_step, row["value"])
+                self.percentage(row["n"], row["of"], row["value"])
             else:
                 of = either if variable == "age" else self.cell(service, "sample", "step", level)
                 cell = self.cell(service, "sample", variable, *([level] * (variable == "sessions")), text=row["n"])
                 self.at_most([cell], [of])
                 if level not in ("sd", "min", "max"):
                     self.mean((service, "sample", variable, level), cell, row["value"])
-        for cells in levels.values():
-            self.at_most(cells, [either])
+        for variable, cells in levels.items():  # the rest, named or not, is a number of patients too
+            self.sum_is(either, [*cells, self.cell(service, "sample", variable, "rest")])
+            self.hidden.add((service, "sample", variable, "rest"))
 
     def groups(self, service, discharged, consented, either):
         for row in self.rows_of(service, "all", "representativeness"):
@@ -208,6 +217,7 @@ class Attack:
 
     def pooled(self):
         """What is counted of all is the sum over the services; a level that a service does not print is small there."""
+        rests = {}
         for key in [key for key in self.at if key[0] == "all" or key[:2] == ("sum", "all")]:
             is_sum = key[0] == "sum"
             tail = key[2:] if is_sum else key[1:]
@@ -216,53 +226,84 @@ class Attack:
             is_level = not is_sum and tail[:1] == ("sample",) and tail[1] in SHARES
             if not is_level and not all(name in self.at for name in names):
                 continue
+            if tail[-1] == "rest":
+                continue
+            self.sum_is(self.at[key], [self.cell(*name) for name in names])
             for name in names:
-                if name not in self.at:
-                    here = self.cell(*name)
-                    if f"{name[0]}/all/sample/{tail[1]}" not in self.withheld:
-                        self.high[here] = self.least - 1
-            self.sum_is(self.at[key], [self.at[name] for name in names])
+                if is_level and name not in self.shown:
+                    rests.setdefault((*name[:3], "rest"), []).append(self.at[name])
+        for rest, cells in rests.items():  # levels that a service does not print are parts of its rest
+            if rest in self.at:
+                self.at_most(cells, [self.at[rest]])
 
     # -- solutions --------------------------------------------------------------------------------
 
-    def found_out(self):
-        """The hidden cells on which all solutions agree; none where nothing is published at all."""
-        if not self.tables:
-            return []
-        matrix = coo_array(([factor for *_, terms in self.rows for _, factor in terms],
-                            ([row for row, (*_, terms) in enumerate(self.rows) for _ in terms],
-                             [cell for *_, terms in self.rows for cell, _ in terms])),
-                           (len(self.rows), len(self.low))).tocsr()
-        limits = LinearConstraint(matrix, [row[0] for row in self.rows], [row[1] for row in self.rows])
+    def matrix(self):
+        return coo_array(([factor for *_, terms in self.rows for _, factor in terms],
+                          ([row for row, (*_, terms) in enumerate(self.rows) for _ in terms],
+                           [cell for *_, terms in self.rows for cell, _ in terms])),
+                         (len(self.rows), len(self.low))).tocsr()
 
-        def solution(aim):
-            found = milp(aim, constraints=limits, bounds=Bounds(self.low, self.high),
-                         integrality=np.ones(len(self.low)), options={"mip_rel_gap": 0.5, "time_limit": 60})
-            assert found.x is not None, f"no solution: {found.message}; the true counts should be one"
-            return np.round(found.x)
+    def solution(self, aim):
+        """The whole numbers with the largest `aim`, or something near it."""
+        found = milp(-aim, constraints=LinearConstraint(self.matrix(), [row[0] for row in self.rows],
+                                                        [row[1] for row in self.rows]),
+                     bounds=Bounds(self.low, self.high), integrality=np.ones(len(aim)),
+                     options={"mip_rel_gap": 0.01, "time_limit": 60})
+        assert found.x is not None, f"no solution: {found.message}; the true counts should be one"
+        return np.round(found.x), found.status == 0
 
-        names = {self.at[name]: name for name in self.hidden}
-        left, random = np.array(sorted(names), int), np.random.default_rng(7)
-        first, moved = solution(np.zeros(len(self.low))), True
-        self.high = np.array(self.high, float)
-        self.high[left] = np.minimum(self.high[left], first[left] + 50)  # an unbounded aim has no solution
-        while len(left) and moved:
+    def ranges(self, names):
+        """The least and the most that each cell could be; so far as is needed: to the ends of its interval."""
+        names = [name for name in names if name in self.at]
+        at, random = np.array([self.at[name] for name in names], int), np.random.default_rng(7)
+        ends = np.array([self.interval(name) for name in names]).reshape(-1, 2)
+        low = high = self.solution(np.zeros(len(self.low)))[0][at] if len(at) else np.zeros(0)
+        idle, undecided = 0, []
+
+        def learn(aim):
+            nonlocal low, high
+            found, proved = self.solution(aim)
+            left = np.count_nonzero(low > ends[:, 0]) + np.count_nonzero(high < ends[:, 1])
+            low, high = np.minimum(low, found[at]), np.maximum(high, found[at])
+            return proved, left - np.count_nonzero(low > ends[:, 0]) - np.count_nonzero(high < ends[:, 1])
+
+        while idle < 3 and len(at):
             aim = np.zeros(len(self.low))
-            up = np.where(first[left] <= np.array(self.low)[left], -1, random.choice([-1, 1], len(left)))
-            aim[left] = up * random.uniform(0.1, 1, len(left))
-            other = solution(aim)
-            moved = (other[left] != first[left]).any()
-            left = left[other[left] == first[left]]
-        agreed = []
-        while len(left):
-            for sign in (1, -1):
+            aim[at] = np.where(random.random(len(at)) < 0.5, -1.0 * (low > ends[:, 0]), high < ends[:, 1])
+            aim[at] *= random.random(len(at)) < 0.2
+            idle = 0 if learn(aim)[1] > len(at) / 200 else idle + 1
+        for position, sign in itertools.product(range(len(at)), (-1, 1)):
+            if (low[position] > ends[position, 0]) if sign < 0 else (high[position] < ends[position, 1]):
                 aim = np.zeros(len(self.low))
-                aim[left[0]] = sign
-                other = solution(aim)
-                if other[left[0]] != first[left[0]]:
-                    left = left[other[left] == first[left]]
-                    break
-            else:
-                agreed.append(names[left[0]])
-                left = left[1:]
-        return agreed
+                aim[at[position]] = sign
+                if not learn(aim)[0]:
+                    undecided.append(names[position])
+        return {name: (int(least), int(most)) for name, least, most in zip(names, low, high, strict=True)}, undecided
+
+    def interval(self, name):
+        """The protection that is promised: from 1 to the largest hidden number, or all that look the same rounded."""
+        n = self.truth.get(name, 0)
+        if name[-1] == "rest":
+            left_out = [n for level, n in self.truth.items() if level[:-1] == name[:-1] and level not in self.shown]
+            n = sum(left_out)
+            if max(left_out, default=0) > self.most:  # then it has a level that is protected itself
+                return n, n
+        if n <= self.most:
+            return 1, self.most
+        rounded = 5 * round(n / 5)
+        return max(rounded - 2, self.most + 1), rounded + 2
+
+    def found_out(self):
+        """The cells that could not be all that is promised, with what they could be, however little were published."""
+        names = sorted(self.hidden | self.shown, key=str)
+        if not names:
+            return {}
+        found, undecided = self.ranges(names)
+        short = {name: (least, most) for name, (least, most) in found.items()
+                 if least > self.interval(name)[0] or most < self.interval(name)[1]}
+        blank = Attack(self.tables, self.rule, self.compared, self.truth, blank=True)
+        anyway, _ = blank.ranges(list(short))
+        return {name: (least, most) for name, (least, most) in short.items()
+                if name in undecided or least > max(self.interval(name)[0], anyway[name][0])
+                or most < min(self.interval(name)[1], anyway[name][1])}

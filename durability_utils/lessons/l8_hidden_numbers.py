@@ -10,11 +10,20 @@ from durability_utils.outcomes import transitions
 from durability_utils.outcomes.proportions import rounded_percent
 from durability_utils.outcomes.response import who_answered
 from durability_utils.outcomes.rules import IMPROVEMENT, RECOVERY, STEP_GROUPS, in_step
-from durability_utils.sharing.disclosure import BASE, LARGEST_HIDDEN, SYMBOLS, Controlled, Tables, bounds, table_of
+from durability_utils.sharing.disclosure import (
+    BASE,
+    LARGEST_HIDDEN,
+    SYMBOLS,
+    Controlled,
+    Count,
+    Tables,
+    bounds,
+    table_of,
+)
 from durability_utils.study.study_file import Study
 
 NOT_RECOVERED, RECOVERED = RECOVERY
-DETERIORATED, _, IMPROVED = IMPROVEMENT
+_, NOT_IMPROVED, IMPROVED = IMPROVEMENT
 LOST, GAINED = (RECOVERED, NOT_RECOVERED), (NOT_RECOVERED, RECOVERED)  # cells: at end, at follow-up
 
 
@@ -58,6 +67,11 @@ def shown_rates(controlled: Controlled, end: str) -> pd.DataFrame:
              if name.endswith("_rates")]
     rates = pd.concat([pd.DataFrame(columns=columns), *shown])
     return rates[rates["end"] == end].set_index("step")
+
+
+def _no_longer(controlled: Controlled, step: str) -> Count:
+    return next(count for count in controlled.exact
+                if count.step == step and count.what == (IMPROVED, NOT_IMPROVED))
 
 
 def fitting(percent: int, of: int) -> list[int]:
@@ -143,21 +157,23 @@ EXERCISES = {
             patient keeps the secret.""",
         within=1e-6,
     ),
-    "from_shares": exercise(
-        lambda squares: squares["step3"].at[IMPROVED, DETERIORATED],
-        "Two percentages that make up the whole leave nothing for the third.",
-        (LARGEST_HIDDEN["nhs"], "That is the most that a star can stand for."),
-        (1, "A star may stand for one patient. Do the percentages leave room for one?"),
-        hints=("Look at what stands beside the other two counts of that table.",
-               "The three percentages of a table make up the whole: add up the two that are shown.",
-               "100 less the two percentages is the third; that many per cent of the patients."),
+    "from_rounded": exercise(
+        lambda controlled: controlled.bounds(_no_longer(controlled, "all"))[1]
+            - controlled.bounds(_no_longer(controlled, "step3"))[0],
+        "A rounded number is an interval, and intervals can be subtracted like numbers.",
+        (LARGEST_HIDDEN["nhs"], "That is the most that a star can stand for. The other two tables say more."),
+        (0, "That is what the rounded numbers leave if they are exact. How far may each be from the truth?"),
+        (2 * (BASE // 2), "Nearly: look up how little the number of step 3 can be. Counts below 5 would be a star."),
+        hints=("Look at the same row of all patients, and of step 3.",
+               "Who is left of all patients without step 3? How many can all be at most? And step 3, at least?",
+               "The most that stands behind the number of all, less the least that stands behind that of step 3."),
         explain="""
             No star of its own gives that away; only all the numbers together do, which is why a program looks for it
-            and not an eye. It withholds the percentages of the whole table, so that what is missing does not tell where
-            to look.
+            and not an eye. What it hides as well looks like any other star: one sign for everything hidden does not
+            tell which of them are small.
 
-            No program knows what the reader knows from elsewhere. A second release of the same patients, or a
-            colleague's memory, is another equation.""",
+            No program knows what the reader knows from elsewhere. A colleague's memory is another equation. So is an
+            earlier bundle of the same patients, which the project remembers.""",
         within=1e-6,
     ),
 }
@@ -165,5 +181,5 @@ EXERCISES = {
 SUMMARY = """
     - A star is an unknown in an equation. Totals, other tables and percentages are equations.
     - Tables that belong together must be judged together.
-    - Rounding makes every equation vague; what can be worked out all the same is withheld.
+    - Rounding makes every equation vague; what can be worked out all the same is hidden, too.
 """

@@ -1,24 +1,36 @@
-"""Whether a hidden count can be worked out from all that is shown: margins, steps, services, percentages, means.
+"""Whether a hidden count can be worked out from all that is shown: margins, steps, services, rests, means.
 
 What somebody outside knows is written down as linear equations and inequalities over whole numbers: how a count as
-shown bounds it, that parts add up to their total, that who counts for recovery counts for improvement, and so on. A
-hidden count is safe where another whole number than the true one satisfies all of them. What is not safe is withheld, a
-table (or variable) at a time, until everything hidden is safe. Reference: Hundepool A et al. (2012) Statistical
-Disclosure Control, chapter 4.
+shown bounds it, that parts add up to their total, that who counts for recovery counts for improvement, and so on. Each
+count has an interval of protection: a small one could be any number from 1 to the largest that the rule hides, any
+other each of the five that its rounded number stands for. Where what is shown leaves out one of them, the cheapest
+numbers whose absence lets it in again are hidden as well, details before headline rates, by an integer program; until
+every number of every interval is possible, or impossible whatever is hidden. Percentages are not among what is known:
+they follow from the counts as shown. Source: Fischetti M, Salazar-Gonzalez JJ (2001), Solving the cell suppression
+problem on tabular data with linear constraints, Management Science 47: 1008-1027, one attack after the other.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from itertools import product
-from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, hstack, vstack
 
 from durability_utils.outcomes.representativeness import DESCRIBED, GROUPS, VARIABLES
 from durability_utils.outcomes.response import MODES, STAGES
 from durability_utils.outcomes.rules import IMPROVEMENT, RECOVERY, STEP_GROUPS
-from durability_utils.sharing.disclosure import LARGEST_HIDDEN, WITHHELD, Controlled, Count, Tables, bounds, group_of
+from durability_utils.sharing.disclosure import (
+    LARGEST_HIDDEN,
+    Controlled,
+    Count,
+    Tables,
+    bounds,
+    group_of,
+    shown_count,
+)
 from durability_utils.study.columns import FOLLOW_UPS, dictionary
 from durability_utils.study.errors import InputError
 
@@ -28,6 +40,10 @@ _BY_STEP = {f"{outcome}_{time}": [codes] * times for outcome, codes in OUTCOMES.
 # The kinds of counts that are reckoned with below, and what may stand at each place of their names (empty: anything).
 KNOWN = {"response": [("discharged", *STAGES)], "mode": [FOLLOW_UPS, MODES], **_BY_STEP,
          "sample": [(*DESCRIBED, "age", "step", "sessions"), ()], "group": [VARIABLES, GROUPS]}
+# What a person would miss: the higher, the later it falls. A mean is worth 1.
+WORTH = {"response": 100, "improvement_6m": 20, "recovery_6m": 20, "mode": 8, "sample": 4, "group": 3,
+         "improvement_path": 2, "recovery_path": 2}
+FAR = 20  # so many patients away from the truth other counts are looked for
 
 
 def is_known(count: Count) -> bool:
@@ -41,163 +57,244 @@ def is_known(count: Count) -> bool:
 
 
 def control_safely(tables: Tables, rule: str, compared: Sequence[str]) -> Controlled:
-    """The tables under a rule, without the groups of counts from which a hidden count could be worked out.
+    """The tables under a rule, without what would leave a count less than its interval of protection.
 
     compared: the services that the table of representativeness of `all` pools.
     """
     controlled = Controlled(tables, rule)
-    without_rates, withheld, safe = frozenset(), frozenset(), set()
-    while rule != "none":
-        asked = [count for count in hidden_counts(controlled) if count not in safe]
-        pinned, not_pinned = knowledge(controlled, compared).pinned(asked, group_of)
-        found = frozenset(map(group_of, pinned))
-        if not found:
-            break
-        safe.update(not_pinned)  # and so they stay: from now on less is shown
-        if found <= without_rates:
-            # what is withheld already and known all the same is known by its neighbours
-            withheld |= found - withheld or _neighbours(found, controlled)
-        without_rates |= found
-        controlled = Controlled(tables, rule, withheld, without_rates)
-    return controlled
+    if rule == "none":
+        return controlled
+    system = knowledge(controlled, compared)
+    return without(controlled, system.protect(intervals(controlled, system), worth(controlled)))
 
 
-def hidden_counts(controlled: Controlled) -> list[Count]:
-    """The counts that are not shown, except paths without any number: nothing says more of those than their margins."""
-    absent = _absent_paths(controlled)
-    return [count for count, shown in controlled.shown.items() if not isinstance(shown, int) and count not in absent]
+def without(controlled: Controlled, fallen: Iterable["Count | Mean"]) -> Controlled:
+    """The same tables with more of their counts and means hidden."""
+    counts = frozenset(name for name in fallen if isinstance(name, Count))
+    means = frozenset(name.of for name in fallen if isinstance(name, Mean))
+    return Controlled(controlled.given, controlled.rule, controlled.hidden | counts, controlled.without_means | means)
 
 
-def _absent_paths(controlled: Controlled) -> set[Count]:
-    """The counts of paths of which no table is shown."""
-    return {count for key, table in controlled.given.items() if key not in controlled.tables
-            for count in table.every_count if count.kind.endswith("_path")}
+def intervals(controlled: Controlled, system: "System") -> dict[Count, tuple[int, int]]:
+    """The least and the most that every count has to be able to be; a sum of shown numbers says nothing itself."""
+    found, rule = {}, controlled.rule
+    for count in system.counts:
+        n = system.exact[count]
+        if not (rule == "opensafely" and count in controlled.parts):
+            is_small = n <= LARGEST_HIDDEN[rule]
+            found[count] = (1, LARGEST_HIDDEN[rule]) if is_small else bounds(shown_count(n, rule), rule)
+    return found
 
 
-def _neighbours(groups: Iterable[Count], controlled: Controlled) -> frozenset[Count]:
-    """The same table of other steps, else of other services, else whatever else is shown of the service, or at all."""
-    others = {group_of(count) for count, shown in controlled.shown.items() if shown != WITHHELD}
-    for place in (attrgetter("service", "kind", "what"), attrgetter("kind", "what"), attrgetter("service"), bool):
-        places = set(map(place, groups))
-        if found := frozenset(other for other in others if place(other) in places):
-            return found
-    raise AssertionError("a count is known although nothing is shown")
+def worth(controlled: Controlled) -> dict["Count | Mean", int]:
+    """What may be hidden, with what a person would miss by it: headline rates, for all and by service, fall last."""
+    found = {Mean(count): 1 for count in controlled.means}
+    for count, shown in controlled.shown.items():
+        if isinstance(shown, int):
+            kept = count.what[:1] == count.what[1:] or (count.is_total and len(count.what) == 2)
+            headline = kept and count.kind.endswith("_6m") and count.what[0] in (IMPROVEMENT[-1], RECOVERY[-1])
+            found[count] = (WORTH[count.kind] * (3 if headline else 1) * (2 if count.service == "all" else 1)
+                            / (5 if count.step != "all" else 1))
+    return found
 
 
 # -- unknown whole numbers -------------------------------------------------------------------------
 
+class Mean(NamedTuple):
+    """The mean of the values of those who are counted; as an unknown their sum."""
+
+    of: Count
+
+
 class System:
     """Unknown whole numbers, each within bounds (0 and more unless said), and linear inequalities between them.
 
-    exact: the true numbers, of some unknowns.
+    exact: the true numbers, of some unknowns. rows: the factors of the unknowns, the ends of their sum, and the shown
+    numbers without any of which nobody would know it.
     """
 
     def __init__(self):
         self.exact: dict[tuple, int] = {}
         self.bounds: dict[tuple, tuple[float, float]] = {}
-        self.rows: list[tuple[dict[tuple, float], float, float]] = []
+        self.rows: list[tuple[dict[tuple, float], float, float, tuple]] = []
 
-    def between(self, low: float, high: float, plus: Iterable[tuple], minus: Iterable[tuple] = ()) -> None:
+    @property
+    def counts(self) -> list[Count]:
+        """The counts of which the true number is there."""
+        return [unknown for unknown in self.exact if isinstance(unknown, Count)]
+
+    def between(self, low: float, high: float, plus: Iterable[tuple], minus: Iterable[tuple] = (),
+                shown: tuple = ()) -> None:
         """The sum of `plus` less that of `minus` lies between low and high."""
         terms: dict[tuple, float] = {}
         for sign, unknowns in ((1, plus), (-1, minus)):
             for unknown in unknowns:
                 terms[unknown] = terms.get(unknown, 0) + sign
-        self.weighted(low, high, terms)
+        self.weighted(low, high, terms, shown)
 
-    def weighted(self, low: float, high: float, terms: dict[tuple, float]) -> None:
+    def weighted(self, low: float, high: float, terms: dict[tuple, float], shown: tuple = ()) -> None:
+        """The sum of the unknowns times their factors lies between low and high."""
         for unknown in terms:
             self.bounds.setdefault(unknown, (0, np.inf))
-        self.rows.append((terms, low, high))
+        self.rows.append((terms, low, high, shown))
 
-    def pinned(self, asked: Sequence[tuple], group: Callable[[tuple], tuple]) -> tuple[list[tuple], set[tuple]]:
-        """Of the unknowns asked about those that only their true number fits, one a group, and those that others fit.
+    def protect(self, intervals: dict[tuple, tuple[int, int]], worth: dict[tuple, float]) -> set[tuple]:
+        """What has to be hidden of the keys of `worth`, so that each unknown could be either end of its interval.
 
-        The rest of the group of a pinned one is left open: a proof takes long, and what is done about one is done about
-        all of them. The true numbers must be a solution.
+        An end that no hiding makes possible is left out: it is impossible by how the tables are made. Raises
+        InputError where the true numbers are no solution, and where a solver does not come to an end in time.
         """
-        place = {unknown: position for position, unknown in enumerate(self.bounds)}
-        low, high = np.array(list(self.bounds.values()), float).T
-        matrix = csr_array(
-            ([factor for terms, *_ in self.rows for factor in terms.values()],
-             ([row for row, (terms, *_) in enumerate(self.rows) for _ in terms],
-              [place[unknown] for terms, *_ in self.rows for unknown in terms])), (len(self.rows), len(place)))
-        row_low, row_high = np.array([limits for _, *limits in self.rows], float).T
+        problem = _Problem(self)
+        left = {problem.place[unknown]: {*ends} - {self.exact[unknown]} for unknown, ends in intervals.items()}
+        groups = {problem.place[unknown]: _neighbours(unknown) for unknown in intervals}
+        random, idle, fallen = np.random.default_rng(1), 0, set()
 
-        known = {place[unknown]: n for unknown, n in self.exact.items()}
-        at, true = np.array(list(known)), np.array(list(known.values()))
+        def some() -> dict[tuple, tuple[int, int]]:
+            """A number that is left, of one unknown of each group."""
+            return {groups[at]: (at, random.choice(sorted(left[at])))
+                    for at in random.permutation([at for at in left if left[at]])}
+
+        while any(left.values()) and idle < 3:  # many at a time
+            problem.push(some().values())
+            idle = 0 if problem.seen(left) > len(left) / 200 else idle + 1
+        for at in left:
+            while left[at]:  # then each for itself, with what others come along
+                number = min(left[at])
+                problem.push([*some().values(), (at, number)])
+                problem.seen(left)
+                if number in left[at]:
+                    left[at].discard(number)
+                    fallen |= problem.cheapest(at, number, {name: worth[name] for name in worth if name not in fallen})
+                    problem.seen(left)
+        return fallen
+
+
+def _neighbours(unknown: tuple) -> tuple:
+    """Unknowns for which this is the same stand in each other's way: a row of a table, in an earlier release too."""
+    if isinstance(unknown, Count):
+        return group_of(unknown), unknown.what[:1]
+    made, name, *more = unknown
+    return made, name.rsplit("/", 1)[0], *more
+
+
+class _Problem:
+    """A system as arrays, solved for the distance from the truth: then a solver always has a solution to begin with."""
+
+    def __init__(self, system: System):
+        self.place = {unknown: position for position, unknown in enumerate(system.bounds)}
+        low, high = np.array(list(system.bounds.values()), float).T
+        self.matrix = csr_array(
+            ([factor for terms, *_ in system.rows for factor in terms.values()],
+             ([row for row, (terms, *_) in enumerate(system.rows) for _ in terms],
+              [self.place[unknown] for terms, *_ in system.rows for unknown in terms])),
+            (len(system.rows), len(self.place)))
+        self.row_low, self.row_high = np.array([row[1:3] for row in system.rows], float).T
+        self.shown = [row[3] for row in system.rows]
+        at = [self.place[unknown] for unknown in system.exact]
+        exact = np.array(list(system.exact.values()))
         fixed_low, fixed_high = low.copy(), high.copy()
-        fixed_low[at], fixed_high[at] = np.maximum(low[at], true), np.minimum(high[at], true)
-        start = _solution(np.zeros(len(place)), matrix, row_low, row_high, fixed_low, fixed_high)
-        if start is None:
+        fixed_low[at], fixed_high[at] = np.maximum(low[at], exact), np.minimum(high[at], exact)
+        self.truth = _solution(np.zeros(len(low)), self.matrix, self.row_low, self.row_high, fixed_low, fixed_high)[0]
+        if self.truth is None:
             raise InputError("nothing was shared: the tables contradict what is taken for granted of them, as that "
                              "parts add up to their total")
+        far = np.where(np.isinf(low), 1000 * FAR, FAR)  # sums are larger
+        self.down, self.up = np.maximum(low - self.truth, -far), np.minimum(high - self.truth, far)
+        shift = self.matrix @ self.truth
+        self.row_low, self.row_high = self.row_low - shift, self.row_high - shift
+        self.reach = np.abs(self.matrix) @ far  # as far as a row can go wrong
+        self.found = np.zeros(len(low))
 
-        # solved for the distance from the truth, so that a solver always has a solution to begin with: none. A few
-        # whole numbers away are far enough, and keep it from going on for ever.
-        shift = matrix @ start
-        left = np.array([place[unknown] for unknown in asked], int)
-        down, up = low - start, high - start
-        down[left], up[left] = np.maximum(down[left], -9), np.minimum(up[left], 9)
-        problem = (matrix, row_low - shift, row_high - shift, down, up)
-        random = np.random.default_rng(1)
-        moved = True
-        while moved:  # as many as possible at a time, then one by one
-            direction = np.where(down[left] == 0, 1, np.where(up[left] == 0, -1, random.choice([-1, 1], len(left))))
-            aim = np.zeros(len(place))
-            aim[left] = -direction * random.uniform(0.1, 1, len(left))
-            found = _solution(aim, *problem)
-            moved = found is not None and found[left].any()
-            left = left[found[left] == 0] if moved else left
-        names, pinned, open_groups = {place[unknown]: unknown for unknown in asked}, [], set()
-        while len(left):
-            one = left[0]
-            for least, most in ((1, up[one]), (down[one], -1)):  # whole numbers: at least one away, on either side
-                if least <= most:
-                    lowest, highest = down.copy(), up.copy()
-                    lowest[one], highest[one] = least, most
-                    found = _solution(np.zeros(len(place)), *problem[:3], lowest, highest)
-                    if found is not None:
-                        left = left[found[left] == 0]
-                        break
-            else:  # where no solution is found in time, too
-                pinned.append(names[one])
-                in_group = np.array([group(names[at]) == group(pinned[-1]) for at in left])
-                open_groups.update(names[at] for at in left[in_group])
-                left = left[~in_group]
-        return pinned, set(asked) - open_groups
+    def push(self, wanted: Iterable[tuple[int, int]]) -> None:
+        """Look for a solution in which many unknowns have the number that is wanted of them, the last one above all."""
+        down, up, aim = self.down.copy(), self.up.copy(), np.zeros(len(self.truth))
+        for at, number in wanted:
+            step = number - self.truth[at]
+            (up if step > 0 else down)[at] = step
+            aim[at] = -np.sign(step)
+        aim[at] *= 1000
+        found, _ = _solution(aim, self.matrix, self.row_low, self.row_high, down, up)
+        if found is not None:
+            self.found = found
+
+    def seen(self, left: dict[int, set[int]]) -> int:
+        """Strike off the numbers that the last solution has; how many there were."""
+        before = sum(map(len, left.values()))
+        for at, numbers in left.items():
+            numbers.discard(self.truth[at] + self.found[at])
+        return before - sum(map(len, left.values()))
+
+    def cheapest(self, at: int, number: int, worth: dict[tuple, float]) -> set[tuple]:
+        """The names of least worth without which an unknown could be this number; none where it could not anyway.
+
+        From then on they count as hidden.
+        """
+        names = {name: position for position, name in enumerate(worth)}
+        depends = [[names[name] for name in shown if name in names] for shown in self.shown]
+        at_rows = [row for row, found in enumerate(depends) for _ in found]
+        loose = csr_array((self.reach[at_rows], (at_rows, [name for found in depends for name in found])),
+                          (len(depends), len(names)))
+        both = vstack([hstack([self.matrix, loose]), hstack([self.matrix, -loose])]).tocsr()
+        down, up = self.down.copy(), self.up.copy()
+        down[at] = up[at] = number - self.truth[at]
+        n, infinite = len(names), np.full(len(depends), np.inf)
+        found, ended = _solution(
+            np.concatenate([np.zeros(len(down)), list(worth.values())]), both,
+            np.concatenate([self.row_low, -infinite]), np.concatenate([infinite, self.row_high]),
+            np.concatenate([down, np.zeros(n)]), np.concatenate([up, np.ones(n)]), gap=0.02)
+        if found is None:
+            if ended:
+                return set()
+            raise InputError("nothing was shared: it could not be proved in time that nothing hidden can be worked out")
+        self.found = found[:len(down)]
+        fallen = {name for name, position in names.items() if found[len(down) + position]}
+        for row, shown in enumerate(self.shown):
+            if fallen.intersection(shown):
+                self.row_low[row], self.row_high[row] = -np.inf, np.inf
+        return fallen
 
 
-def _solution(aim, matrix, row_low, row_high, low, high) -> np.ndarray | None:
-    """Whole numbers that satisfy everything and make `aim` small; None where none were found in time."""
+def _solution(aim, matrix, row_low, row_high, low, high, gap: float = 0.5) -> tuple[np.ndarray | None, bool]:
+    """Whole numbers that satisfy everything and make `aim` small, None where none were found; and whether none are."""
     found = milp(aim, constraints=LinearConstraint(matrix, row_low, row_high), bounds=Bounds(low, high),
-                 integrality=np.ones(len(aim)), options={"mip_rel_gap": 0.5, "time_limit": 20})
-    return None if found.x is None else np.round(found.x)
+                 integrality=np.ones(len(aim)), options={"mip_rel_gap": gap, "time_limit": 20})
+    if found.x is None:
+        return None, found.status == 2
+    numbers = np.round(found.x)
+    rows = matrix @ numbers
+    holds = (rows >= row_low - 1e-6).all() and (rows <= row_high + 1e-6).all()
+    return (numbers, True) if holds else (None, False)
 
 
 # -- what is known ---------------------------------------------------------------------------------
 
 def knowledge(controlled: Controlled, compared: Sequence[str]) -> System:
     """Everything that somebody outside knows of the counts, the true numbers included only to look for others."""
-    system, absent = System(), _absent_paths(controlled)
+    system = System()
+    absent = _absent_paths(controlled)
     system.exact = {count: n for count, n in controlled.exact.items() if count not in absent}
+    services = tuple(dict.fromkeys(count.service for count in controlled.exact))
+    levels = {count.what for count in controlled.exact if count.kind == "sample" and count.what[0] in DESCRIBED}
+    for service, what in product(services, sorted(levels)):  # nobody is at a level that a service does not have
+        if _of(service, "response", "either_follow_up") in system.exact:
+            system.exact.setdefault(_of(service, "sample", *what), 0)
     for count in system.exact:
-        system.bounds[count] = _bounds(controlled.shown[count], controlled.rule, count in controlled.parts)
+        system.bounds[count] = 0, np.inf
+        if not (controlled.rule == "opensafely" and count in controlled.parts):
+            low, high = controlled.bounds(count) if count in controlled.exact else (0, LARGEST_HIDDEN[controlled.rule])
+            system.between(low, high, [count], shown=(count,))
     for total, parts in controlled.parts.items():
         system.between(0, 0, [total], parts)
-    for (n, of), percent in controlled.percentages.items():  # half a per cent is rounded up
-        system.weighted(0, np.inf, {n: 200, of: 1 - 2 * percent})
-        system.weighted(-np.inf, -1, {n: 200, of: -1 - 2 * percent})
     for n, true_sum in controlled.sums.items():
-        total, (least, most) = n.below("sum"), _range_of(n.what[0])
+        total, (least, most) = Mean(n), _range_of(n.what[0])
         system.exact[total] = true_sum
         system.bounds[total] = -np.inf, np.inf  # changes may be for the worse
         system.weighted(0, np.inf, {total: 1, n: -least})
         system.weighted(-np.inf, 0, {total: 1, n: -most})
         if (mean := controlled.means.get(n)) is not None:
-            system.weighted(0, np.inf, {total: 20, n: 1 - 20 * mean})
-            system.weighted(-np.inf, 0, {total: 20, n: -1 - 20 * mean})
-    services = tuple(dict.fromkeys(count.service for count in controlled.exact))
+            twenty = round(20 * mean)
+            system.weighted(0, np.inf, {total: 20, n: 1 - twenty}, (total, n))
+            system.weighted(-np.inf, 0, {total: 20, n: -1 - twenty}, (total, n))
     for service in services:
         _response(system, service)
         _sample(system, service, controlled)
@@ -211,6 +308,13 @@ def knowledge(controlled: Controlled, compared: Sequence[str]) -> System:
     return system
 
 
+def _absent_paths(controlled: Controlled) -> set[Count]:
+    """Paths in tables that are not shown, nor among all: nothing says more of them than what they are parts of."""
+    return {count for key, table in controlled.given.items() if key not in controlled.tables
+            for count in table.every_count if count.kind.endswith("_path")
+            and not isinstance(controlled.shown.get(count._replace(service="all")), int)}
+
+
 def _range_of(variable: str) -> tuple[float, float]:
     """The smallest and largest value of a variable of which means are shown, as everybody knows it."""
     ranges = dictionary()[["minimum", "maximum"]]
@@ -218,14 +322,6 @@ def _range_of(variable: str) -> tuple[float, float]:
         return tuple(ranges.loc[variable])
     most = ranges.loc[variable.replace("change", "baseline"), "maximum"]
     return -most, most
-
-
-def _bounds(shown: int | str, rule: str, is_total: bool) -> tuple[float, float]:
-    if shown == WITHHELD or (rule == "opensafely" and is_total):
-        return 0, np.inf
-    if isinstance(shown, str):
-        return 0, LARGEST_HIDDEN[rule]
-    return bounds(shown, rule)
 
 
 def _of(service: str, kind: str, *what: str) -> Count:
@@ -248,14 +344,17 @@ def _response(system: System, service: str) -> None:
 
 
 def _sample(system: System, service: str, controlled: Controlled) -> None:
-    """Levels add up to those who answered; the levels that are left out are one unknown number together."""
+    """Levels add up to those who answered; all that are left out, also those that nobody knows of, are the rest."""
     either = _of(service, "response", "either_follow_up")
     for variable in DESCRIBED:
-        group = _of(service, "sample", variable)
-        levels = [count for count in controlled.exact if group_of(count) == group]
+        levels = [count for count in system.counts
+                  if (count.service, count.kind, count.what[0]) == (service, "sample", variable)]
         if levels:
-            shown = [count for count in levels if isinstance(controlled.shown[count], int)]
-            system.between(0, 0, [either], [*shown, group.below("rest")])
+            rest, left_out = _of(service, "sample", variable, "rest"), [
+                count for count in levels if not isinstance(controlled.shown.get(count), int)]
+            system.exact[rest] = sum(map(system.exact.get, left_out))
+            system.between(0, 0, [either], [*(count for count in levels if count not in left_out), rest])
+            system.between(0, np.inf, [rest], left_out)
     for of, n in ((either, _of(service, "sample", "step", "total")), (either, _of(service, "sample", "age", "n")),
                   *((_of(service, "sample", "step", step), _of(service, "sample", "sessions", step))
                     for step in STEP_GROUPS)):
@@ -278,21 +377,20 @@ def _groups(system: System, service: str) -> None:
 
 def _outcomes(system: System, service: str, step: str, time: str) -> None:
     """Improvement and recovery of the same patients: whoever recovered had improved, some are left out of recovery."""
-    improvement, recovery = ([count for count in (Count(service, step, f"{outcome}_{time}", codes) for codes in
-                              product(OUTCOMES[outcome], repeat=2 if time == "6m" else 3)) if count in system.exact]
-                             for outcome in OUTCOMES)
+    every = [Count(service, step, f"improvement_{time}", codes)
+             for codes in product(IMPROVEMENT, repeat=2 if time == "6m" else 3)]
+    improvement = [count for count in every if count in system.exact]
     # a path of improvement may be left out where that of recovery, with fewer and larger cells, is shown
-    joint = {count: [] for count in [*improvement, *recovery]} if improvement else {}
-    for count in improvement:
+    joint = defaultdict(list)
+    for count in every if improvement else []:
         possible = [RECOVERY if code == IMPROVEMENT[-1] else RECOVERY[:1] for code in count.what]
         for codes in ["left_out", *product(*possible)]:
             unknown = (*count, codes)
             joint[count].append(unknown)
-            recovered = Count(service, step, f"recovery_{time}", codes)
-            if recovered in joint:
-                joint[recovered].append(unknown)
+            joint[Count(service, step, f"recovery_{time}", codes)].append(unknown)
     for count, unknowns in joint.items():
-        system.between(0, 0, [count], unknowns)
+        if count in system.exact:
+            system.between(0, 0, [count], unknowns)
     if improvement:
         answered = _of(service, "response", "either_follow_up" if time == "6m" else "both_follow_ups")
         if step == "all" or time == "path":
@@ -311,7 +409,7 @@ def _outcomes(system: System, service: str, step: str, time: str) -> None:
 def _steps(system: System, service: str) -> None:
     """Both steps together are at most everybody; what is missing has no recorded step, as in the sample."""
     tables = {}
-    for count in system.exact:
+    for count in system.counts:
         if (count.service, count.step) == (service, "all") and not count.is_total:
             by_step = [count._replace(step=step) for step in STEP_GROUPS]
             if all(part in system.exact for part in by_step):
@@ -327,19 +425,12 @@ def _steps(system: System, service: str) -> None:
 
 def _services(system: System, services: list[str], compared: Sequence[str], controlled: Controlled) -> None:
     """What is counted of all is the sum over the services, of a comparison over those compared."""
-    hidden = (0, LARGEST_HIDDEN[controlled.rule])
-    counted = dict.fromkeys(count._replace(service="all") for count in system.exact
-                            if not count.is_total and count.service != "all")
-    for count in counted:
-        members = [service for service in services if count.kind != "group" or service in compared]
-        if count not in system.exact or not members:
-            continue
-        parts = [count._replace(service=service) for service in members]
-        if count.what[-1] == "sum" and not all(part in system.exact for part in parts):
-            continue
-        for part in parts:
-            if part not in system.exact:  # a level that a service does not have: nobody outside knows
-                system.exact[part] = 0
-                system.bounds.setdefault(part, hidden)
-        if sum(system.exact[part] for part in parts) == system.exact[count]:
+    for count in [*system.exact]:
+        of = count.of if isinstance(count, Mean) else count
+        members = [service for service in services if of.kind != "group" or service in compared]
+        parts = [of._replace(service=service) for service in members]
+        if isinstance(count, Mean):
+            parts = [Mean(part) for part in parts]
+        if (of.service == "all" and not of.is_total and parts and system.exact.keys() >= set(parts)
+                and sum(map(system.exact.get, parts)) == system.exact[count]):
             system.between(0, 0, [count], parts)

@@ -24,8 +24,9 @@ from durability_utils.runs.papers import checklists, methods
 from durability_utils.runs.plan import every_run
 from durability_utils.runs.provenance import commit, versions
 from durability_utils.runs.report import STEP_NAMES, pages, recorded, service_name, synthetic_notice
+from durability_utils.sharing import releases
 from durability_utils.sharing.audit import KNOWN, control_safely, is_known
-from durability_utils.sharing.disclosure import WITHHELD, WORDS, Controlled, Tables, group_of, table_of
+from durability_utils.sharing.disclosure import WORDS, Controlled, Tables, table_of
 from durability_utils.sharing.document import Section, write_document
 from durability_utils.sharing.leaks import leaks
 from durability_utils.sharing.readable import for_reader, paper_tables, workbook_sheets
@@ -39,29 +40,37 @@ from durability_utils.study.study_file import STEPS, Study
 PROVENANCE = "provenance.json"
 
 
-def share(study: Study, results: Path, output: Path, rule: str,
+def share(study: Study, results: Path, output: Path, rule: str, withhold: bool = False, override: str = "",
           show: Callable[[int, int, str], None] = lambda *_: None) -> list[str]:
     """Write the bundle of a study's results to `output`, in the place of an earlier one, and return what it lacks.
 
-    `show`: told how many stages of how many are done, and what comes next.
-    Raises InputError, and writes nothing, where the results are not those of the study file and exports as they are,
-    `output` holds something else, or the bundle would hold what must not leave (see `leaks`).
+    withhold: leave out what it would tell beside earlier releases. override: why it may tell that. show: told how many
+    stages of how many are done, and what comes next. Raises InputError, and writes nothing, where the results are not
+    those of the study file and exports as they are, `output` holds something else, the bundle would hold what must not
+    leave (see `leaks`), or it would tell more beside an earlier release than each of them does (see `releases`).
     """
     show(0, 4, "looks whether results are up to date")
     lacking = _check_results(study, results)
     _check_output(study, output)
     show(1, 4, "hides small numbers, and attacks what is left")
     controlled = control_safely(read_tables(study, results), rule, study.table1_services)
+    register, patients = releases.register(results, study), {}
+    if rule != "none":
+        patients = releases.patients_of(results, study, register)
+        if not override and (earlier := releases.earlier(register, patients)):
+            controlled = _beside_earlier(controlled, study, earlier, patients, withhold)
     aside = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}")
     try:
         show(2, 4, "writes pages, tables and figures")
-        write_bundle(study, controlled, aside, lacking)
+        write_bundle(study, controlled, aside, lacking, override)
         show(3, 4, "searches every file for ids")
         private = [PROJECT, results, study.path.parent,
                    *(file.parent for entry in study.services.values() for file in entry.files)]
         if found := leaks(aside, patient_ids(study, results), private):
             more = f" and {len(found) - 5} more" if len(found) > 5 else ""
             raise InputError(f"nothing was shared: {'; '.join(found[:5])}{more}")
+        if rule != "none":
+            releases.enter(register, patients, controlled, study.table1_services, override)
         old = output.with_name(f".{output.name}.old")
         if output.exists():
             output.replace(old)
@@ -87,6 +96,21 @@ def _check_results(study: Study, results: Path) -> list[str]:
         if result.status != "succeeded":
             lacking.append(result.run.label)
     return lacking
+
+
+def _beside_earlier(controlled: Controlled, study: Study, earlier: list[releases.Release],
+                    patients: releases.Patients, withhold: bool) -> Controlled:
+    """What may be shared after earlier releases; InputError where that is less, unless it is to be left out."""
+    safe = releases.control_again(controlled, study.table1_services, earlier, patients)
+    fallen = sorted([*map(str, safe.hidden - controlled.hidden),
+                     *(f"the mean of {count}" for count in safe.without_means - controlled.without_means)])
+    if fallen and not withhold:
+        more = f" and {len(fallen) - 5} more" if len(fallen) > 5 else ""
+        raise InputError(f"nothing was shared: beside what was shared on {earlier[-1].made[:10]} it would tell of "
+                         f"single patients by {', '.join(fallen[:5])}{more}; wait until more patients have come, "
+                         "repeat with --withhold, which leaves these numbers out, or with --override and why they may "
+                         "be told, which is recorded")
+    return safe
 
 
 def _check_output(study: Study, output: Path) -> None:
@@ -127,7 +151,7 @@ def patient_ids(study: Study, results: Path) -> set[str]:
 
 # -- what is in it ---------------------------------------------------------------------------------
 
-def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: list[str]) -> None:
+def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: list[str], override: str = "") -> None:
     """Write all files of the bundle below `folder`."""
     caption = f"{study.title}. {WORDS[controlled.rule]}"
     services = [name for name in ("all", *study.services) if any(name == service for service, *_ in controlled.tables)]
@@ -156,22 +180,17 @@ def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: li
     checks = Sheet("Checklists", "Where each item of STROBE and of RECORD is found", "", checklists())
     write_workbook(folder / "tables.xlsx", study.title, [*notices, *about], [*workbook_sheets(controlled), checks])
     record = {"study": study.id, "title": study.title, "disclosure": controlled.rule, "lacking": lacking,
-              "made": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions(), "git": commit(),
-              # no hashes of exports: whoever guesses a patient's answers could try his guess on one
-              "withheld": withheld_groups(controlled)}
+              "shared_although": override,
+              "made": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions(), "git": commit()}
+    # no hashes of exports: whoever guesses a patient's answers could try his guess on one
     write(folder / PROVENANCE, json.dumps(record, indent=1, ensure_ascii=False))
-
-
-def withheld_groups(controlled: Controlled) -> list[str]:
-    """What is withheld, as `service/step/table`, of samples and comparisons with the variable."""
-    return sorted({str(group_of(count)) for count, shown in controlled.shown.items() if shown == WITHHELD})
 
 
 def _about(controlled: Controlled, lacking: list[str]) -> list[str]:
     texts = []
     if controlled.rule != "none":
-        texts.append("Left out are tables and (but for the CSV files) rows without any number that may be shown, "
-                     f"levels with such numbers, and (marked {WITHHELD}) what could be worked out from the rest.")
+        texts.append("Left out are tables and (but for the CSV files) rows without any number that may be shown, and "
+                     "levels without one.")
     if lacking:
         texts.append(f"Missing, because it could not be computed: {', '.join(lacking)}.")
     return texts

@@ -1,16 +1,18 @@
 """Disclosure control: the tables of a run as they may be shared. The private results stay as they are.
 
 Whatever is shared is made from what `audit.control_safely` gives back, so there is one place at which small numbers
-stop. A count has one name wherever it stands, and looks the same everywhere. Intervals are computed from counts as
-shown, so they tell nothing more.
+stop. A count has one name wherever it stands, and looks the same everywhere.
 
-Rules. `nhs` (as NHS England publishes Talking Therapies): counts below 5 become `*`, others are rounded to the nearest
-5; percentages are those of unrounded counts, in whole per cent, and hidden where the numerator, the denominator or the
-rest is below 5, or one of them would be known exactly. `opensafely` (its output checks): 7 and below become
-`[REDACTED]`, others are rounded to 5; totals are sums of rounded counts, percentages those of rounded counts. In both,
-means, standard deviations and effect sizes have one decimal and stand only where their n does; a range, two patients'
-values, never does; a level with a hidden n is left out with its name, a table without any shown n as a whole. What
-could be worked out all the same is `withheld`: `audit` finds it.
+Rules. `nhs`: counts below 5 become `*`, others are rounded to the nearest 5. `opensafely` (its output checks): 7 and
+below become `[REDACTED]`, others are rounded to 5; totals are sums of rounded counts. In both, percentages and
+intervals are computed from the counts as shown, so they tell nothing more; means, standard deviations and effect sizes
+have one decimal and stand only where their n does and the values differ; a range, two patients' values, never does; a
+level with a hidden n is left out with its name, and levels are listed by name; a table without any shown n is left out
+as a whole. What else has to be hidden, so that nothing hidden can be worked out, `audit` finds; it looks no different.
+
+NHS England hides and rounds counts like this, and computes percentages from unrounded ones ("Key Metrics Dashboard/KM
+monthly update - Suppressed.sql" in its repository nhsengland/Talking-Therapies). It shows few rates of large groups.
+Here the same few patients stand in many tables, and percentages of unrounded counts would undo the rounding.
 """
 
 from collections import defaultdict
@@ -27,15 +29,14 @@ from durability_utils.study.holds import Holds
 
 LARGEST_HIDDEN = {"none": -1, "nhs": 4, "opensafely": 7}
 SYMBOLS = {"none": "", "nhs": "*", "opensafely": "[REDACTED]"}
-WITHHELD = "withheld"
 BASE = 5  # counts are rounded to its multiples
 WORDS = {
     "none": "Counts are exact: no disclosure control was applied.",
-    "nhs": "Counts below 5 are shown as *, all others rounded to the nearest 5. Percentages were computed from "
-           "unrounded counts and are left out where a count behind them is below 5; intervals were computed from "
-           "rounded counts.",
-    "opensafely": "Counts of 7 or fewer are shown as [REDACTED], all others rounded to the nearest 5. Totals, "
-                  "percentages and intervals were computed from rounded counts.",
+    "nhs": "Counts below 5 are shown as *, and so is what would give counts away; all others are rounded to the "
+           "nearest 5. Percentages were computed from rounded counts, and their intervals allow for the rounding.",
+    "opensafely": "Counts of 7 or fewer are shown as [REDACTED], and so is what would give counts away; all others "
+                  "are rounded to the nearest 5. Totals and percentages were computed from rounded counts, and their "
+                  "intervals allow for the rounding.",
 }
 STATISTICS = {"share", "mean", "sd", "range", "letters", "p"}
 
@@ -128,8 +129,18 @@ def exact_sums(tables: Tables, exact: dict[Count, int]) -> dict[Count, int]:
             for count, kind, mean in zip(table.first, kinds, table.cells[column], strict=True) if kind == "mean"}
 
 
+def _without_spread(tables: Tables) -> frozenset[Count]:
+    """The counts of patients who all have the same value, to one decimal: their mean is that of each of them."""
+    spreads = [(count, sd) for table in tables.values() for column, kinds in table.statistics.items()
+               for count, kind, sd in zip(table.first, kinds, table.cells[column], strict=True) if kind == "sd"]
+    spreads += [(count, sd) for table in tables.values() for pair in table.holds.effects.values()
+                for of, column in zip(pair, ("sd", "sd_against"), strict=True)
+                for count, sd in zip(table.counts[of], table.cells[column], strict=True)]
+    return frozenset(count for count, sd in spreads if sd < 0.05)
+
+
 def group_of(count: Count) -> Count:
-    """The counts that are withheld together: a table of one service and step, or a variable of it."""
+    """The table of one service and step, or the variable of it, that a count belongs to."""
     return count._replace(what=count.what[:1] if count.kind in ("sample", "group", "mode") else ())
 
 
@@ -157,43 +168,47 @@ def shown_count(n: int, rule: str) -> int | str:
 
 def bounds(shown: int, rule: str) -> tuple[int, int]:
     """The smallest and the largest count that the rule shows as this number."""
+    if rule == "none":
+        return shown, shown
     return max(shown - BASE // 2, LARGEST_HIDDEN[rule] + 1), shown + BASE // 2
 
 
-def tells_exactly(percent: int, n: int, of: int) -> bool:
-    """Whether a percentage beside its rounded counts leaves only one possibility for one of them."""
-    lowest, highest = bounds(n, "nhs")
-    first, last = bounds(of, "nhs")
-    possible = [(part, whole) for whole in range(first, last + 1) for part in range(lowest, min(highest, whole) + 1)
-                if rounded_percent(part, whole) == percent]
-    return any(len(set(values)) < 2 for values in zip(*possible, strict=True))
-
-
 class Controlled:
-    """The tables of a run under a rule; left out are the groups of counts in `withheld`, the rates of `without_rates`.
+    """The tables of a run under a rule; the counts in `hidden` and the means in `without_means` are hidden, too.
 
     tables: by service, step and name, all cells texts; `given` has what they hold. shown: every count as it stands
-    there. percentages: per cent by (n, of); means by their count. The last three are all that somebody outside could
-    reckon with. rates: per cent with its interval, as texts, by (n, of). exact, sums: the true counts, and the true
-    sums behind all means, shown or not.
+    there. rates: per cent with its interval, as texts, by (n, of). means: those that are shown, by their count. exact,
+    sums: the true counts, and the true sums behind all means, shown or not.
     """
 
-    def __init__(self, tables: Tables, rule: str, withheld: frozenset[Count] = frozenset(),
-                 without_rates: frozenset[Count] = frozenset()):
-        self.given, self.rule, self.without_rates = tables, rule, without_rates
+    def __init__(self, tables: Tables, rule: str, hidden: frozenset[Count] = frozenset(),
+                 without_means: frozenset[Count] = frozenset()):
+        self.given, self.rule, self.hidden = tables, rule, hidden
         self.exact = exact_counts(tables)
         self.parts = parts_of(self.exact)
-        self.shown = {count: WITHHELD if group_of(count) in withheld else shown_count(n, rule)
+        self.shown = {count: SYMBOLS[rule] if count in hidden else shown_count(n, rule)
                       for count, n in self.exact.items()}
         if rule == "opensafely":
-            self.shown |= {total: sum(n for n in map(self.shown.get, parts) if isinstance(n, int))
-                           for total, parts in self.parts.items() if self.shown[total] != WITHHELD}
-        self.percentages: dict[tuple[Count, Count], int] = {}
+            self.shown |= {total: self._total(total, parts) for total, parts in self.parts.items()}
         self.rates: dict[tuple[Count, Count], tuple[str, str, str]] = {}
         self.means: dict[Count, float] = {}
         self.sums = exact_sums(tables, self.exact)
+        self.without_means = without_means | _without_spread(tables) if rule != "none" else frozenset()
         self.tables = {key: self._table(table) for key, table in tables.items()
                        if any(map(self._is_shown, table.first))}
+
+    def _total(self, total: Count, parts: list[Count]) -> int | str:
+        """The sum of what is shown; hidden where nothing is, or where more than small counts are missing from it."""
+        shown = [self.shown[part] for part in parts if self._is_shown(part)]
+        return SYMBOLS[self.rule] if not shown or self.hidden & {total, *parts} else sum(shown)
+
+    def bounds(self, count: Count) -> tuple[float, float]:
+        """The smallest and the largest number that a count can be by what stands in its place."""
+        if self.rule == "opensafely" and count in self.parts:  # it says what its parts say
+            return tuple(map(sum, zip(*map(self.bounds, self.parts[count]), strict=True)))
+        if self._is_shown(count):
+            return bounds(self.shown[count], self.rule)
+        return 0, np.inf if count in self.hidden else LARGEST_HIDDEN[self.rule]
 
     def _table(self, table: Table) -> pd.DataFrame:
         shown = table.cells.astype("object")
@@ -210,7 +225,7 @@ class Controlled:
         compared = defaultdict(list)
         for count in table.first:
             compared[group_of(count)].append(count)
-        # the name of a level comes from the data
+        # the name of a level comes from the data, and so does the order in which a private table has them
         kept = np.array([count.kind != "sample" or self._is_shown(count) for count in table.first])
         for column, kinds in table.statistics.items():
             counts = zip(*table.counts.values(), strict=True)
@@ -218,31 +233,25 @@ class Controlled:
                              for kind, value, row in zip(kinds, table.cells[column], counts, strict=True)]
             if self.rule != "none":
                 kept &= np.array(kinds) != "range"  # two patients' values
-        return shown[kept].reset_index(drop=True)
+        variables = list(map(str, compared))
+        order = sorted(range(len(shown)), key=lambda row: (
+            (variables.index(str(group_of(table.first[row]))), str(table.first[row]))
+            if table.first[row].kind == "sample" else (0, "")))
+        return shown.iloc[[row for row in order if kept[row]]].reset_index(drop=True)
 
     def _is_shown(self, *counts: Count) -> bool:
         return all(isinstance(self.shown[count], int) for count in counts)
 
-    def _hidden(self, *counts: Count) -> str:
-        return WITHHELD if WITHHELD in map(self.shown.get, counts) else SYMBOLS[self.rule]
-
     def _rate(self, n: Count, of: Count) -> tuple[str, str, str]:
-        """Per cent with the ends of its interval, as texts."""
-        rest_hidden = self.rule == "nhs" and self.exact[of] - self.exact[n] <= LARGEST_HIDDEN["nhs"]
-        if not self._is_shown(n, of) or rest_hidden:
-            return (self._hidden(n, of),) * 3
+        """Per cent with the ends of its interval, as texts; of all counts that look the same the widest one."""
         if self.shown[of] == 0:
             return "", "", ""
-        if group_of(n) in self.without_rates:
-            return (WITHHELD,) * 3
-        counts = self.exact if self.rule == "nhs" else self.shown
-        percent = rounded_percent(counts[n], counts[of])
-        if self.rule == "nhs":  # a percentage of rounded counts tells nothing more
-            if tells_exactly(percent, self.shown[n], self.shown[of]):
-                return (SYMBOLS["nhs"],) * 3
-            self.percentages[n, of] = percent
-        interval = proportion(self.shown[n], self.shown[of])
-        return str(percent), f"{100 * interval.low:.0f}", f"{100 * interval.high:.0f}"
+        # where all are shown to be in it, whoever is not was rounded away: 100 % would deny them
+        if not self._is_shown(n, of) or (self.rule != "none" and self.shown[n] == self.shown[of]):
+            return (SYMBOLS[self.rule],) * 3
+        (fewest, most), (least, whole) = self.bounds(n), self.bounds(of)
+        low, high = proportion(fewest, whole).low, proportion(most, max(least, most)).high
+        return str(rounded_percent(self.shown[n], self.shown[of])), f"{100 * low:.0f}", f"{100 * high:.0f}"
 
     def _effects(self, shown: pd.DataFrame, column: str, counts: list[list[Count]]) -> None:
         """Hedges' g and the SDs to one decimal, its interval computed from those and the counts as shown."""
@@ -252,7 +261,7 @@ class Controlled:
             shown[sd] = [self._text(value, [n]) for value, n in zip(shown[sd], of, strict=True)]
         limits = []
         for g, *sds, pair in zip(shown[column], shown["sd"], shown["sd_against"], pairs, strict=True):
-            numbers = self._is_shown(*pair) and g != ""
+            numbers = g not in ("", SYMBOLS[self.rule])
             limits.append(hedges_interval(float(g), [self.shown[n] for n in pair], list(map(float, sds)))
                           if numbers else (g, g))
         shown["low"], shown["high"] = (
@@ -266,12 +275,12 @@ class Controlled:
         if kind in ("letters", "p"):
             return self._text(value, compared, "{}" if kind == "letters" else "< 0.001" if value < 0.001 else "{:.3f}")
         text = self._text(value, row[:1])
-        if kind == "mean" and self._is_shown(row[0]) and text:
+        if kind == "mean" and text not in ("", SYMBOLS[self.rule]):
             self.means[row[0]] = float(text)
         return text
 
     def _text(self, value, counts: Iterable[Count], form: str = "{:.1f}") -> str:
-        """A value as text where the counts behind it are shown; blank where there is none."""
-        if not self._is_shown(*counts):
-            return self._hidden(*counts)
+        """A value as text where the counts and means behind it are shown; blank where there is none."""
+        if not self._is_shown(*counts) or self.without_means.intersection(counts):
+            return SYMBOLS[self.rule]
         return "" if pd.isna(value) else form.format(value).replace("-0.0", "0.0")

@@ -1,0 +1,150 @@
+"""The register of what left the service, beside the private results: the next bundle is audited against all of it.
+
+Two bundles of nearly the same patients tell what those are who are in one of them only. So `releases/` in a study's
+results has a file for every bundle: what everybody knows by it, the true counts, and for each service a keyed hash of
+every patient's row, which says who was in both, and unchanged. Only the owner can read it; no bundle has any of it.
+"""
+
+import hmac
+import json
+import secrets
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from durability_utils.results import read_cohort
+from durability_utils.sharing.audit import Mean, System, intervals, knowledge, without, worth
+from durability_utils.sharing.disclosure import LARGEST_HIDDEN, Controlled, Count
+from durability_utils.study.study_file import Study
+
+Patients = dict[str, list[str]]  # by service, a keyed hash of each row
+
+
+class Release(NamedTuple):
+    """A bundle that was shared: `system` has what everybody knows by it, with the names of unknowns as texts."""
+
+    made: str
+    rule: str
+    patients: Patients
+    system: System
+    intervals: dict[str, tuple[int, int]]
+
+
+def register(results: Path, study: Study) -> Path:
+    """The folder of a study's register, its owner's alone, with the key in it."""
+    folder = results / study.id / "releases"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not (folder / "key").is_file():
+        _write(folder / "key", secrets.token_hex(32))
+    return folder
+
+
+def patients_of(results: Path, study: Study, folder: Path) -> Patients:
+    """Everybody whom a bundle of these results is about."""
+    key = (folder / "key").read_text(encoding="utf-8").encode()
+    cohort, _ = read_cohort(results, study, "all")
+    rows = pd.Series([hmac.digest(key, json.dumps([*map(str, row)]).encode(), "sha256").hex()[:24]
+                      for row in cohort.itertuples(index=False)], index=cohort.index)
+    return {str(service): sorted(of) for service, of in rows.groupby(cohort["service"], observed=False)}
+
+
+def earlier(folder: Path, patients: Patients) -> list[Release]:
+    """The releases in which any of these patients was, as they are now, oldest first; none twice."""
+    found = {}
+    for file in sorted(folder.glob("*.json")):
+        text = json.loads(file.read_text(encoding="utf-8"))
+        system = System()
+        system.exact = text["exact"]
+        system.bounds = {name: (-np.inf if low is None else low, np.inf) for name, low in text["bounds"].items()}
+        system.rows = [(terms, -np.inf if low is None else low, np.inf if high is None else high, ())
+                       for terms, low, high in text["rows"]]
+        release = Release(text["made"], text["rule"], text["patients"], system, text["intervals"])
+        if any(set(of) & set(release.patients.get(service, [])) for service, of in patients.items()):
+            found.setdefault(json.dumps([text["patients"], text["bounds"], text["rows"]]), release)
+    return [*found.values()]
+
+
+def enter(folder: Path, patients: Patients, controlled: Controlled, compared: Sequence[str], override: str) -> None:
+    """Put a bundle into the register, with what everybody knows by it."""
+    made, system = datetime.now(UTC), knowledge(controlled, compared)
+    _write(folder / f"{made:%Y-%m-%dT%H%M%S.%f}.json", json.dumps({
+        "made": made.isoformat(timespec="seconds"), "rule": controlled.rule, "override": override, "patients": patients,
+        "intervals": {_name(count): ends for count, ends in intervals(controlled, system).items()},
+        "exact": {_name(unknown): n for unknown, n in system.exact.items()},
+        "bounds": {_name(unknown): _finite(low) for unknown, (low, _) in system.bounds.items()},
+        "rows": [[{_name(unknown): factor for unknown, factor in terms.items()}, _finite(low), _finite(high)]
+                 for terms, low, high, _ in system.rows]}))
+
+
+def control_again(controlled: Controlled, compared: Sequence[str], releases: Iterable[Release],
+                  patients: Patients) -> Controlled:
+    """Tables that are safe alone, without what they would tell beside earlier releases of the same patients."""
+    system = knowledge(controlled, compared)
+    asked, fallen = intervals(controlled, system), set()
+    for release in releases:
+        differences, means = _remember(system, release, patients)
+        asked |= differences
+        fallen |= means & {Mean(count) for count in controlled.means}
+    return without(controlled, fallen | system.protect(asked, worth(controlled)))
+
+
+def _remember(system: System, release: Release, patients: Patients) -> tuple[dict[tuple, tuple[int, int]], set[Mean]]:
+    """Add what is known by an earlier release; what its counts, and the differences, have to be able to be.
+
+    What was counted then and is counted now differs by no more than the patients who came and who went. Where those are
+    few, the difference must not tell anything of them, and their means, which are returned too, tell their values.
+    """
+    def then(name: str) -> tuple:
+        return release.made, name
+
+    system.exact |= {then(name): n for name, n in release.system.exact.items()}
+    system.bounds |= {then(name): limits for name, limits in release.system.bounds.items()}
+    system.rows += [({then(name): factor for name, factor in terms.items()}, *rest)
+                    for terms, *rest in release.system.rows]
+    came, went, most = {}, {}, LARGEST_HIDDEN[release.rule]
+    for service in patients.keys() | release.patients:
+        now, before = set(patients.get(service, [])), set(release.patients.get(service, []))
+        came[service], went[service] = len(now - before), len(before - now)
+    came["all"], went["all"] = sum(came.values()), sum(went.values())
+    asked, means = {then(name): tuple(ends) for name, ends in release.intervals.items()}, set()
+    for unknown, n in [*system.exact.items()]:
+        name = _name(unknown)
+        if not isinstance(unknown, Count | Mean) or name not in release.system.exact or name.endswith("/rest"):
+            continue  # what is left out may be another rest
+        service = unknown.of.service if isinstance(unknown, Mean) else unknown.service
+        few = came[service], went[service]
+        if isinstance(unknown, Mean):
+            if not any(few):
+                system.between(0, 0, [unknown], [then(name)])
+            elif sum(few) <= most:
+                means.add(unknown)
+            continue
+        difference = release.made, name, "difference"
+        system.exact[difference] = n - release.system.exact[name]
+        system.bounds[difference] = -few[1], few[0]
+        system.between(0, 0, [unknown], [then(name), difference])
+        if any(few) and abs(system.exact[difference]) <= most:
+            asked[difference] = -min(few[1], most), min(few[0], most)
+    return asked, means
+
+
+def _name(unknown: tuple) -> str:
+    if isinstance(unknown, Mean):
+        return f"mean of {unknown.of}"
+    return str(unknown) if isinstance(unknown, Count) else repr(tuple(unknown))
+
+
+def _finite(number: float) -> float | None:
+    return number if np.isfinite(number) else None
+
+
+def _write(path: Path, text: str) -> None:
+    """A file that only its owner can read, from its first moment."""
+    aside = path.with_name(f".{path.name}")
+    aside.touch(mode=0o600)
+    aside.write_text(text + "\n", encoding="utf-8")
+    aside.replace(path)
