@@ -63,10 +63,15 @@ def write_exports(cohort: pd.DataFrame, folder: str | Path, seed: int = 2016) ->
     """Write the six exports of a `study_cohort` into a folder; returns their paths, in the order of the services."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     paths = {service: Path(folder, name) for service, name in FILES.items()}
-    writers = {".xlsx": _write_excel, ".sav": _write_spss}
     for service, path in paths.items():
-        writers.get(path.suffix, _write_text)(export_cells(cohort, service, seed)[0], service, path)
+        write_export(cohort, service, path, seed)
     return list(paths.values())
+
+
+def write_export(cohort: pd.DataFrame, service: str, path: Path, seed: int = 2016) -> None:
+    """Write the export of one of the six services, or of one like it."""
+    writers = {".xlsx": _write_excel, ".sav": _write_spss}
+    writers.get(path.suffix, _write_text)(export_cells(cohort, service, seed)[0], service, path)
 
 
 def dirt_inventory(cohort: pd.DataFrame, seed: int = 2016) -> pd.DataFrame:
