@@ -213,7 +213,7 @@ def same_inputs(run: Run) -> Iterator[dict[str, str]]:
     What this package itself wrote into the results is only hashed again: others link it meanwhile, which is a change of
     the file, though not of its content.
     """
-    files = [file for file in _input_files(run) if run.results not in file.parents]
+    files = [file for file in _input_files(run) if run.results / run.study.id not in file.parents]
     before = [_state(file) for file in files]
     hashed = input_hashes(run)
     yield hashed

@@ -231,6 +231,11 @@ class TestReplaced:
         assert contents(tmp_path / "results" / "durability_2016" / "A") == {}
 
 
+def test_a_study_file_may_lie_among_other_results(study, tmp_path):
+    """`--output` may name the folder above it, as long as its own results lie elsewhere."""
+    assert statuses(plan.plan(study[0], tmp_path, ["A"], ["all"], ["02"], notebooks=study[1])) == ["succeeded"] * 2
+
+
 def test_a_file_that_the_head_of_an_own_notebook_does_not_name_fails_it_and_is_put_nowhere(tmp_path):
     own = make_notebook("functioning kept", analysis("02_response_rates"), "study", "service", "results",
                         runs_for="each service", reads="`cohort.parquet`", writes="`functioning*`")
