@@ -43,7 +43,7 @@ def carry_back(cohort: pd.DataFrame) -> pd.DataFrame:
     late_only = completed(cohort, "12m") & ~completed(cohort, "6m")
     late = {early: early.replace("_6m", "_12m") for early in columns_with(time="6m")}
     return cohort.assign(**{early: cohort[early].mask(late_only, cohort[name]) for early, name in late.items()
-                            if name in cohort})
+                            if name in cohort and (cohort[early].notna().any() or cohort[name].notna().any())})
 
 
 # -- the rules -------------------------------------------------------------------------------------
