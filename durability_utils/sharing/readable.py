@@ -6,14 +6,17 @@ Nothing is computed here but what is shown already: a count, a rate or a mean th
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from typing import NamedTuple
 
 import pandas as pd
 
+from durability_utils.outcomes.proportions import Proportion
 from durability_utils.outcomes.representativeness import DESCRIBED, GROUPS, VARIABLES
 from durability_utils.outcomes.response import MODES, STAGES
-from durability_utils.runs.report import STEP_NAMES, service_name
+from durability_utils.runs.answers import KEPT_AT_12M, Answers, in_words
+from durability_utils.runs.report import STEP_NAMES, service_name, strips
 from durability_utils.sharing.audit import KNOWN, OUTCOMES
-from durability_utils.sharing.disclosure import Controlled, Count
+from durability_utils.sharing.disclosure import BASE, Controlled, Count
 from durability_utils.sharing.document import Section
 from durability_utils.sharing.workbook import PValue, Share, Sheet
 from durability_utils.shown import NOT_APPLICABLE, number
@@ -73,6 +76,44 @@ class _Counts:
 
     def are_shown(self, *counts: Count) -> bool:
         return any(isinstance(self.controlled.shown.get(count), int) for count in counts)
+
+
+# -- what was found ------------------------------------------------------------------------------------
+
+class Found(NamedTuple):
+    """What the tables say of all steps of a service: in sentences, and drawn, by outcome a strip a time."""
+
+    sentences: list[str]
+    strips: dict[str, list[dict]]
+
+
+def what_was_found(study: Study, controlled: Controlled, service: str) -> Found:
+    """The rates of those who kept their gains as the tables print them, and how many answered; the last one on counts.
+
+    What is hidden is left out, and said to be where nothing is left.
+    """
+    counts, kept = _Counts(controlled), {}
+    for outcome in OUTCOMES:
+        code = f"reliable_{outcome}"
+        for time, name, row in (
+                ("6m", f"{code}_rates", {"end": code, "follow_up": code}),
+                ("12m", "definitions", {**KEPT_AT_12M, "definition": f"{code}_kept"})):
+            table = controlled.tables.get((service, "all", name), pd.DataFrame())
+            kept |= {(outcome, time): Proportion(int(here["n"]), int(here["of"]), *(
+                int(here[end]) / 100 for end in ("percent", "low", "high")))
+                for here in table.to_dict("records") if row.items() <= here.items() and here["percent"].isdecimal()}
+    answers = Answers(kept=kept)
+    stages = discharged, consented, either = [
+        counts.response(service, stage) for stage in ("discharged", "consented", "either_follow_up")]
+    answered = f"Of {counts.n(discharged)} discharged, {counts.rate(consented, discharged)} consented to be contacted; " \
+               f"{counts.rate(either, consented)} of these answered at least once."
+    rounded = "Numbers of patients are exact." if controlled.rule == "none" else (
+        f"Numbers of patients are rounded to the nearest {BASE}.")
+    if study.rules.carry_back:
+        rounded += " A missing 6-month answer was replaced by the 12-month one."
+    return Found([*(in_words(answers, study.few) or ["How many kept their gains may not be shown."]),
+                  answered if all(map(counts.are_shown, stages)) else "How many answered may not be shown.", rounded],
+                 {outcome: strips(answers, outcome, study.few) for outcome in OUTCOMES})
 
 
 # -- tables of a paper -----------------------------------------------------------------------------
@@ -156,7 +197,7 @@ def _compared(counts: _Counts, pooled: str) -> Section | None:
     heads = [f"{_GROUPS[group]} (n\u00a0=\u00a0{cell(n)})" for group, n in zip(GROUPS, most, strict=True)]
     return Section(2, "Patients by consent and follow-up: mean (SD)",
                    f"n = {', '.join(map(cell, most))} with a value. {pooled}.",
-                   pd.DataFrame(rows, columns=["", *heads, "p"]), notes=
+                   pd.DataFrame(rows, columns=["Characteristic", *heads, "p"]), notes=
                    "Change: baseline less end of treatment. Means in a row that share a letter were not shown to "
                    "differ at 5 % (Games-Howell); p by Welch\u2019s analysis of variance, not adjusted for the number "
                    "of rows. "
@@ -265,7 +306,7 @@ def _effect_sizes(counts: _Counts, pooled: str) -> Section | None:
             g = f"{row.g} ({row.low} to {row.high})".replace(" ", "\u00a0") if row.g != row.low else cell(row.g)
             rows.append([_INDENT + _VARIABLES[row.variable], cell(row.n), cell(row.n_against), g])
     return Section(2, "Size of the differences of those who consented and answered", f"Hedges\u2019 g. {pooled}.",
-                   pd.DataFrame(rows, columns=["", "n", "n against", "g (95 % interval)"]), notes=
+                   pd.DataFrame(rows, columns=["Characteristic", "n", "n against", "g (95 % interval)"]), notes=
                    "Positive: those who consented and answered have the higher value. Equal variances are not assumed. "
                    "Patients without a value are left out of its row.")
 
