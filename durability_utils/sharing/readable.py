@@ -6,6 +6,7 @@ Nothing is computed here but what is shown already: a count, a rate or a mean th
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import pairwise
 from typing import NamedTuple
 
 import pandas as pd
@@ -92,28 +93,32 @@ def what_was_found(study: Study, controlled: Controlled, service: str) -> Found:
 
     What is hidden is left out, and said to be where nothing is left.
     """
-    counts, kept = _Counts(controlled), {}
+    kept, counts = _kept_rates(controlled, service), _Counts(controlled)
+    stages = [counts.response(service, stage) for stage in ("discharged", "consented", "either_follow_up")]
+    answered = "How many answered may not be shown."
+    if all(map(counts.are_shown, stages)):
+        consented, either = (counts.rate(n, of) for of, n in pairwise(stages))
+        answered = (f"Of {counts.n(stages[0])} discharged, {consented} consented to be contacted; {either} of these "
+                    "answered at least once.")
+    how = "exact" if controlled.rule == "none" else f"rounded to the nearest {BASE}"
+    carried = " A missing 6-month answer was replaced by the 12-month one." if study.rules.carry_back else ""
+    return Found([*(in_words(kept, study.few) or ["How many kept their gains may not be shown."]), answered,
+                  f"Numbers of patients are {how}.{carried}"],
+                 {outcome: strips(kept, outcome, study.few) for outcome in OUTCOMES})
+
+
+def _kept_rates(controlled: Controlled, service: str) -> Answers:
+    kept = {}
     for outcome in OUTCOMES:
         code = f"reliable_{outcome}"
-        for time, name, row in (
-                ("6m", f"{code}_rates", {"end": code, "follow_up": code}),
-                ("12m", "definitions", {**KEPT_AT_12M, "definition": f"{code}_kept"})):
+        for time, name, row in (("6m", f"{code}_rates", {"end": code, "follow_up": code}),
+                                ("12m", "definitions", {**KEPT_AT_12M, "definition": f"{code}_kept"})):
             table = controlled.tables.get((service, "all", name), pd.DataFrame())
-            kept |= {(outcome, time): Proportion(int(here["n"]), int(here["of"]), *(
-                int(here[end]) / 100 for end in ("percent", "low", "high")))
-                for here in table.to_dict("records") if row.items() <= here.items() and here["percent"].isdecimal()}
-    answers = Answers(kept=kept)
-    stages = discharged, consented, either = [
-        counts.response(service, stage) for stage in ("discharged", "consented", "either_follow_up")]
-    answered = f"Of {counts.n(discharged)} discharged, {counts.rate(consented, discharged)} consented to be contacted; " \
-               f"{counts.rate(either, consented)} of these answered at least once."
-    rounded = "Numbers of patients are exact." if controlled.rule == "none" else (
-        f"Numbers of patients are rounded to the nearest {BASE}.")
-    if study.rules.carry_back:
-        rounded += " A missing 6-month answer was replaced by the 12-month one."
-    return Found([*(in_words(answers, study.few) or ["How many kept their gains may not be shown."]),
-                  answered if all(map(counts.are_shown, stages)) else "How many answered may not be shown.", rounded],
-                 {outcome: strips(answers, outcome, study.few) for outcome in OUTCOMES})
+            for here in table.to_dict("records"):
+                if row.items() <= here.items() and here["percent"].isdecimal():
+                    n, of, *shares = (int(here[column]) for column in ("n", "of", "percent", "low", "high"))
+                    kept[outcome, time] = Proportion(n, of, *(share / 100 for share in shares))
+    return Answers(kept=kept)
 
 
 # -- tables of a paper -----------------------------------------------------------------------------
