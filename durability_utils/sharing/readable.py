@@ -36,6 +36,8 @@ _DESCRIBED = {"employment_baseline": "Employment at baseline", "employment_end":
 _LETTERS = str.maketrans("abc", "\u1d43\u1d47\u1d9c")  # raised
 _INDENT = "\u2003"
 RATE = "n (%, 95 % interval)"
+_NUMBERS = {"none": "exact", "nhs": f"rounded to the nearest {BASE}",
+            "opensafely": f"rounded to the nearest {BASE}, and totals are sums of those that may be shown"}
 _INTERVALS = "Intervals are 95 % intervals by Wilson\u2019s method."
 
 # -- cells -----------------------------------------------------------------------------------------
@@ -100,10 +102,9 @@ def what_was_found(study: Study, controlled: Controlled, service: str) -> Found:
         consented, either = (counts.rate(n, of) for of, n in pairwise(stages))
         answered = (f"Of {counts.n(stages[0])} discharged, {consented} consented to be contacted; {either} of these "
                     "answered at least once.")
-    how = "exact" if controlled.rule == "none" else f"rounded to the nearest {BASE}"
     carried = " A missing 6-month answer was replaced by the 12-month one." if study.rules.carry_back else ""
     return Found([*(in_words(kept, study.few) or ["How many kept their gains may not be shown."]), answered,
-                  f"Numbers of patients are {how}.{carried}"],
+                  f"Numbers of patients are {_NUMBERS[controlled.rule]}.{carried}"],
                  {outcome: strips(kept, outcome, study.few) for outcome in OUTCOMES})
 
 
