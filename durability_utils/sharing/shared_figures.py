@@ -44,10 +44,12 @@ def shared_figures(service: str, step: str, tables: dict[TableName, pd.DataFrame
     for outcome in OUTCOMES:
         name = f"reliable_{outcome}_rates"
         if name in here and len(bars := _without_false_bars(_with_shares(here[name]))):
+            few = " A status without a bar may be that of a few patients." if bars["share"].isna().any() else ""
             made[name] = figures.shares_by_status(
                 bars, f"Status at 6 months by status at end of treatment, {scope}",
-                "Numbers in the bars are patients. Left out is a status at end of whose patients less than half may be "
-                f"shown, or whose parts as rounded are more than 100 %. {caption}")
+                f"Numbers in the bars are patients.{few} Left out are bars of which less than half may be shown, or "
+                f"whose rounded parts are more than 100 %. {caption}")
+            made[name].set_figheight(made[name].get_figheight() + 0.6)  # for the lines of its caption
     if "representativeness" in here:
         table = here["representativeness"]
         numbers = {column: pd.to_numeric(table[column], errors="coerce") for column in ("n", "mean", "sd")}
