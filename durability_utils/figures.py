@@ -231,14 +231,19 @@ def reliable_change(changes: pd.DataFrame, criterion: float, cut_off: float, top
 
 
 def shares_by_status(table: pd.DataFrame, title: str, caption: str) -> Figure:
-    """Where each status at end had gone by follow-up: stacked bars from `transitions.by_status_at_end`."""
-    codes = [code for code in COLOURS if code in set(table["end"])]
-    figure, axes = new_figure(8.5, 1.6 + 0.55 * len(codes))
-    for row, end in enumerate(codes[::-1]):
+    """Where each status at end had gone by follow-up: stacked bars from `transitions.by_status_at_end`.
+
+    What a bar lacks where a share is missing is hatched.
+    """
+    ends, codes = ([code for code in COLOURS if code in set(table[time])] for time in ("end", "follow_up"))
+    figure, axes = new_figure(8.5, 1.6 + 0.55 * len(ends))
+    handles = {f"{label(code)} at follow-up": {"facecolor": COLOURS[code], "edgecolor": "black"} for code in codes}
+    hatched = {"facecolor": "white", "edgecolor": "#888888", "hatch": "////"}
+    for row, end in enumerate(ends[::-1]):
         part, left = table[table["end"] == end].set_index("follow_up"), 0.0
         for code in codes:
             share = 100 * part.at[code, "share"]
-            if part.at[code, "n"]:
+            if share > 0:
                 axes.barh(row, share, left=left, color=COLOURS[code], edgecolor="black", linewidth=0.6, height=0.62)
                 dark = COLOURS[code] == DARK
                 axes.text(left + share / 2, row, str(part.at[code, "n"]), ha="center", va="center",
@@ -246,13 +251,16 @@ def shares_by_status(table: pd.DataFrame, title: str, caption: str) -> Figure:
                 left += share
         if part["of"].iloc[0] == 0:
             axes.text(1, row, "no patients", va="center", fontsize=9, color="#666666")
-    axes.set(yticks=range(len(codes)), xlim=(0, 100), ylim=(-0.5, len(codes) - 0.5),
+        elif left < 100 - 1e-9:
+            axes.barh(row, 100 - left, left=left, linewidth=0.6, height=0.62, **hatched)
+            handles["not shown, or lost by rounding"] = hatched
+    axes.set(yticks=range(len(ends)), xlim=(0, 100), ylim=(-0.5, len(ends) - 0.5),
              xlabel="per cent of those with this status at end",
              yticklabels=[f"{label(code)}\nat end (n = {table.loc[table['end'] == code, 'of'].iloc[0]})"
-                          for code in codes[::-1]])
-    handles = [plt.Rectangle((0, 0), 1, 1, facecolor=COLOURS[code], edgecolor="black") for code in codes]
-    axes.legend(handles, [f"{label(code)} at follow-up" for code in codes], loc="lower left",
-                bbox_to_anchor=(-0.28, 1), ncols=len(codes), frameon=False, fontsize=8.5)
+                          for code in ends[::-1]])
+    axes.legend([plt.Rectangle((0, 0), 1, 1, **style) for style in handles.values()], list(handles), loc="lower left",
+                bbox_to_anchor=(-0.28, 1), ncols=min(len(handles), 3), frameon=False, fontsize=8.5)
+    figure.set_figheight(figure.get_figheight() + 0.4 * (len(handles) > 3))  # a second line of the legend
     return add_caption(figure, title, caption)
 
 

@@ -129,13 +129,13 @@ def number(value: float, name: str = "", digits: int = 2) -> str:
     return _rounded(value, digits) if np.isfinite(value) else ("\u221e" if value > 0 else "-\u221e")
 
 
-def unbroken(n: int, of: int, few: int = 0, between: str = " of ") -> str:
+def unbroken(rate: Proportion, few: int = 0, between: str = " of ") -> str:
     """A rate within a sentence, with spaces that do not break: `32 of 38 (84 %, 70 to 93)`.
 
     `few`: of fewer than so many patients it is the counts alone, `2 of 2`; `between`: what stands between n and N.
     """
-    interval = f" {proportion(n, of).text().partition(' ')[2]}" if of >= max(few, 1) else ""
-    return f"{n:,}{between}{of:,}{interval}".replace(" ", "\u00a0")
+    interval = f" {rate.text().partition(' ')[2]}" if rate.of >= max(few, 1) else ""
+    return f"{rate.n:,}{between}{rate.of:,}{interval}".replace(" ", "\u00a0")
 
 
 def _rounded(value: float, digits: int) -> str:

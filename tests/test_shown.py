@@ -65,9 +65,10 @@ def test_a_square_has_the_best_status_first_and_everyone_at_its_ends():
 
 
 def test_a_rate_in_a_sentence_stays_in_one_line_and_of_few_patients_it_is_their_counts():
-    assert unbroken(61, 71) == "61\u00a0of\u00a071\u00a0(86\u00a0%,\u00a076\u00a0to\u00a092)"
-    assert unbroken(1631, 3027, between="/") == "1,631/3,027\u00a0(54\u00a0%,\u00a052\u00a0to\u00a056)"
-    assert [unbroken(9, 9, few=10), unbroken(0, 0), unbroken(10, 10, 10)[:8]] == [
+    assert unbroken(proportion(61, 71)) == "61\u00a0of\u00a071\u00a0(86\u00a0%,\u00a076\u00a0to\u00a092)"
+    assert unbroken(proportion(1631, 3027), between="/") == "1,631/3,027\u00a0(54\u00a0%,\u00a052\u00a0to\u00a056)"
+    assert [unbroken(proportion(9, 9), few=10), unbroken(proportion(0, 0)),
+            unbroken(proportion(10, 10), 10)[:8]] == [
         "9\u00a0of\u00a09", "0\u00a0of\u00a00", "10\u00a0of\u00a010"]
 
 

@@ -15,6 +15,8 @@ from durability_utils.shown import number, unbroken
 
 OUTCOMES = {"improvement": "reliably improved", "recovery": "reliably recovered"}
 TIMES = {"6m": "6 months", "12m": "12 months"}
+# besides the definition, the row of definitions.csv by the study's own rule
+KEPT_AT_12M = {"measures": "phq9_relevant_anxiety", "time": "12m", "population": "own"}
 _NEVER = 10**9  # no rate is of so many
 _NOT_ALL = ("worst_case", "best_case", "returned_to_baseline", "prior")  # no estimates that data speak for
 
@@ -79,8 +81,7 @@ def _kept(tables: Path) -> dict[tuple[str, str], Proportion]:
         if at_end:
             kept[outcome, "6m"] = proportion(at_end[code], sum(at_end.values()))
         for row in read_table(tables / "definitions.csv"):
-            if (row["definition"], row["measures"], row["time"], row["population"]) == (
-                    f"{code}_kept", "phq9_relevant_anxiety", "12m", "own"):
+            if {**KEPT_AT_12M, "definition": f"{code}_kept"}.items() <= row.items():
                 kept[outcome, "12m"] = proportion(int(row["n"]), int(row["of"]))
     return kept
 
@@ -121,7 +122,7 @@ def in_words(answers: Answers, few: int) -> list[str]:
 def _kept_in_words(answers: Answers, outcome: str, few: int) -> str:
     end, later = answers.end.get((outcome, "nhs")), _later(answers, outcome, few)
     if end:
-        begun = f"{unbroken(*end[:2], few)} had {OUTCOMES[outcome]} at the end of treatment"
+        begun = f"{unbroken(end, few)} had {OUTCOMES[outcome]} at the end of treatment"
         return f"{begun}; of those of them who answered, {later}." if later else f"{begun}."
     return f"Of those who had {OUTCOMES[outcome]} at the end of treatment and answered, {later}." if later else ""
 
@@ -131,7 +132,7 @@ def _later(answers: Answers, outcome: str, few: int) -> str:
     carried = answers.carried.get(outcome)
     words = {"6m": f"{TIMES['6m']} (for {carried} the 12-month answer stands in)"} if carried else {}
     kept = [((TIMES | words)[time], answers.kept[outcome, time]) for time in TIMES if (outcome, time) in answers.kept]
-    judged = [f"{unbroken(*of[:2], few)}{{}} at {time}" for time, of in kept if of.of]
+    judged = [f"{unbroken(of, few)}{{}} at {time}" for time, of in kept if of.of]
     said = " and ".join(judged).format(" still had", *[""] * len(judged))
     return said or ("nobody could be judged" if kept else "")
 
@@ -145,7 +146,7 @@ def _answered(answers: Answers, few: int) -> str:
         methods = "" if least is None else f" ({span(least, most)} by methods that allow for who answers)"
         said.append(f"{span(worst, best)} may still have at {TIMES[time]}{methods}")
     reach = f" Of all who had improved, without any assumption about the others, {', and '.join(said)}." if said else ""
-    return f"{unbroken(*answers.answered[:2], few)} of those discharged answered.{reach}"
+    return f"{unbroken(answers.answered, few)} of those discharged answered.{reach}"
 
 
 def _counts_only(answers: Answers) -> str:
@@ -175,7 +176,7 @@ def england(answers: Answers, day, few: int) -> str:
     if not shares:
         return ""
     theirs = " and ".join(f"{share} had {OUTCOMES[outcome]}" for outcome, share in shares.items())
-    ours = " and ".join(unbroken(*answers.end[outcome, "nhs"][:2], few) for outcome in shares)
+    ours = " and ".join(unbroken(answers.end[outcome, "nhs"], few) for outcome in shares)
     return (f"Of those who finished treatment in all services of England in {year}, {theirs} at its end; here, by the "
             f"same denominators, {ours}. Whoever lacks a score at end counts as not improved. {source}")
 

@@ -186,7 +186,8 @@ class _Report:
         self.shared = {"study": study, "synthetic": synthetic_notice(study),
                        "groups": COLUMNS, "few": study.few,
                        "in_words": lambda service: in_words(self.answers[service, "all"], study.few),
-                       "name": service_name, "strips": self.strips}
+                       "name": service_name, "strips": lambda service, outcome: strips(
+                           self.answers[service, "all"], outcome, study.few)}
 
     def row(self, service: str, step: str) -> dict:
         """A row of the table of rates: `cells` (text, share to sort by, why it is absent)."""
@@ -197,15 +198,6 @@ class _Report:
         return {"step": STEP_NAMES[step], "first": step == STEPS[0], "cells": [
             (*cell, status[column.table] or NOT_APPLICABLE) for cell, column in zip(
                 rate_cells(answers, self.study.few), chain(*COLUMNS.values()), strict=True)]}
-
-    def strips(self, service: str, outcome: str) -> list[dict]:
-        """For each time what a strip of the picture shows, in per cent: the share, its interval, and what is possible;
-        none of few patients."""
-        answers, few = self.answers[service, "all"], self.study.few
-        return [{"time": time, "words": unbroken(*kept[:2], between="/"), "share": 100 * kept.share,
-                 "interval": (100 * kept.low, 100 * kept.high),
-                 "reach": tuple(100 * end for end in answers.reach.get((outcome, time), ())[:2])}
-                for (of, time), kept in answers.kept.items() if of == outcome and kept.of >= max(few, 1)]
 
     def findings(self, service: str) -> list[dict[str, str]]:
         return [row for result in self.latest if result.run.cleans and result.run.service == service
@@ -262,6 +254,15 @@ def _service_page(report: _Report, service: str) -> str:
                                  for result in here if result.run.folder.name == step])])
 
 
+def strips(answers: Answers, outcome: str, few: int) -> list[dict]:
+    """For each time what a strip of the picture shows, in per cent: the share, its interval, and what is possible;
+    none of few patients."""
+    return [{"time": time, "words": unbroken(kept, between="/"), "share": 100 * kept.share,
+             "interval": (100 * kept.low, 100 * kept.high),
+             "reach": tuple(100 * end for end in answers.reach.get((outcome, time), ())[:2])}
+            for (of, time), kept in answers.kept.items() if of == outcome and kept.of >= max(few, 1)]
+
+
 def rate_cells(answers: Answers, few: int) -> list[tuple[str, str, float | str]]:
     """For each of COLUMNS n/N, the per cent with its interval, and what the column is sorted by; blank where absent."""
     values = (getattr(answers, column.part) for column in chain(*COLUMNS.values()))
@@ -272,7 +273,7 @@ def rate_cells(answers: Answers, few: int) -> list[tuple[str, str, float | str]]
 def _cell(value: Proportion | None, few: int) -> tuple[str, str, float | str]:
     if value is None:
         return "", "", ""
-    counts, _, interval = unbroken(*value[:2], few, "/").partition("\u00a0")
+    counts, _, interval = unbroken(value, few, "/").partition("\u00a0")
     return counts, interval, value.share if interval else ""
 
 

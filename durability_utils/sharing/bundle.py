@@ -29,7 +29,7 @@ from durability_utils.sharing.audit import KNOWN, control_safely, is_known
 from durability_utils.sharing.disclosure import WORDS, Controlled, Tables, table_of
 from durability_utils.sharing.document import Section, write_document
 from durability_utils.sharing.leaks import leaks
-from durability_utils.sharing.readable import for_reader, paper_tables, workbook_sheets
+from durability_utils.sharing.readable import Found, for_reader, paper_tables, what_was_found, workbook_sheets
 from durability_utils.sharing.shared_figures import shared_figures
 from durability_utils.sharing.workbook import Sheet, write_workbook
 from durability_utils.study.errors import InputError
@@ -172,10 +172,13 @@ def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: li
     links = {"index": "Overview", **{service: service_name(service) for service in services}, "methods": "Methods"}
     first = [*([Section(2, "About these numbers", " ".join(about))] if about else []), *(
         table._replace(heading=f"Table {number}. {table.heading}") for number, table in enumerate(numbered, start=1))]
-    for name, title, parts in [("index", study.title, first), ("methods", "Methods in words, and checklists", paper),
-                               *((service, service_name(service), sections[service]) for service in services)]:
-        _write_page(folder / f"{name}.html", title, study, notices, parts, links)
-    write_document(folder / "tables.docx", study.title, [*notices, *about], numbered,
+    found = {service: what_was_found(study, controlled, service) for service in services}
+    for name, title, parts, told in [
+            ("index", study.title, first, found), ("methods", "Methods in words, and checklists", paper, {}),
+            *((service, service_name(service), sections[service], {service: of}) for service, of in found.items())]:
+        _write_page(folder / f"{name}.html", title, study, notices, parts, links, told)
+    write_document(folder / "tables.docx", study.title, [
+        *notices, *(" ".join(of.sentences) for of in [*found.values()][:1]), *about], numbered,
                    [Section(1, "Methods in words"), *paper[:-1], paper[-1]._replace(level=1)], " ".join(notices))
     checks = Sheet("Checklists", "Where each item of STROBE and of RECORD is found", "", checklists())
     write_workbook(folder / "tables.xlsx", study.title, [*notices, *about], [*workbook_sheets(controlled), checks])
@@ -215,10 +218,10 @@ def _service_sections(service: str, controlled: Controlled, folder: Path) -> lis
 # -- its files -------------------------------------------------------------------------------------
 
 def _write_page(path: Path, title: str, study: Study, notices: list[str], sections: list[Section],
-                links: dict[str, str]) -> None:
+                links: dict[str, str], found: dict[str, Found]) -> None:
     def picture(name: str) -> str:
         return base64.b64encode((path.parent / name).read_bytes()).decode()
 
     write(path, pages.get_template("share_page.html").render(
         title=title, study=study.title, sections=sections, picture=picture, links=links, here=path.stem,
-        notices=notices))
+        notices=notices, found=found))

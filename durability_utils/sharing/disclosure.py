@@ -5,10 +5,11 @@ stop. A count has one name wherever it stands, and looks the same everywhere.
 
 Rules. `nhs`: counts below 5 become `*`, others are rounded to the nearest 5. `opensafely` (its output checks): 7 and
 below become `[REDACTED]`, others are rounded to 5; totals are sums of rounded counts. In both, percentages and
-intervals are computed from the counts as shown, so they tell nothing more; means, standard deviations and effect sizes
-have one decimal and stand only where their n does and the values differ; a range, two patients' values, never does; a
-level with a hidden n is left out with its name, and levels are listed by name; a table without any shown n is left out
-as a whole. What else has to be hidden, so that nothing hidden can be worked out, `audit` finds; it looks no different.
+intervals are computed from the counts as shown, so they tell nothing more, and stand where these leave them within ten
+points; means, standard deviations and effect sizes have one decimal and stand only where their n does and the values
+differ; a range, two patients' values, never does; a level with a hidden n is left out with its name, and levels are
+listed by name; a table without any shown n is left out as a whole. What else has to be hidden, so that nothing hidden
+can be worked out, `audit` finds; it looks no different.
 
 NHS England hides and rounds counts like this, and computes percentages from unrounded ones ("Key Metrics Dashboard/KM
 monthly update - Suppressed.sql" in its repository nhsengland/Talking-Therapies). It shows few rates of large groups.
@@ -22,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from durability_utils.outcomes.proportions import proportion, rounded_percent
+from durability_utils.outcomes.proportions import Proportion, proportion, rounded_percent
 from durability_utils.outcomes.representativeness import VARIABLES, hedges_interval
 from durability_utils.study.errors import InputError
 from durability_utils.study.holds import Holds
@@ -30,13 +31,18 @@ from durability_utils.study.holds import Holds
 LARGEST_HIDDEN = {"none": -1, "nhs": 4, "opensafely": 7}
 SYMBOLS = {"none": "", "nhs": "*", "opensafely": "[REDACTED]"}
 BASE = 5  # counts are rounded to its multiples
+# A percentage stands only where rounding can have moved it by no more points: 10 of 15, 67 %, could be 8 of 17, 47 %.
+# It follows from the counts that are shown, so that neither its absence nor its presence tells anything.
+FARTHEST = 10
 WORDS = {
     "none": "Counts are exact: no disclosure control was applied.",
     "nhs": "Counts below 5 are shown as *, and so is what would give counts away; all others are rounded to the "
-           "nearest 5. Percentages were computed from rounded counts, and their intervals allow for the rounding.",
+           "nearest 5. Percentages were computed from rounded counts, and their intervals allow for the rounding; one "
+           "that rounding could have moved by more than 10 points is shown as *.",
     "opensafely": "Counts of 7 or fewer are shown as [REDACTED], and so is what would give counts away; all others "
                   "are rounded to the nearest 5. Totals and percentages were computed from rounded counts, and their "
-                  "intervals allow for the rounding.",
+                  "intervals allow for the rounding; one that rounding could have moved by more than 10 points is "
+                  "shown as [REDACTED].",
 }
 STATISTICS = {"share", "mean", "sd", "range", "letters", "p"}
 
@@ -243,15 +249,32 @@ class Controlled:
         return all(isinstance(self.shown[count], int) for count in counts)
 
     def _rate(self, n: Count, of: Count) -> tuple[str, str, str]:
-        """Per cent with the ends of its interval, as texts; of all counts that look the same the widest one."""
+        """Per cent with the ends of its interval, as texts; of all counts that look the same the widest one.
+
+        Hidden where it could be farther than FARTHEST from what is shown.
+        """
         if self.shown[of] == 0:
             return "", "", ""
         # where all are shown to be in it, whoever is not was rounded away: 100 % would deny them
         if not self._is_shown(n, of) or (self.rule != "none" and self.shown[n] == self.shown[of]):
             return (SYMBOLS[self.rule],) * 3
+        percent = rounded_percent(self.shown[n], self.shown[of])
+        lowest, highest = self._least_and_largest(n, of)
+        if percent - 100 * lowest.share > FARTHEST or 100 * highest.share - percent > FARTHEST:
+            return (SYMBOLS[self.rule],) * 3
+        return str(percent), f"{100 * lowest.low:.0f}", f"{100 * highest.high:.0f}"
+
+    def _least_and_largest(self, n: Count, of: Count) -> tuple[Proportion, Proportion]:
+        """The least and the largest share that look as this one, where they are shown with the rest of the total.
+
+        The rest makes complements agree: 71 % of 35 stands where 29 % of 35 does.
+        """
         (fewest, most), (least, whole) = self.bounds(n), self.bounds(of)
-        low, high = proportion(fewest, whole).low, proportion(most, max(least, most)).high
-        return str(rounded_percent(self.shown[n], self.shown[of])), f"{100 * low:.0f}", f"{100 * high:.0f}"
+        rest, parts = (0, np.inf), self.parts.get(of, ())
+        if n in parts and self._is_shown(*parts):
+            rest = tuple(map(sum, zip(*(self.bounds(part) for part in parts if part != n), strict=True))) or rest
+        low, high = (min(max(end, least), whole) for end in (fewest + rest[1], most + rest[0]))
+        return proportion(max(fewest, low - rest[1]), low), proportion(min(most, high - rest[0]), high)
 
     def _effects(self, shown: pd.DataFrame, column: str, counts: list[list[Count]]) -> None:
         """Hedges' g and the SDs to one decimal, its interval computed from those and the counts as shown."""

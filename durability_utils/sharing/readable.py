@@ -6,14 +6,18 @@ Nothing is computed here but what is shown already: a count, a rate or a mean th
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import pairwise
+from typing import NamedTuple
 
 import pandas as pd
 
+from durability_utils.outcomes.proportions import Proportion
 from durability_utils.outcomes.representativeness import DESCRIBED, GROUPS, VARIABLES
 from durability_utils.outcomes.response import MODES, STAGES
-from durability_utils.runs.report import STEP_NAMES, service_name
+from durability_utils.runs.answers import KEPT_AT_12M, Answers, in_words
+from durability_utils.runs.report import STEP_NAMES, service_name, strips
 from durability_utils.sharing.audit import KNOWN, OUTCOMES
-from durability_utils.sharing.disclosure import Controlled, Count
+from durability_utils.sharing.disclosure import BASE, Controlled, Count
 from durability_utils.sharing.document import Section
 from durability_utils.sharing.workbook import PValue, Share, Sheet
 from durability_utils.shown import NOT_APPLICABLE, number
@@ -32,6 +36,8 @@ _DESCRIBED = {"employment_baseline": "Employment at baseline", "employment_end":
 _LETTERS = str.maketrans("abc", "\u1d43\u1d47\u1d9c")  # raised
 _INDENT = "\u2003"
 RATE = "n (%, 95 % interval)"
+_NUMBERS = {"none": "exact", "nhs": f"rounded to the nearest {BASE}",
+            "opensafely": f"rounded to the nearest {BASE}, and totals are sums of those that may be shown"}
 _INTERVALS = "Intervals are 95 % intervals by Wilson\u2019s method."
 
 # -- cells -----------------------------------------------------------------------------------------
@@ -73,6 +79,47 @@ class _Counts:
 
     def are_shown(self, *counts: Count) -> bool:
         return any(isinstance(self.controlled.shown.get(count), int) for count in counts)
+
+
+# -- what was found ------------------------------------------------------------------------------------
+
+class Found(NamedTuple):
+    """What the tables say of all steps of a service: in sentences, and drawn, by outcome a strip a time."""
+
+    sentences: list[str]
+    strips: dict[str, list[dict]]
+
+
+def what_was_found(study: Study, controlled: Controlled, service: str) -> Found:
+    """The rates of those who kept their gains as the tables print them, and how many answered; the last one on counts.
+
+    What is hidden is left out, and said to be where nothing is left.
+    """
+    kept, counts = _kept_rates(controlled, service), _Counts(controlled)
+    stages = [counts.response(service, stage) for stage in ("discharged", "consented", "either_follow_up")]
+    answered = "How many answered may not be shown."
+    if all(map(counts.are_shown, stages)):
+        consented, either = (counts.rate(n, of) for of, n in pairwise(stages))
+        answered = (f"Of {counts.n(stages[0])} discharged, {consented} consented to be contacted; {either} of these "
+                    "answered at least once.")
+    carried = " A missing 6-month answer was replaced by the 12-month one." if study.rules.carry_back else ""
+    return Found([*(in_words(kept, study.few) or ["How many kept their gains may not be shown."]), answered,
+                  f"Numbers of patients are {_NUMBERS[controlled.rule]}.{carried}"],
+                 {outcome: strips(kept, outcome, study.few) for outcome in OUTCOMES})
+
+
+def _kept_rates(controlled: Controlled, service: str) -> Answers:
+    kept = {}
+    for outcome in OUTCOMES:
+        code = f"reliable_{outcome}"
+        for time, name, row in (("6m", f"{code}_rates", {"end": code, "follow_up": code}),
+                                ("12m", "definitions", {**KEPT_AT_12M, "definition": f"{code}_kept"})):
+            table = controlled.tables.get((service, "all", name), pd.DataFrame())
+            for here in table.to_dict("records"):
+                if row.items() <= here.items() and here["percent"].isdecimal():
+                    n, of, *shares = (int(here[column]) for column in ("n", "of", "percent", "low", "high"))
+                    kept[outcome, time] = Proportion(n, of, *(share / 100 for share in shares))
+    return Answers(kept=kept)
 
 
 # -- tables of a paper -----------------------------------------------------------------------------
@@ -156,7 +203,7 @@ def _compared(counts: _Counts, pooled: str) -> Section | None:
     heads = [f"{_GROUPS[group]} (n\u00a0=\u00a0{cell(n)})" for group, n in zip(GROUPS, most, strict=True)]
     return Section(2, "Patients by consent and follow-up: mean (SD)",
                    f"n = {', '.join(map(cell, most))} with a value. {pooled}.",
-                   pd.DataFrame(rows, columns=["", *heads, "p"]), notes=
+                   pd.DataFrame(rows, columns=["Characteristic", *heads, "p"]), notes=
                    "Change: baseline less end of treatment. Means in a row that share a letter were not shown to "
                    "differ at 5 % (Games-Howell); p by Welch\u2019s analysis of variance, not adjusted for the number "
                    "of rows. "
@@ -265,7 +312,7 @@ def _effect_sizes(counts: _Counts, pooled: str) -> Section | None:
             g = f"{row.g} ({row.low} to {row.high})".replace(" ", "\u00a0") if row.g != row.low else cell(row.g)
             rows.append([_INDENT + _VARIABLES[row.variable], cell(row.n), cell(row.n_against), g])
     return Section(2, "Size of the differences of those who consented and answered", f"Hedges\u2019 g. {pooled}.",
-                   pd.DataFrame(rows, columns=["", "n", "n against", "g (95 % interval)"]), notes=
+                   pd.DataFrame(rows, columns=["Characteristic", "n", "n against", "g (95 % interval)"]), notes=
                    "Positive: those who consented and answered have the higher value. Equal variances are not assumed. "
                    "Patients without a value are left out of its row.")
 

@@ -131,7 +131,7 @@ def six_months(*n):
 
 
 @pytest.mark.parametrize(("rule", "counts", "n", "of", "percent"), [
-    ("nhs", (2, 12, 10, 61), ["*", "10", "10", "60"], ["15", "15", "70", "70"], ["*", "67", "14", "86"]),
+    ("nhs", (2, 12, 10, 61), ["*", "10", "10", "60"], ["15", "15", "70", "70"], ["*", "*", "14", "86"]),
     # 8 and 12 are 10 and 10, so 20 together; the redacted 7 adds nothing to its total, of which 60 are not 100 %
     ("opensafely", (8, 12, 7, 61), ["10", "10", "[REDACTED]", "60"], ["20", "20", "60", "60"],
      ["50", "50", "[REDACTED]", "[REDACTED]"]),
@@ -144,8 +144,9 @@ def test_percentages_are_of_rounded_counts_and_totals_by_opensafely_are_sums_of_
 
 
 @pytest.mark.parametrize(("rule", "counts", "fewest", "most"), [
-    ("nhs", (10, 61, 2, 12), (58, 72), (62, 68)),
-    ("opensafely", (12, 61, 7, 61), (58, 74), (62, 66)),  # of 10 and 60: 8 to 12 and 58 to 62
+    ("nhs", (10, 61, 2, 12), (58, 70), (62, 70)),  # of 68 to 72, with 8 to 12 beside them
+    ("nhs", (3, 61, 2, 12), (58, 67), (62, 63)),   # of 63 to 67, and nothing is known of the rest
+    ("opensafely", (12, 61, 7, 61), (58, 70), (62, 70)),  # of 10 and 60: 8 to 12 and 58 to 62
 ])
 def test_an_interval_allows_for_the_rounding(rule, counts, fewest, most):
     """Hand counts: the ends are Wilson's of the least and the largest share that look the same."""
