@@ -126,7 +126,10 @@ def _check_output(study: Study, output: Path) -> None:
 
 
 def read_tables(study: Study, results: Path) -> Tables:
-    """The private tables of a study's results by service, step and name, those of which all is known that they hold."""
+    """The private tables of a study's results by service, step and name, so far as it is known what they hold.
+
+    Rows with a count of another kind, and private columns, are left out; with any other column the whole table is.
+    """
     tables = {}
     for file in sorted((results / study.id).glob("*/*/tables/*.json")):
         service, step, holds = file.parts[-4], file.parts[-3], read_holds(file)
@@ -134,8 +137,11 @@ def read_tables(study: Study, results: Path) -> Tables:
             # a category called NA is no missing value; only numbers are missing where blank
             cells = pd.read_csv(file.with_suffix(".csv"), dtype=str, keep_default_na=False)
             numbers = {column: pd.to_numeric(cells[column], errors="coerce") for column in holds.numbers & set(cells)}
-            table = table_of(service, step, cells.assign(**numbers), holds)
-            if table.is_controlled and all(map(is_known, table.every_count)):
+            cells = cells.assign(**numbers).drop(columns=[*holds.private], errors="ignore")
+            counts = table_of(service, step, cells, holds).counts.values()
+            known = [all(map(is_known, row)) for row in zip(*counts, strict=True)]
+            table = table_of(service, step, cells[known].reset_index(drop=True), holds.rows(known))
+            if any(known) and table.is_controlled:
                 tables[service, step, file.stem] = table
     return tables
 
