@@ -45,10 +45,10 @@ DEFINITIONS = ("reliable_improvement_kept", "reliable_recovery_kept", "no_return
                "noticed_change_kept")
 # Definitions with the carried answers, if any, and of those who answered then (`6m_only` where others are carried).
 _BY_DEFINITION = [DEFINITIONS, (*FOLLOW_UPS, "6m_only")]
-_AT_STEPS = {**_BY_STEP, "service": [AT_END], "followed": _BY_DEFINITION, "kept": _BY_DEFINITION}
+_AT_STEPS = {**_BY_STEP, "service": [AT_END]}
 # The kinds of counts that are reckoned with below, and what may stand at each place of their names (empty: anything).
 KNOWN = {"response": [("discharged", *STAGES)], "mode": [FOLLOW_UPS, MODES], **_AT_STEPS,
-         "at_risk": [("all",), ("all",), ()],
+         "followed": _BY_DEFINITION, "kept": _BY_DEFINITION, "at_risk": [("all",), ("all",), ()],
          "sample": [(*DESCRIBED, "age", "step", "sessions"), ()], "group": [VARIABLES, GROUPS]}
 # What a person would miss: the higher, the later it falls. A mean is worth 1.
 WORTH = {"response": 100, "improvement_6m": 20, "recovery_6m": 20, "service": 15, "mode": 8, "followed": 6, "kept": 6,

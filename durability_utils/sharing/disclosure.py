@@ -31,6 +31,7 @@ from durability_utils.study.holds import Holds
 LARGEST_HIDDEN = {"none": -1, "nhs": 4, "opensafely": 7}
 SYMBOLS = {"none": "", "nhs": "*", "opensafely": "[REDACTED]"}
 BASE = 5  # counts are rounded to its multiples
+FEWEST_MODELLED = 30  # of fewer answers `analyses.attrition` fits no model
 WORDS = {
     "none": "Counts are exact: no disclosure control was applied.",
     "nhs": "Counts below 5 are shown as *, and so is what would give counts away; all others are rounded to the "
@@ -267,8 +268,10 @@ class Controlled:
         """Shares by a model, in place, in per cent of those from whom they were estimated, to 5 of these as shown.
 
         Shown where all counts of the row are, and where no fewer than the smallest count that is shown have it, or have
-        it not. The ends of an interval are rounded outwards. That of a curve would tell its relapses: in its place
-        stands Wilson's of those at risk, from the numbers as shown, which is no narrower than Greenwood's.
+        it not. Those of answers, to which a model is fitted, only where the numbers tell already that one can be: of
+        FEWEST_MODELLED, and of more than a small number who lost it. The ends of an interval are rounded outwards. That
+        of a curve would tell its relapses: in its place stands Wilson's of those at risk, from the numbers as shown,
+        which is no narrower than Greenwood's.
         """
         estimated, least = table.holds.estimates, shown_count(LARGEST_HIDDEN[self.rule] + 1, self.rule)
         numbers = table.cells[[*estimated, "low", "high"]].astype(float)
@@ -280,6 +283,9 @@ class Controlled:
             of, shares = table.counts[next(iter(estimated.values()))][at], numbers.loc[at, [*estimated]]
             near = [BASE * round(share * self.shown[of] / BASE) for share in shares
                     if self._is_shown(*counts) and not pd.isna(share)]
+            if of.kind != "at_risk" and near and (self.bounds(of)[0] < FEWEST_MODELLED or (
+                    self.exact[of] - self.exact[counts[-1]] <= LARGEST_HIDDEN[self.rule])):
+                near = []
             if min(near, default=0) < least or max(near) > self.shown[of] - least:
                 shown.loc[at, [*numbers, *effective]] = SYMBOLS[self.rule]
                 continue

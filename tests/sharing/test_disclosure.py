@@ -5,6 +5,7 @@ The attack (`attack.py`) is written apart from the package's audit and sees noth
 
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,32 +15,44 @@ import pytest
 from attack import Attack
 from conftest import PAIR_RULES, typed
 
+from durability_utils.analyses.attrition import complete_cases, well_at_end, why_no_model
+from durability_utils.analyses.definitions import every_status, shares_holds, shares_kept
+from durability_utils.analyses.rates import end_counts, kept_counts, rates_from_counts, rates_holds, with_all
+from durability_utils.analyses.relapse import HOLDS as RELAPSE
+from durability_utils.analyses.relapse import by_month, scores_after_discharge, status_at_end, time_to_relapse
+from durability_utils.analyses.specifications import estimates_holds, gathered, row
 from durability_utils.outcomes import representativeness, response, transitions
 from durability_utils.outcomes.proportions import proportion
 from durability_utils.outcomes.representativeness import EFFECT_SIZES, GROUPS, hedges_interval, sample_holds
 from durability_utils.outcomes.response import ANSWERS_BY_MODE
-from durability_utils.outcomes.rules import STEP_GROUPS, carry_back, classify, in_step
+from durability_utils.outcomes.rules import OUTCOMES, STEP_GROUPS, carry_back, classify, in_step
 from durability_utils.outcomes.transitions import by_status_at_end
 from durability_utils.results import write_table
 from durability_utils.sharing import disclosure
 from durability_utils.sharing.audit import control_safely, knowledge
-from durability_utils.sharing.bundle import read_tables
+from durability_utils.sharing.bundle import read_tables, table_to_share
 from durability_utils.sharing.disclosure import Controlled, Tables, table_of
 from durability_utils.study.columns import FOLLOW_UP_DATA
 from durability_utils.study.errors import InputError
 from durability_utils.study.holds import Holds
 
 HOLDS = {"response_rates": response.RESPONSE_RATES, "response_by_mode": ANSWERS_BY_MODE,
-         "representativeness": representativeness.COMPARED,
+         "representativeness": representativeness.COMPARED, "relapse_by_month": RELAPSE["by_month"],
          **{f"reliable_{outcome}_{name}": holds[outcome] for outcome in ("improvement", "recovery")
             for name, holds in (("6m", transitions.SIX_MONTHS), ("rates", transitions.BY_STATUS_AT_END),
                                 ("path", transitions.PATHS))}}
 
 
+METHODS = ("weighting", "normal")
+
+
 def declared(tables: dict[tuple[str, str, str], pd.DataFrame]) -> Tables:
     """Tables with what the notebooks say that they hold."""
-    return {(service, step, name): table_of(service, step, cells, HOLDS.get(name) or sample_holds(cells))
-            for (service, step, name), cells in tables.items()}
+    holds = {"services_rates": rates_holds, "definitions": shares_holds, "sample_characteristics": sample_holds,
+             "attrition_estimates": lambda cells: estimates_holds(cells, PAIR_RULES)}
+    made = {key: table_to_share(*key[:2], cells, HOLDS.get(key[2]) or holds[key[2]](cells))
+            for key, cells in tables.items()}
+    return {key: table for key, table in made.items() if table}
 
 
 def random_cohorts(seed: int) -> dict[str, pd.DataFrame]:
@@ -76,7 +89,7 @@ def random_cohorts(seed: int) -> dict[str, pd.DataFrame]:
 
 
 def tables_of(cohorts: dict[str, pd.DataFrame]) -> Tables:
-    """The tables of the notebooks 02 to 05 that hold counts, by the package's functions; `all` pools the services."""
+    """The tables of notebooks that a bundle may have, by the package's functions; `all` pools the services."""
     found = {}
     pooled = pd.concat([cohort.assign(service=service) for service, cohort in cohorts.items()], ignore_index=True)
     for service in [*cohorts, "all"]:
@@ -97,7 +110,29 @@ def tables_of(cohorts: dict[str, pd.DataFrame]) -> Tables:
                 found[service, step, f"reliable_{outcome}_rates"] = by_status_at_end(six)
                 found[service, step, f"reliable_{outcome}_path"] = transitions.path_table(
                     end[outcome], at_6m[outcome], at_12m[outcome], both)
+            everybody = in_step(cohort, step)
+            at_end = classify(everybody, "end", PAIR_RULES)
+            counts = end_counts(everybody, at_end).join(kept_counts(members, end, carried))
+            found[service, step, "services_rates"] = rates_from_counts(with_all(counts))
+        found |= {(service, "all", name): table for name, table in _durable(cohort, answered).items()}
     return declared(found)
+
+
+def _durable(cohort: pd.DataFrame, answered: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """What notebooks 08 to 10 say of the same patients; shares by two methods without their models, which are slow."""
+    people = {"6m": carry_back(answered), "12m": answered}
+    shares = pd.concat([shares_kept(every_status(of, time, PAIR_RULES), time, PAIR_RULES)
+                        for time, of in people.items()], ignore_index=True)
+    classes = {time: classify(cohort, time, PAIR_RULES) for time in ("end", "6m", "12m")}
+    estimates = {}
+    for time, outcome in product(("6m", "12m"), OUTCOMES):
+        well = well_at_end(cohort, classes["end"], classes[time], outcome, time, PAIR_RULES)
+        share = complete_cases(well["kept"]) if why_no_model(well) == "" else (np.nan,) * 3
+        estimates[outcome, time] = pd.DataFrame([row(well, method, share, effective=20.0) for method in METHODS])
+    remitted = cohort[status_at_end(cohort, PAIR_RULES) == "in_remission"]
+    after = pd.DataFrame(columns=["service", "patient_id", "referral_id", "days", "measure", "score"])
+    curve = by_month(time_to_relapse(remitted, scores_after_discharge(remitted, after, PAIR_RULES), PAIR_RULES))
+    return {"definitions": shares, "attrition_estimates": gathered(estimates), "relapse_by_month": curve}
 
 
 def _comparison(cohort: pd.DataFrame) -> pd.DataFrame:
