@@ -10,6 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
@@ -148,14 +149,15 @@ def read_tables(study: Study, results: Path) -> Tables:
 def table_to_share(service: str, step: str, cells: pd.DataFrame, holds: Holds) -> Table | None:
     """What of a private table disclosure control can deal with, None where it cannot.
 
-    Rows with an unknown kind of count, and private columns, are left out; with any other column the whole table is, and
-    at a step with such a row.
+    Private columns are left out, and of all patients rows with an unknown kind of count. With any other column the
+    whole table is, and so is one of a service or step with such a row: details of few patients.
     """
     cells = cells.drop(columns=[*holds.private], errors="ignore")
     counts = table_of(service, step, cells, holds).counts.values()
     known = [all(map(is_known, row)) for row in zip(*counts, strict=True)]
-    table = table_of(service, step, cells[known].reset_index(drop=True), holds.rows(known))
-    return table if any(known) and (step == "all" or all(known)) and table.is_controlled else None
+    table = table_of(service, step, cells[known].reset_index(drop=True), replace(holds.rows(known), private=()))
+    is_whole = any(known) and (all(known) or (service, step) == ("all", "all"))
+    return table if is_whole and table.is_controlled else None
 
 
 def patient_ids(study: Study, results: Path) -> set[str]:

@@ -84,8 +84,7 @@ class Table(NamedTuple):
     @property
     def is_controlled(self) -> bool:
         """Whether small numbers can be kept out of each of its columns: whole numbers, and what follows from them."""
-        if self.holds.patients or not self.counts or set(self.cells) != self.holds.columns.difference(
-                self.holds.private):
+        if self.holds.patients or not self.counts or set(self.cells) != self.holds.columns:
             return False
         means = {count.what[0] for kinds in self.statistics.values()
                  for count, kind in zip(self.first, kinds, strict=True) if kind == "mean"}

@@ -333,6 +333,68 @@ def test_a_rounded_count_is_found_out_where_its_parts_do_not_add_up():
     assert attacked(tables, "nhs", ["A"]) == {}
 
 
+def test_who_deteriorated_is_found_out_by_who_improved_of_those_with_all_scores():
+    """Hand count: 15 and 15 stand for 13 or more each, 25 for 27 or fewer, which leaves one."""
+    counts = pd.DataFrame({"finished": 60, "not_at_caseness": 8, "paired": 27, "paired_at_caseness": 27,
+                           "reliable_improvement": 13, "no_reliable_change": 13, "reliable_deterioration": 1,
+                           "recovery": 12, "reliable_recovery": 9}, index=pd.Index(["A"], name="service"))
+    tables = declared({("A", "all", "services_rates"): rates_from_counts(counts)})
+    found = attacked(tables, "nhs", ["A"], Controlled(tables, "nhs"))
+    assert found["A", "all", "end", "reliable_deterioration"] == (0, 1)
+    assert attacked(tables, "nhs", ["A"]) == {}
+
+
+def estimates(*shares, answered: int = 57, kept: int = 47) -> Tables:
+    found = pd.DataFrame([(answered, kept, *share, effective) for *share, effective in shares], columns=[
+        "answered", "kept", "estimate", "low", "high", "effective"])
+    rows = found.assign(outcome="improvement", time="12m", method=METHODS[:len(found)], of=1092, assumption="", note="")
+    return declared({("all", "all", "attrition_estimates"): rows})
+
+
+def test_a_share_by_a_model_is_rounded_to_five_patients_of_those_who_answered():
+    """Hand counts: 57 are 55; 0.876 of them are 50 (91 %), 0.7225 down to 35 (64 %), 0.95 up to 55; 24.4 are 25."""
+    shown = Controlled(estimates((0.876, 0.7225, 0.9504, 24.4), (np.nan,) * 4), "nhs").tables[
+        "all", "all", "attrition_estimates"]
+    cells = ["of", "answered", "kept", "effective", "estimate_percent", "low", "high"]
+    assert shown[cells].to_numpy().tolist() == [["1090", "55", "45", "25", "91", "64", "100"],
+                                                ["1090", "55", "45", "*", "*", "*", "*"]]
+    assert "note" not in shown  # it has numbers
+
+
+@pytest.mark.parametrize(("rule", "answered", "kept", "share", "expected"), [
+    ("nhs", 57, 47, 0.96, "*"),           # 55 of 55: nobody who lost it
+    ("nhs", 57, 47, 0.03, "*"),           # 0
+    ("nhs", 57, 53, 0.80, "*"),           # 4 lost it; that there is a model would tell that 5 did
+    ("nhs", 32, 20, 0.60, "*"),           # 30 may be 28, and a model tells that it is 30 or more
+    ("nhs", 33, 20, 0.60, "57"),          # 20 of 35
+    ("opensafely", 57, 50, 0.80, "[REDACTED]"),  # 7 lost it
+    ("opensafely", 57, 47, 0.90, "[REDACTED]"),  # 50 of 55, and 5 are a small number
+    ("opensafely", 57, 47, 0.80, "82"),   # 45 of 55
+    ("none", 57, 53, 0.96, "96"),
+])
+def test_a_share_is_shown_where_it_tells_no_more_than_the_counts_beside_it(rule, answered, kept, share, expected):
+    """Hand counts."""
+    tables = estimates((share, share - 0.02, share + 0.02, 30.0), answered=answered, kept=kept)
+    shown = Controlled(tables, rule).tables["all", "all", "attrition_estimates"]
+    assert shown["estimate_percent"].tolist() == [expected]
+
+
+def test_a_curve_is_shown_by_month_and_its_interval_follows_from_what_is_shown():
+    """Hand count: 0.2 of 32 are 5 of 30 (17 %), and 0.3 of 32, where no score tells the month, 10; then none is left.
+
+    Oracle for the interval: Greenwood's without censoring, by its formula sqrt(p (1 - p) / n), is no wider.
+    """
+    curve = table(variable=["all", "all", "step3"], level=["all", "all", "step3"], month=["6", "7", "6"],
+                  at_risk=[32, 3, 9], relapses=[6, 1, 2], censored=[20, 2, 7], share=[0.2, 0.25, 0.2],
+                  at_most=[0.3, 0.3, 0.2], low=[0.1, 0.1, 0.0], high=[0.4, 0.5, 0.5])
+    shown = Controlled(declared({("all", "all", "relapse_by_month"): curve}), "nhs").tables[
+        "all", "all", "relapse_by_month"]
+    low, high = proportion(5, 32).low, proportion(12, 28).high
+    assert shown.drop(columns=["variable", "level"]).to_numpy().tolist() == [
+        ["6", "30", "17", "33", f"{100 * low:.0f}", f"{100 * high:.0f}"], ["7", *"*****"]]
+    assert high - low > 0.3 - 0.2 + 1.96 * ((0.2 * 0.8 / 32) ** 0.5 + (0.3 * 0.7 / 32) ** 0.5)
+
+
 def test_the_rest_of_left_out_levels_is_protected():
     """Hand count: 25 of 45, with 35 at one level that is shown, leave a rest of 6 or more."""
     sample = table(variable=["gender"] * 4, level=["female", "male", "other", "missing"], n=[28, 3, 4, 2], of=[37] * 4,
