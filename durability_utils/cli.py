@@ -268,8 +268,8 @@ def share(study_file: StudyFile, output: BundleFolder, results: Results = RESULT
             from durability_utils.sharing.bundle import share as share_results
 
             lacking = share_results(study, results, output, rule, withhold, override, show)
-    for label in lacking:
-        typer.echo(f"not in the bundle, since it failed: {label}", err=True)
+    for what in lacking:
+        typer.echo(f"not in the bundle: {what}", err=True)
     typer.echo(f"disclosure control: {rule}; no identifier, id or path of this machine was found")
     typer.echo(f"bundle: {(output / 'index.html').as_posix()}")
 

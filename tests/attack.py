@@ -23,12 +23,14 @@ GROUPS = ("no_consent", "consent_no_participation", "consent_and_participation")
 
 
 class Attack:
-    def __init__(self, tables, rule, compared, truth=None, blank=False):
+    def __init__(self, tables, rule, compared, truth=None, blank=False, carried=True):
         """tables: texts by service, step and name, as in the CSV files of a bundle.
 
         truth: every cell by its name, as `exact` of the attack on tables by the rule `none`; the attacker uses of it
-        which hidden cells are small. blank: the attacker does not see the numbers, only which are small.
+        which hidden cells are small. blank: the attacker does not see the numbers, only which are small. carried: as
+        the tables say, whether 12-month answers stand in for missing 6-month ones.
         """
+        self.carried = carried
         self.tables, self.rule, self.compared, self.truth, self.blank = tables, rule, compared, truth or {}, blank
         self.most = LARGEST_HIDDEN[rule]
         self.at, self.low, self.high, self.rows = {}, [], [], []
@@ -108,6 +110,7 @@ class Attack:
         self.modes(service, first, second)
         for step in ("all", "step2", "step3"):
             self.outcomes(service, step, both, either)
+            self.at_end(service, step, discharged)
         if flow := self.rows_of(service, "all", "response_flow"):
             names = [(service, "discharged"), (service, "consented"), (service, "either_follow_up"),
                      *((service, "all", f"reliable_{outcome}_6m", "total") for outcome in ("improvement", "recovery"))]
@@ -117,6 +120,8 @@ class Attack:
         self.groups(service, discharged, consented, either)
         for outcome in ("improvement", "recovery"):
             self.steps(service, f"reliable_{outcome}_6m", either)
+        self.durable(service, first, second, either)
+        self.curve(service)
 
     def modes(self, service, first, second):
         for time, answered in (("6m", first), ("12m", second)):
@@ -167,6 +172,112 @@ class Attack:
                      [cells["improvement", end, BETTER] for end in all_codes])
         self.at_most([self.cell(service, step, "reliable_recovery_6m", "total")],
                      [self.cell(service, step, "reliable_improvement_6m", "total")])
+
+    def kept(self, service, step, outcome, n, of):
+        """Of those with the outcome at end and a 6-month answer, who still has it: the last row of the square table."""
+        name = service, step, f"reliable_{outcome}_6m", CURED if outcome == "recovery" else BETTER
+        return self.cell(*name, name[-1], text=n), self.cell(*name, text=of, total=True)
+
+    def at_end(self, service, step, discharged):
+        rows = self.rows_of(service, step, "services_rates")
+        several = len({row["service"] for row in rows}) > 1
+        for row in rows:
+            name, rate, total = (row["service"], step, "end"), row["rate"], several and row["service"] == "all"
+            if row["denominator"] == "followed_up":
+                self.kept(*name[:2], rate.removesuffix("_kept"), row["n"], row["of"])
+            else:
+                recovers = rate in ("recovery", CURED)
+                of = {"nhs": ("finished", "eligible"), "paired": ("paired", "paired_cases")}[row["denominator"]]
+                self.cell(*name, rate, text=row["n"], total=total)
+                self.cell(*name, of[recovers], text=row["of"], total=total)
+            self.percentage(row["n"], row["of"], row["percent"])
+        if not rows:
+            return
+        finished, eligible, paired, cases, better, same, worse, recovered, cured = (
+            self.cell(service, step, "end", name) for name in (
+                "finished", "eligible", "paired", "paired_cases", BETTER, "no_reliable_change",
+                "reliable_deterioration", "recovery", CURED))
+        self.at_most([finished], [discharged])
+        self.at_most([eligible], [finished])  # without those below caseness at baseline
+        self.at_most([cases], [eligible])
+        self.at_most([paired, eligible], [finished, cases])
+        self.at_most([cases], [paired])
+        self.at_most([better, same, worse], [paired])  # the rest is mixed
+        self.at_most([recovered], [cases])
+        self.at_most([cured], [recovered])
+        self.at_most([cured], [better])
+        table = {name: self.cell(service, step, f"reliable_{outcome}_6m", name) for outcome, names in (
+            ("improvement", ("reliable_deterioration", "no_reliable_improvement", BETTER)),
+            ("recovery", ("no_reliable_recovery", CURED))) for name in names}
+        self.at_most([table[BETTER]], [better])
+        self.at_most([table["reliable_deterioration"]], [worse])
+        self.at_most([table["no_reliable_improvement"], better, worse], [paired])
+        self.at_most([table[CURED]], [cured])
+        self.at_most([table["no_reliable_recovery"], cured], [cases])
+        self.at_most([table[BETTER], cured], [better, table[CURED]])
+        if step != "all":
+            return
+        for key in [key for key in self.at if key[:3] == (service, "all", "end")]:
+            self.at_most([self.cell(service, part, *key[2:]) for part in ("step2", "step3")], [self.at[key]])
+
+    def durable(self, service, first, second, either):
+        """Definitions of durability, and the answers from which the share of all is estimated, carried back or not."""
+        counted = {}
+        for row in self.rows_of(service, "all", "definitions"):
+            definition, time = row["definition"], row["time"]
+            outcome = {f"{BETTER}_kept": "improvement", f"{CURED}_kept": "recovery"}.get(definition)
+            counted[definition, time] = self.kept(service, "all", outcome, row["n"], row["of"]) if (
+                outcome and time == "6m") else (self.cell(service, "kept", definition, time, text=row["n"]),
+                                                self.cell(service, "followed", definition, time, text=row["of"]))
+            self.percentage(row["n"], row["of"], row["percent"])
+        for row in self.rows_of(service, "all", "attrition_estimates"):
+            well = {"improvement": BETTER, "recovery": CURED}[row["outcome"]]
+            time = "alone" if row["time"] == "6m" and self.carried else row["time"]
+            self.cell(service, "all", "end", well, text=row["of"])
+            counted[f"{well}_kept", time] = self.kept(
+                service, "all", row["outcome"], row["kept"], row["answered"]) if time == "6m" else (
+                self.cell(service, "kept", f"{well}_kept", time, text=row["kept"]),
+                self.cell(service, "followed", f"{well}_kept", time, text=row["answered"]))
+        for (definition, time), (kept, followed) in counted.items():
+            self.at_most([kept], [followed])
+            self.at_most([followed], [{"6m": either, "alone": first, "12m": second}[time]])
+            for looser in {f"{CURED}_kept": (f"{BETTER}_kept", "no_return_to_caseness")}.get(definition, ()):
+                if (looser, time) in counted:
+                    for strict, loose in zip((kept, followed), counted[looser, time], strict=True):
+                        self.at_most([strict], [loose])
+        if ("no_return_to_caseness", "6m") in counted:
+            self.at_most([counted["no_return_to_caseness", "6m"][1]],
+                         [self.cell(service, "all", "reliable_recovery_6m", "total")])
+        for outcome, well in (("improvement", BETTER), ("recovery", CURED)):
+            table = self.kept(service, "all", outcome, None, None)
+            early, late = (counted.get((f"{well}_kept", time)) for time in ("alone", "12m"))
+            paths = [key for key in self.at if key[:4] == (service, "all", f"{outcome}_path", well)]
+            twice = {is_kept: [self.at[key] for key in paths if (key[5] == well) == is_kept]
+                     for is_kept in (True, False)}
+            if early:  # who answered at 6 months is counted as that, the others by the 12-month answer
+                self.at_most([early[0]], [table[0]])
+                self.at_most([early[1], table[0]], [table[1], early[0]])
+                self.at_most([self.at[key] for key in paths if key[4] == well], [early[0]])
+                self.at_most([early[0], *(self.at[key] for key in paths if key[4] != well)], [early[1]])
+            if late:
+                self.at_most(twice[True], [late[0]])
+                self.at_most([late[0], *twice[False]], [late[1]])
+            if early and late:
+                self.at_most([table[0], *twice[True]], [early[0], late[0]])
+                self.at_most([table[1], early[0], late[0], *twice[False]], [table[0], early[1], late[1]])
+
+    def curve(self, service):
+        """At risk fewer each month; those without relapse by the curve were at risk at most in the month after."""
+        rows = self.rows_of(service, "all", "relapse_by_month")
+        cells = [self.cell(service, "at_risk", str(row["month"]), text=row["at_risk"]) for row in rows]
+        for row, later, before, after in zip(rows, rows[1:], cells, cells[1:], strict=False):
+            self.at_most([after], [before])
+            if row["share_percent"].isdecimal() and self.rule != "none" and not self.blank:
+                whole = int(row["at_risk"])
+                left = whole - 5 * round(int(row["share_percent"]) * whole / 500) + 2.5
+                begun, then = (self.truth[service, "at_risk", month] for month in ("0", str(later["month"])))
+                if then * whole <= begun * left:  # by Turnbull's estimate a few more can be
+                    self.relation(0, np.inf, (cells[0], left), (after, -whole))
 
     def rows_of(self, *key):
         table = self.tables.get(key)
@@ -223,6 +334,8 @@ class Attack:
             tail = key[2:] if is_sum else key[1:]
             members = self.compared if "group" in tail else self.services
             names = [("sum", service, *tail) if is_sum else (service, *tail) for service in members]
+            if tail[0] == "at_risk" and all((service, "at_risk", "0") in self.at for service in members):
+                names = [name for name in names if name in self.at]  # nobody is, beyond the end of a table
             is_level = not is_sum and tail[:1] == ("sample",) and tail[1] in SHARES
             if not is_level and not all(name in self.at for name in names):
                 continue
@@ -302,7 +415,7 @@ class Attack:
         found, undecided = self.ranges(names)
         short = {name: (least, most) for name, (least, most) in found.items()
                  if least > self.interval(name)[0] or most < self.interval(name)[1]}
-        blank = Attack(self.tables, self.rule, self.compared, self.truth, blank=True)
+        blank = Attack(self.tables, self.rule, self.compared, self.truth, blank=True, carried=self.carried)
         anyway, _ = blank.ranges(list(short))
         return {name: (least, most) for name, (least, most) in short.items()
                 if name in undecided or least > max(self.interval(name)[0], anyway[name][0])

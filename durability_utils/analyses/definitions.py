@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from durability_utils.outcomes.proportions import with_proportions
-from durability_utils.outcomes.rules import classify, expect_classified, relapsed_on, reliable_improvement
+from durability_utils.outcomes.rules import OUTCOMES, classify, expect_classified, relapsed_on, reliable_improvement
 from durability_utils.study.columns import LATER_TIMES
 from durability_utils.study.errors import InputError
 from durability_utils.study.expected import expect_columns, expect_one_of, expect_rules, expect_same_rows, scores_in
@@ -23,9 +23,6 @@ KEPT_OF = {"reliable_improvement_kept": "reliably_improved_at_end",
 ON_PAIR = ("no_relapse", "noticed_change_kept")  # on PHQ-9 and GAD-7 whatever else the study's rules take
 AGREEMENT = ("all_kept", "all_lost", "some_kept")
 HOLDS = {
-    "shares": Holds("How many kept it, by definition", {
-        "n": "kept/{definition}/{time}/{population}", "of": "well_at_end/{definition}/{time}/{population}"},
-        {"": ("n", "of")}, words=("measures", "denominator")),
     "patterns": Holds("What the definitions say of the same patients", {
         "n": f"pattern/{{time}}/{'/'.join(f'{{{name}}}' for name in KEPT_OF)}"}),
     "agreement": Holds("Patients whom every definition counts: do all say the same?", {
@@ -158,6 +155,19 @@ def shares_kept(statuses: pd.DataFrame, time: str, rules: Rules) -> pd.DataFrame
                          int((people[name] == "kept").sum()), int(people[name].notna().sum())))
     columns = ["definition", "measures", "time", "population", "denominator", "n", "of"]
     return with_proportions(pd.DataFrame(rows, columns=columns), "n", "of")
+
+
+def shares_holds(shares: pd.DataFrame) -> Holds:
+    """What a table of `shares_kept` holds; the 6-month tables of improvement and recovery count two definitions."""
+    table = {f"{code}_kept": f"{outcome}_6m/{code}" for outcome, code in OUTCOMES.items()}
+    n, of = [], []
+    for name, time, population in shares[["definition", "time", "population"]].itertuples(index=False):
+        in_table = name in table and (time, population) == ("6m", "own")
+        more = "" if population == "own" else f"/{population}"
+        n.append(f"{table[name]}/{name.removesuffix('_kept')}" if in_table else f"kept/{name}/{time}{more}")
+        of.append(f"{table[name]}/total" if in_table else f"followed/{name}/{time}{more}")
+    return Holds("How many kept it, by definition", {"n": n, "of": of}, {"": ("n", "of")},
+                 words=("definition", "measures", "time", "population", "denominator"))
 
 
 def agreement(statuses: pd.DataFrame, time: str) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Outcome rates of services at end of treatment by the NHS's denominators and by paired scores, and England's rates."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -32,6 +33,11 @@ LEAST_PATIENTS = 20
 RATES = Holds("Rates of services at end of treatment and later",
               {"n": "service_rate/{rate}/{denominator}/n", "of": "service_rate/{rate}/{denominator}/of"},
               {"": ("n", "of")}, service="service")
+# What is counted elsewhere, too, by its name there (see `Holds`).
+_COUNTED = {"discharged": "response/discharged"} | {
+    name: f"{outcome}_6m/{well}/{later}" for outcome, well, words in (
+        ("improvement", "reliable_improvement", "improved"), ("recovery", "reliable_recovery", "recovered"))
+    for name, later in ((f"{words}_and_followed_up", "total"), (f"{outcome}_kept", well))}
 
 
 class _Year(FileModel):
@@ -124,7 +130,18 @@ def with_all(counts: pd.DataFrame) -> pd.DataFrame:
 
 def counts_holds(counts: pd.DataFrame) -> Holds:
     """What a table of `with_all` holds."""
-    return Holds("Patients of services by outcome", {name: f"service/{name}" for name in counts}, service="service")
+    return Holds("Patients of services by outcome", {name: _counted(name) for name in counts}, service="service")
+
+
+def rates_holds(rates: pd.DataFrame) -> Holds:
+    """What a table of `rates_from_counts` holds."""
+    shares = rates[["rate", "denominator"]].itertuples(index=False)
+    of = [_counted(DENOMINATORS[denominator][rate]) for rate, denominator in shares]
+    return replace(RATES, counts={"n": [*map(_counted, rates["rate"])], "of": of}, words=("rate", "denominator"))
+
+
+def _counted(name: str) -> str:
+    return _COUNTED.get(name, f"service/{name}")
 
 
 def rates_from_counts(counts: pd.DataFrame) -> pd.DataFrame:

@@ -41,9 +41,8 @@ _AT_6_AND_12 = {f"{name}_{time}": _CUMULATIVE for time in FOLLOW_UPS for name in
 HOLDS = {
     "included": Holds("Who is followed", {"n": "remission/{status}"}),
     "watched": Holds("How closely they are watched", {"n": "watched/{what}"}),
-    "by_month": Holds("Relapses by month", {
-        name: f"by_month/{{variable}}/{{level}}/{{month}}/{name}" for name in ("at_risk", "relapses", "censored")},
-        statistics=dict.fromkeys(("share", "at_most", "low", "high"), _CUMULATIVE)),
+    "by_month": Holds("At risk and relapsed, by month", {"at_risk": "at_risk/{variable}/{level}/{month}"},
+                      estimates=dict.fromkeys(("share", "at_most"), "at_risk"), private=("relapses", "censored")),
     "groups": Holds("Relapses by group", _GROUP, statistics=dict.fromkeys(
         ("median", "median_low", "median_high"), "months until relapse, with their interval") | _AT_6_AND_12),
     "readings": Holds("What counts as a relapse", {

@@ -27,6 +27,7 @@ from durability_utils.analyses.imputation import (
 )
 from durability_utils.analyses.weighting import doubly_robust, weighted
 from durability_utils.outcomes.proportions import proportion
+from durability_utils.outcomes.rules import OUTCOMES
 from durability_utils.study.holds import Holds
 from durability_utils.study.rules import Rules
 
@@ -47,10 +48,8 @@ ASSUMPTIONS = {
 }
 _ESTIMATE = dict.fromkeys(("estimate", "low", "high"), "estimated share with its interval")
 _PLACE = "well_at_end/{outcome}/{time}"
+SHARED = ("weighting", "doubly_robust", "normal", "pmm", "prior")  # rows that a bundle may have, of counts that it has
 HOLDS = {
-    "estimates": Holds("The share who kept it, by method", {
-        name: f"{_PLACE}/{{method}}/{name}" for name in ("of", "answered", "kept")},
-        statistics=_ESTIMATE | {"effective": "effective sample size"}, words=("assumption", "note")),
     "curve": Holds("The share who kept it, by every specification", statistics=_ESTIMATE,
                    words=("outcome", "time", "method", "stages", "variables", "printed")),
     "stages": Holds("Who consented, and who of these answered", {
@@ -78,6 +77,26 @@ def gathered(tables: dict[tuple[str, str], pd.DataFrame], kind: str = "") -> pd.
         return pd.DataFrame(columns=["outcome", "time", *COLUMNS[kind]])
     table = pd.concat(tables, names=["outcome", "time"])
     return table.reset_index(["outcome", "time"]).reset_index(drop=True)
+
+
+def estimates_holds(table: pd.DataFrame, rules: Rules) -> Holds:
+    """What the table of all methods holds: rows of a sample, or of another method than SHARED, are of other counts."""
+    everyone = table.groupby(["outcome", "time"])["of"].transform("max")
+    names = {"of": [], "answered": [], "kept": []}
+    for (_, found), most in zip(table.iterrows(), everyone, strict=True):
+        outcome, time, well = found["outcome"], found["time"], OUTCOMES[found["outcome"]]
+        if found["method"] not in SHARED or found["of"] < most:
+            of, answered, kept = (f"{_PLACE.format_map(found)}/{found['method']}/{name}" for name in names)
+        elif time == "6m" and not rules.carry_back:
+            of, answered, kept = f"service/{well}", f"{outcome}_6m/{well}/total", f"{outcome}_6m/{well}/{well}"
+        else:
+            at = "6m_only" if time == "6m" else time
+            of, answered, kept = f"service/{well}", f"followed/{well}_kept/{at}", f"kept/{well}_kept/{at}"
+        for column, name in zip(names, (of, answered, kept), strict=True):
+            names[column].append(name)
+    return Holds("The share who kept it, by method", names, statistics={"effective": "effective"},
+                 estimates={"estimate": "answered"}, words=("outcome", "time", "method", "assumption"),
+                 private=("note",))
 
 
 def row(patients: pd.DataFrame, method: str, found: tuple = (np.nan,) * 3, note: str = "",

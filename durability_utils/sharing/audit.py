@@ -12,7 +12,7 @@ problem on tabular data with linear constraints, Management Science 47: 1008-102
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import product
+from itertools import pairwise, product
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +23,9 @@ from durability_utils.outcomes.representativeness import DESCRIBED, GROUPS, VARI
 from durability_utils.outcomes.response import MODES, STAGES
 from durability_utils.outcomes.rules import IMPROVEMENT, RECOVERY, STEP_GROUPS
 from durability_utils.sharing.disclosure import (
+    BASE,
     LARGEST_HIDDEN,
+    SUMMED,
     Controlled,
     Count,
     Tables,
@@ -37,21 +39,29 @@ from durability_utils.study.errors import InputError
 OUTCOMES = {"improvement": IMPROVEMENT, "recovery": RECOVERY}
 _BY_STEP = {f"{outcome}_{time}": [codes] * times for outcome, codes in OUTCOMES.items()
             for time, times in (("6m", 2), ("path", 3))}
+AT_END = ("finished", "eligible", "paired", "paired_at_caseness", "reliable_improvement", "no_reliable_change",
+          "reliable_deterioration", "recovery", "reliable_recovery")
+DEFINITIONS = ("reliable_improvement_kept", "reliable_recovery_kept", "no_return_to_caseness", "no_relapse",
+               "noticed_change_kept")
+# Definitions with the carried answers, if any, and of those who answered then (`6m_only` where others are carried).
+_BY_DEFINITION = [DEFINITIONS, (*FOLLOW_UPS, "6m_only")]
+_AT_STEPS = {**_BY_STEP, "service": [AT_END]}
 # The kinds of counts that are reckoned with below, and what may stand at each place of their names (empty: anything).
-KNOWN = {"response": [("discharged", *STAGES)], "mode": [FOLLOW_UPS, MODES], **_BY_STEP,
+KNOWN = {"response": [("discharged", *STAGES)], "mode": [FOLLOW_UPS, MODES], **_AT_STEPS,
+         "followed": _BY_DEFINITION, "kept": _BY_DEFINITION, "at_risk": [("all",), ("all",), ()],
          "sample": [(*DESCRIBED, "age", "step", "sessions"), ()], "group": [VARIABLES, GROUPS]}
 # What a person would miss: the higher, the later it falls. A mean is worth 1.
-WORTH = {"response": 100, "improvement_6m": 20, "recovery_6m": 20, "mode": 8, "sample": 4, "group": 3,
-         "improvement_path": 2, "recovery_path": 2}
+WORTH = {"response": 100, "improvement_6m": 20, "recovery_6m": 20, "service": 15, "mode": 8, "followed": 6, "kept": 6,
+         "sample": 4, "group": 3, "improvement_path": 2, "recovery_path": 2, "at_risk": 2}
 FAR = 20  # so many patients away from the truth other counts are looked for
 
 
 def is_known(count: Count) -> bool:
     """Whether a count is reckoned with here; a table with any other tells more of the same patients, unnoticed."""
     places, what = KNOWN.get(count.kind), count.what[:-1] if count.is_total else count.what
-    if not places or (count.step != "all" and count.kind not in _BY_STEP):
+    if not places or (count.step != "all" and count.kind not in _AT_STEPS):
         return False
-    depths = range(len(places)) if count.is_total and count.kind != "response" else [len(places)]
+    depths = range(len(places)) if count.is_total and count.kind not in SUMMED else [len(places)]
     return len(what) in depths and all(not allowed or name in allowed
                                        for name, allowed in zip(what, places, strict=False))
 
@@ -302,7 +312,10 @@ def knowledge(controlled: Controlled, compared: Sequence[str]) -> System:
         for step in ("all", *STEP_GROUPS):
             for time in ("6m", "path"):
                 _outcomes(system, service, step, time)
+            _at_end(system, service, step)
+            _definitions(system, service, step)
         _steps(system, service)
+        _curve(system, service, controlled)
     if "all" in services:
         _services(system, [service for service in services if service != "all"], compared, controlled)
     return system
@@ -406,6 +419,93 @@ def _outcomes(system: System, service: str, step: str, time: str) -> None:
                     system.between(0, np.inf, [table], followed)
 
 
+def _at_most(system: System, fewer: list[Count], more: list[Count]) -> None:
+    """The sum of `fewer` is no more than that of `more`, if it is and all of them are in a table."""
+    if fewer and system.exact.keys() >= {*fewer, *more} and (
+            sum(map(system.exact.get, fewer)) <= sum(map(system.exact.get, more))):
+        system.between(0, np.inf, more, fewer)
+
+
+def _at_end(system: System, service: str, step: str) -> None:
+    """Outcomes at end of treatment of all who finished, and who of them is in the six-month tables."""
+    finished, eligible, paired, paired_case, better, same, worse, recovered, cured = (
+        Count(service, step, "service", (name,)) for name in AT_END)
+    improvement, recovery = (Count(service, step, f"{outcome}_6m", ()) for outcome in OUTCOMES)
+    worse_later, same_later, better_later = (improvement.below(code, "total") for code in IMPROVEMENT)
+    not_cured_later, cured_later = (recovery.below(code, "total") for code in RECOVERY)
+    for pooled in (Count(service, step, "service", (name, "total")) for name in AT_END):
+        if pooled in system.exact:
+            system.between(0, 0, [pooled], [pooled._replace(what=pooled.what[:1])])
+    for fewer, more in (
+            ([finished], [Count(service, step, "response", ("discharged",))]), ([eligible], [finished]),
+            ([paired], [finished]), ([paired_case], [paired]), ([paired_case], [eligible]),
+            ([eligible, paired], [finished, paired_case]),  # not at caseness, with and without all scores
+            ([better, same, worse], [paired]), ([recovered], [paired_case]), ([cured], [recovered]),
+            ([cured], [better]), ([better_later], [better]), ([worse_later], [worse]), ([cured_later], [cured]),
+            ([same_later, better, worse], [paired]), ([not_cured_later, cured], [paired_case]),
+            ([better_later, cured], [better, cured_later])):  # improved and not recovered
+        _at_most(system, fewer, more)
+
+
+def _definitions(system: System, service: str, step: str) -> None:
+    """Who counts for a definition of durability and kept it: stricter ones within others, times within tables."""
+    def table(kind: str) -> Count:
+        return Count(service, step, kind, ())
+
+    def counts(definition: str, time: str) -> tuple[Count, Count]:
+        if time == "6m" and definition in headlines:
+            outcome, code = headlines[definition]
+            return table(f"{outcome}_6m").below(code, "total"), table(f"{outcome}_6m").below(code, code)
+        return table("followed").below(definition, time), table("kept").below(definition, time)
+
+    headlines = {f"{codes[-1]}_kept": (outcome, codes[-1]) for outcome, codes in OUTCOMES.items()}
+    at = {(definition, time): counts(definition, time) for definition, time in product(*_BY_DEFINITION)}
+    for (_, time), (followed, kept) in at.items():
+        stage = {"6m": "either_follow_up", "6m_only": "first_follow_up", "12m": "second_follow_up"}[time]
+        _at_most(system, [kept], [followed])
+        _at_most(system, [followed], [_of(service, "response", stage)])
+        _at_most(system, [followed], [_of(service, "sample", "step", step)])
+    for time in _BY_DEFINITION[1]:
+        (improved, still_improved), (recovered, still_recovered), (remitted, still_below), (
+            on_pair, without_relapse), _ = (at[definition, time] for definition in DEFINITIONS)
+        for fewer, more in (
+                ([recovered], [improved]), ([still_recovered], [still_improved]),
+                ([recovered], [remitted]), ([still_recovered], [still_below])):
+            _at_most(system, fewer, more)
+        if on_pair in system.exact and system.exact[on_pair] == system.exact.get(remitted):
+            system.between(0, 0, [on_pair], [remitted])
+            _at_most(system, [still_below], [without_relapse])  # a relapse is a return to caseness
+        _at_most(system, [on_pair], [_of(service, "at_risk", "all", "all", "0")])
+    _at_most(system, [at["no_return_to_caseness", "6m"][0]], [table("recovery_6m").below("total")])
+    for definition, (outcome, well) in headlines.items():
+        (all_early, kept_early), (late, kept_late), (early, kept) = (at[definition, time] for time in _BY_DEFINITION[1])
+        paths = [count for count in system.exact if count[:3] == (service, step, f"{outcome}_path")
+                 and count.what[0] == well]
+        kept_twice, lost_late = ([path for path in paths if (path.what[2] == well) == is_kept]
+                                 for is_kept in (True, False))
+        for fewer, more in (
+                ([kept], [kept_early]), ([early, kept_early], [all_early, kept]),  # others are carried
+                ([kept_early, *kept_twice], [kept, kept_late]),
+                ([all_early, kept, *lost_late, kept_late], [kept_early, early, late]),
+                (kept_twice, [kept_late]), ([*lost_late, kept_late], [late]),
+                ([path for path in paths if path.what[1] == well], [kept]),
+                ([*(path for path in paths if path.what[1] != well), kept], [early])):
+            _at_most(system, fewer, more)
+
+
+def _curve(system: System, service: str, controlled: Controlled) -> None:
+    """At risk are at most those of the month before, and at most those whom the curve leaves without a relapse."""
+    months = sorted((count for count in system.counts if (count.service, count.kind) == (service, "at_risk")),
+                    key=lambda count: int(count.what[-1]))
+    for before, count in pairwise(months):
+        system.between(0, np.inf, [before], [count])
+        if (relapsed := controlled.relapsed.get(before)) is not None:
+            whole = controlled.shown[before]
+            left = {months[0]: whole - relapsed + BASE / 2, count: -whole}
+            if sum(system.exact[month] * factor for month, factor in left.items()) >= 0:
+                system.weighted(0, np.inf, left, (before,))
+
+
 def _steps(system: System, service: str) -> None:
     """Both steps together are at most everybody; what is missing has no recorded step, as in the sample."""
     tables = {}
@@ -414,6 +514,8 @@ def _steps(system: System, service: str) -> None:
             by_step = [count._replace(step=step) for step in STEP_GROUPS]
             if all(part in system.exact for part in by_step):
                 system.between(0, np.inf, [count], by_step)
+                if count.kind not in _BY_STEP:
+                    continue  # not only of those who answered
                 of_all, of_steps = tables.setdefault(count.kind, ([], []))
                 of_all.append(count)
                 of_steps.extend(by_step)
@@ -429,6 +531,8 @@ def _services(system: System, services: list[str], compared: Sequence[str], cont
         of = count.of if isinstance(count, Mean) else count
         members = [service for service in services if of.kind != "group" or service in compared]
         parts = [of._replace(service=service) for service in members]
+        if of.kind == "at_risk":  # nobody is, beyond the end of a service's table
+            parts = [part for part in parts if part in system.exact]
         if isinstance(count, Mean):
             parts = [Mean(part) for part in parts]
         if (of.service == "all" and not of.is_total and parts and system.exact.keys() >= set(parts)

@@ -7,8 +7,10 @@ import base64
 import json
 import shutil
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
@@ -26,14 +28,14 @@ from durability_utils.runs.provenance import commit, versions
 from durability_utils.runs.report import STEP_NAMES, pages, recorded, service_name, synthetic_notice
 from durability_utils.sharing import releases
 from durability_utils.sharing.audit import KNOWN, control_safely, is_known
-from durability_utils.sharing.disclosure import WORDS, Controlled, Tables, table_of
+from durability_utils.sharing.disclosure import WORDS, Controlled, Table, Tables, table_of
 from durability_utils.sharing.document import Section, write_document
 from durability_utils.sharing.leaks import leaks
 from durability_utils.sharing.readable import Found, for_reader, paper_tables, what_was_found, workbook_sheets
 from durability_utils.sharing.shared_figures import shared_figures
 from durability_utils.sharing.workbook import Sheet, write_workbook
 from durability_utils.study.errors import InputError
-from durability_utils.study.holds import read_holds
+from durability_utils.study.holds import Holds, read_holds
 from durability_utils.study.parameters import PROJECT
 from durability_utils.study.study_file import STEPS, Study
 
@@ -84,18 +86,23 @@ def share(study: Study, results: Path, output: Path, rule: str, withhold: bool =
 # -- what it is made from --------------------------------------------------------------------------
 
 def _check_results(study: Study, results: Path) -> list[str]:
-    """What the bundle will lack because its notebook failed; InputError where the results are not up to date."""
-    lacking = []
-    for result in map(recorded, every_run(study, results)):
-        if PUBLISHED in result.run.head.reads or result.run.restricted:
-            continue
-        if result.status in ("not_run", "outdated"):
-            words = "has not been run" if result.status == "not_run" else "is out of date"
-            raise InputError(f"{result.run.label} {words} in {results.name}; give the command `durability run` for "
-                             "this study first")
+    """What the bundle will lack, and why; InputError where results are out of date, or nothing was run."""
+    every = [recorded(run) for run in every_run(study, results)
+             if PUBLISHED not in run.head.reads and not run.restricted]
+    if all(result.status == "not_run" for result in every if not result.run.cleans):
+        raise InputError(f"no notebook has been run in {results.name}; give the command `durability run` for this "
+                         "study first")
+    lacking, of = [], Counter(result.run.name for result in every)
+    not_run = Counter(result.run.name for result in every if result.status == "not_run")
+    for result in every:
+        if result.status == "outdated":
+            raise InputError(f"{result.run.label} is out of date in {results.name}; give the command `durability run` "
+                             "for this study first")
         if result.status != "succeeded":
-            lacking.append(result.run.label)
-    return lacking
+            name, why = result.run.name, "not run" if result.status == "not_run" else "failed"
+            is_whole = not_run[name] == of[name]
+            lacking.append(f"{name} ({why}): {result.run.head.question}" if is_whole else f"{result.run.label} ({why})")
+    return [*dict.fromkeys(lacking)]
 
 
 def _beside_earlier(controlled: Controlled, study: Study, earlier: list[releases.Release],
@@ -126,7 +133,7 @@ def _check_output(study: Study, output: Path) -> None:
 
 
 def read_tables(study: Study, results: Path) -> Tables:
-    """The private tables of a study's results by service, step and name, those of which all is known that they hold."""
+    """The private tables of a study's results by service, step and name, so far as it is known what they hold."""
     tables = {}
     for file in sorted((results / study.id).glob("*/*/tables/*.json")):
         service, step, holds = file.parts[-4], file.parts[-3], read_holds(file)
@@ -134,10 +141,23 @@ def read_tables(study: Study, results: Path) -> Tables:
             # a category called NA is no missing value; only numbers are missing where blank
             cells = pd.read_csv(file.with_suffix(".csv"), dtype=str, keep_default_na=False)
             numbers = {column: pd.to_numeric(cells[column], errors="coerce") for column in holds.numbers & set(cells)}
-            table = table_of(service, step, cells.assign(**numbers), holds)
-            if table.is_controlled and all(map(is_known, table.every_count)):
+            if table := table_to_share(service, step, cells.assign(**numbers), holds):
                 tables[service, step, file.stem] = table
     return tables
+
+
+def table_to_share(service: str, step: str, cells: pd.DataFrame, holds: Holds) -> Table | None:
+    """What of a private table disclosure control can deal with, None where it cannot.
+
+    Private columns are left out, and of all patients rows with an unknown kind of count. With any other column the
+    whole table is, and so is one of a service or step with such a row: details of few patients.
+    """
+    cells = cells.drop(columns=[*holds.private], errors="ignore")
+    counts = table_of(service, step, cells, holds).counts.values()
+    known = [all(map(is_known, row)) for row in zip(*counts, strict=True)]
+    table = table_of(service, step, cells[known].reset_index(drop=True), replace(holds.rows(known), private=()))
+    is_whole = any(known) and (all(known) or (service, step) == ("all", "all"))
+    return table if is_whole and table.is_controlled else None
 
 
 def patient_ids(study: Study, results: Path) -> set[str]:
@@ -195,7 +215,7 @@ def _about(controlled: Controlled, lacking: list[str]) -> list[str]:
         texts.append("Left out are tables and (but for the CSV files) rows without any number that may be shown, and "
                      "levels without one.")
     if lacking:
-        texts.append(f"Missing, because it could not be computed: {', '.join(lacking)}.")
+        texts.append(f"Missing: {'; '.join(lacking)}.".replace("?.", "?"))
     return texts
 
 

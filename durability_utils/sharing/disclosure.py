@@ -9,7 +9,8 @@ intervals are computed from the counts as shown, so they tell nothing more, and 
 points; means, standard deviations and effect sizes have one decimal and stand only where their n does and the values
 differ; a range, two patients' values, never does; a level with a hidden n is left out with its name, and levels are
 listed by name; a table without any shown n is left out as a whole. What else has to be hidden, so that nothing hidden
-can be worked out, `audit` finds; it looks no different.
+can be worked out, `audit` finds; it looks no different. A share by a model is shown as one of rounded counts: to the
+nearest 5 of those from whom it was estimated.
 
 NHS England hides and rounds counts like this, and computes percentages from unrounded ones ("Key Metrics Dashboard/KM
 monthly update - Suppressed.sql" in its repository nhsengland/Talking-Therapies). It shows few rates of large groups.
@@ -34,6 +35,7 @@ BASE = 5  # counts are rounded to its multiples
 # A percentage stands only where rounding can have moved it by no more points: 10 of 15, 67 %, could be 8 of 17, 47 %.
 # It follows from the counts that are shown, so that neither its absence nor its presence tells anything.
 FARTHEST = 10
+FEWEST_MODELLED = 30  # of fewer answers `analyses.attrition` fits no model
 WORDS = {
     "none": "Counts are exact: no disclosure control was applied.",
     "nhs": "Counts below 5 are shown as *, and so is what would give counts away; all others are rounded to the "
@@ -44,7 +46,8 @@ WORDS = {
                   "intervals allow for the rounding; one that rounding could have moved by more than 10 points is "
                   "shown as [REDACTED].",
 }
-STATISTICS = {"share", "mean", "sd", "range", "letters", "p"}
+STATISTICS = {"share", "mean", "sd", "range", "effective", "letters", "p"}
+SUMMED = ("response", "service")  # counts whose row of all services is a sum of theirs; others have tables of all
 
 # -- which counts a table holds --------------------------------------------------------------------
 
@@ -108,12 +111,14 @@ Tables = dict[TableName, Table]
 def table_of(service: str, step: str, cells: pd.DataFrame, holds: Holds) -> Table:
     """A table of one service and step with its counts named."""
     whose = cells[holds.service] if holds.service else [service] * len(cells)
-    # the row of all services is their sum: `opensafely` adds up what it shows of each
-    ends = [("total",) if holds.service and of == "all" and len(cells) > 1 else () for of in whose]
-    names = holds.names(cells.to_dict("records"))
-    return Table(cells, holds, {
-        column: [Count(of, step, kind, (*what, *end)) for of, (kind, *what), end in zip(whose, rows, ends, strict=True)]
-        for column, rows in names.items()})
+
+    def named(of: str, kind: str, *what: str) -> Count:
+        # the row of all services is their sum: `opensafely` adds up what it shows of each
+        is_sum = holds.service and of == "all" and len(cells) > 1 and kind in SUMMED
+        return Count(of, step, kind, (*what, "total") if is_sum else what)
+
+    return Table(cells, holds, {column: [named(of, *name) for of, name in zip(whose, names, strict=True)]
+                                for column, names in holds.names(cells.to_dict("records")).items()})
 
 
 def exact_counts(tables: Tables) -> dict[Count, int]:
@@ -183,8 +188,9 @@ class Controlled:
     """The tables of a run under a rule; the counts in `hidden` and the means in `without_means` are hidden, too.
 
     tables: by service, step and name, all cells texts; `given` has what they hold. shown: every count as it stands
-    there. rates: per cent with its interval, as texts, by (n, of). means: those that are shown, by their count. exact,
-    sums: the true counts, and the true sums behind all means, shown or not.
+    there. rates: per cent with its interval, as texts, by (n, of). means: those that are shown, by their count.
+    relapsed: as so many of those at risk a curve is shown. exact, sums: the true counts, and the true sums behind all
+    means, shown or not.
     """
 
     def __init__(self, tables: Tables, rule: str, hidden: frozenset[Count] = frozenset(),
@@ -198,6 +204,7 @@ class Controlled:
             self.shown |= {total: self._total(total, parts) for total, parts in self.parts.items()}
         self.rates: dict[tuple[Count, Count], tuple[str, str, str]] = {}
         self.means: dict[Count, float] = {}
+        self.relapsed: dict[Count, int] = {}
         self.sums = exact_sums(tables, self.exact)
         self.without_means = without_means | _without_spread(tables) if rule != "none" else frozenset()
         self.tables = {key: self._table(table) for key, table in tables.items()
@@ -239,6 +246,9 @@ class Controlled:
                              for kind, value, row in zip(kinds, table.cells[column], counts, strict=True)]
             if self.rule != "none":
                 kept &= np.array(kinds) != "range"  # two patients' values
+        if table.holds.estimates:
+            self._estimates(shown, table)
+            shown = shown.rename(columns={column: f"{column}_percent" for column in table.holds.estimates})
         variables = list(map(str, compared))
         order = sorted(range(len(shown)), key=lambda row: (
             (variables.index(str(group_of(table.first[row]))), str(table.first[row]))
@@ -276,6 +286,44 @@ class Controlled:
         low, high = (min(max(end, least), whole) for end in (fewest + rest[1], most + rest[0]))
         return proportion(max(fewest, low - rest[1]), low), proportion(min(most, high - rest[0]), high)
 
+    def _estimates(self, shown: pd.DataFrame, table: Table) -> None:
+        """Shares by a model, in place, in per cent of those from whom they were estimated, to 5 of these as shown.
+
+        Shown where all counts of the row are, and where no fewer than the smallest count that is shown have it, or have
+        it not. Those of answers, to which a model is fitted, only where the numbers tell already that one can be: of
+        FEWEST_MODELLED, and of more than a small number who lost it. The ends of an interval are rounded outwards. That
+        of a curve would tell its relapses: in its place stands Wilson's of those at risk, from the numbers as shown,
+        which is no narrower than Greenwood's.
+        """
+        estimated, least = table.holds.estimates, shown_count(LARGEST_HIDDEN[self.rule] + 1, self.rule)
+        numbers = table.cells[[*estimated, "low", "high"]].astype(float)
+        if self.rule == "none":
+            shown[[*numbers]] = numbers.map(lambda share: "" if pd.isna(share) else f"{100 * share:.0f}")
+            return
+        effective = [column for column, kind in table.holds.statistics.items() if kind == "effective"]
+        for at, counts in enumerate(zip(*table.counts.values(), strict=True)):
+            of, shares = table.counts[next(iter(estimated.values()))][at], numbers.loc[at, [*estimated]]
+            near = [BASE * round(share * self.shown[of] / BASE) for share in shares
+                    if self._is_shown(*counts) and not pd.isna(share)]
+            if of.kind != "at_risk" and near and (self.bounds(of)[0] < FEWEST_MODELLED or (
+                    self.exact[of] - self.exact[counts[-1]] <= LARGEST_HIDDEN[self.rule])):
+                near = []
+            if min(near, default=0) < least or max(near) > self.shown[of] - least:
+                shown.loc[at, [*numbers, *effective]] = SYMBOLS[self.rule]
+                continue
+            if of.kind == "at_risk":
+                self.relapsed[of] = near[0]
+            percents = [rounded_percent(n, self.shown[of]) for n in near]
+            shown.loc[at, [*numbers]] = [f"{percent:.0f}" for percent in (*percents, *self._ends(
+                of, near, numbers.loc[at, ["low", "high"]]))]
+
+    def _ends(self, of: Count, near: list[int], interval: pd.Series) -> tuple[float, float]:
+        if of.kind != "at_risk":
+            low, high = interval * self.shown[of] / BASE
+            return 100 * BASE * np.floor(low) / self.shown[of], min(100 * BASE * np.ceil(high) / self.shown[of], 100)
+        (fewest, _), (_, most), (least, whole) = *(bounds(near[end], self.rule) for end in (0, -1)), self.bounds(of)
+        return 100 * proportion(fewest, whole).low, 100 * proportion(most, max(least, most)).high
+
     def _effects(self, shown: pd.DataFrame, column: str, counts: list[list[Count]]) -> None:
         """Hedges' g and the SDs to one decimal, its interval computed from those and the counts as shown."""
         pairs = list(zip(*counts, strict=True))
@@ -298,6 +346,8 @@ class Controlled:
         if kind in ("letters", "p"):
             return self._text(value, compared, "{}" if kind == "letters" else "< 0.001" if value < 0.001 else "{:.3f}")
         text = self._text(value, row[:1])
+        if kind == "effective" and text not in ("", SYMBOLS[self.rule]):
+            return text if self.rule == "none" else str(shown_count(value, self.rule))
         if kind == "mean" and text not in ("", SYMBOLS[self.rule]):
             self.means[row[0]] = float(text)
         return text

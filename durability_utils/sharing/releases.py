@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from durability_utils.results import read_cohort
+from durability_utils.results import cleaning_folder, read_cohort
 from durability_utils.sharing.audit import Mean, System, intervals, knowledge, without, worth
 from durability_utils.sharing.disclosure import LARGEST_HIDDEN, Controlled, Count
 from durability_utils.study.study_file import Study
@@ -44,11 +44,15 @@ def register(results: Path, study: Study) -> Path:
 
 
 def patients_of(results: Path, study: Study, folder: Path) -> Patients:
-    """Everybody whom a bundle of these results is about."""
+    """Everybody whom a bundle of these results is about, with all that it counts of them."""
     key = (folder / "key").read_text(encoding="utf-8").encode()
     cohort, _ = read_cohort(results, study, "all")
-    rows = pd.Series([hmac.digest(key, json.dumps([*map(str, row)]).encode(), "sha256").hex()[:24]
-                      for row in cohort.itertuples(index=False)], index=cohort.index)
+    after = {(service, patient): scores.astype(str).to_numpy().tolist() for service in study.services
+             if (file := cleaning_folder(results, study, service) / "after_discharge.parquet").is_file()
+             for patient, scores in pd.read_parquet(file).groupby("patient_id")}
+    known = [[*map(str, row), after.get((row.service, row.patient_id))] for row in cohort.itertuples(index=False)]
+    rows = pd.Series([hmac.digest(key, json.dumps(row).encode(), "sha256").hex()[:24] for row in known],
+                     index=cohort.index)
     return {str(service): sorted(of) for service, of in rows.groupby(cohort["service"], observed=False)}
 
 

@@ -1,7 +1,8 @@
 """What a table holds, as it says itself where it is written: nobody has to guess it from the names of files."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from itertools import compress
 from pathlib import Path
 from string import Formatter
 
@@ -23,7 +24,11 @@ class Holds:
     effects: the two columns of counts for each column of Hedges' g, beside which stand its `low` and `high` and the SDs
     of both groups, `sd` and `sd_against`.
     statistics: what each other column is, in all rows or as a list: `share` (of the first column of counts in the
-    last), `mean`, `sd` or `range` (of the first), `letters` or `p` (of all groups compared), or what people call it.
+    last), `mean`, `sd` or `range` (of the first), `effective` (sample size), `letters` or `p` (of all groups compared),
+    or what people call it.
+    estimates: for each column of a model's share the column of counts of those from whom it was estimated; the columns
+    `low` and `high`, if they are no `private` ones, are the interval of all.
+    private: columns of which no bundle has anything, nor is reckoned with them.
     words: columns of words besides those of templates. service: the column that says whose row it is; where there are
     several, the row `all` is the sum of the others. patients: a row is a patient, or an answer of one.
     """
@@ -33,7 +38,9 @@ class Holds:
     rates: dict[str, tuple[str, str]] = field(default_factory=dict)
     effects: dict[str, tuple[str, str]] = field(default_factory=dict)
     statistics: dict[str, str | list[str]] = field(default_factory=dict)
+    estimates: dict[str, str] = field(default_factory=dict)
     words: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
     service: str = ""
     patients: bool = False
 
@@ -46,10 +53,10 @@ class Holds:
     @property
     def numbers(self) -> set[str]:
         """The columns of numbers."""
-        ends = ("low", "high", "sd", "sd_against") if self.effects else ()
+        ends = ("low", "high", "sd", "sd_against") if self.effects else ("low", "high") if self.estimates else ()
         rates = (f"{prefix}{end}" for prefix in self.rates for end in ("share", "low", "high"))
         statistics = (column for column, what in self.statistics.items() if what != "letters")
-        return {*self.counts, *rates, *self.effects, *ends, *statistics}
+        return {*self.counts, *rates, *self.effects, *self.estimates, *ends, *statistics}
 
     @property
     def labels(self) -> set[str]:
@@ -60,7 +67,15 @@ class Holds:
     @property
     def columns(self) -> set[str]:
         """All columns of which it says what they hold."""
-        return {*self.numbers, *self.labels, *self.statistics, *filter(None, [self.service])}
+        return {*self.numbers, *self.labels, *self.statistics, *self.private, *filter(None, [self.service])}
+
+    def rows(self, kept: list[bool]) -> "Holds":
+        """The same of some rows of the table."""
+        def some(columns: dict) -> dict:
+            return {column: given if isinstance(given, str) else [*compress(given, kept)]
+                    for column, given in columns.items()}
+
+        return replace(self, counts=some(self.counts), statistics=some(self.statistics))
 
     def names(self, rows: list[dict]) -> dict[str, list[tuple[str, ...]]]:
         """The name of the count in each row of each column of counts, in its parts."""
@@ -71,6 +86,7 @@ class Holds:
     def check(self, table: pd.DataFrame, name: str) -> None:
         """Raises InputError, naming the table, where what is said to be in it is not."""
         counts = {column for pair in (*self.rates.values(), *self.effects.values()) for column in pair}
+        counts |= {*self.estimates.values()}
         if absent := sorted(self.columns.difference(table.columns) | counts.difference(self.counts)):
             raise InputError(f"{name}: is said to hold {', '.join(absent)}; expected columns of the table, which are "
                              f"{', '.join(map(str, table.columns))}")

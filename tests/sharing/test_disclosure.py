@@ -5,6 +5,7 @@ The attack (`attack.py`) is written apart from the package's audit and sees noth
 
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,32 +15,44 @@ import pytest
 from attack import Attack
 from conftest import PAIR_RULES, typed
 
+from durability_utils.analyses.attrition import complete_cases, well_at_end, why_no_model
+from durability_utils.analyses.definitions import every_status, shares_holds, shares_kept
+from durability_utils.analyses.rates import end_counts, kept_counts, rates_from_counts, rates_holds, with_all
+from durability_utils.analyses.relapse import HOLDS as RELAPSE
+from durability_utils.analyses.relapse import by_month, scores_after_discharge, status_at_end, time_to_relapse
+from durability_utils.analyses.specifications import estimates_holds, gathered, row
 from durability_utils.outcomes import representativeness, response, transitions
 from durability_utils.outcomes.proportions import proportion
 from durability_utils.outcomes.representativeness import EFFECT_SIZES, GROUPS, hedges_interval, sample_holds
 from durability_utils.outcomes.response import ANSWERS_BY_MODE
-from durability_utils.outcomes.rules import STEP_GROUPS, carry_back, classify, in_step
+from durability_utils.outcomes.rules import OUTCOMES, STEP_GROUPS, carry_back, classify, in_step
 from durability_utils.outcomes.transitions import by_status_at_end
 from durability_utils.results import write_table
 from durability_utils.sharing import disclosure
 from durability_utils.sharing.audit import control_safely, knowledge
-from durability_utils.sharing.bundle import read_tables
+from durability_utils.sharing.bundle import read_tables, table_to_share
 from durability_utils.sharing.disclosure import Controlled, Tables, table_of
 from durability_utils.study.columns import FOLLOW_UP_DATA
 from durability_utils.study.errors import InputError
 from durability_utils.study.holds import Holds
 
 HOLDS = {"response_rates": response.RESPONSE_RATES, "response_by_mode": ANSWERS_BY_MODE,
-         "representativeness": representativeness.COMPARED,
+         "representativeness": representativeness.COMPARED, "relapse_by_month": RELAPSE["by_month"],
          **{f"reliable_{outcome}_{name}": holds[outcome] for outcome in ("improvement", "recovery")
             for name, holds in (("6m", transitions.SIX_MONTHS), ("rates", transitions.BY_STATUS_AT_END),
                                 ("path", transitions.PATHS))}}
 
 
+METHODS = ("weighting", "normal")
+
+
 def declared(tables: dict[tuple[str, str, str], pd.DataFrame]) -> Tables:
     """Tables with what the notebooks say that they hold."""
-    return {(service, step, name): table_of(service, step, cells, HOLDS.get(name) or sample_holds(cells))
-            for (service, step, name), cells in tables.items()}
+    holds = {"services_rates": rates_holds, "definitions": shares_holds, "sample_characteristics": sample_holds,
+             "attrition_estimates": lambda cells: estimates_holds(cells, PAIR_RULES)}
+    made = {key: table_to_share(*key[:2], cells, HOLDS.get(key[2]) or holds[key[2]](cells))
+            for key, cells in tables.items()}
+    return {key: table for key, table in made.items() if table}
 
 
 def random_cohorts(seed: int) -> dict[str, pd.DataFrame]:
@@ -76,7 +89,7 @@ def random_cohorts(seed: int) -> dict[str, pd.DataFrame]:
 
 
 def tables_of(cohorts: dict[str, pd.DataFrame]) -> Tables:
-    """The tables of the notebooks 02 to 05 that hold counts, by the package's functions; `all` pools the services."""
+    """The tables of notebooks that a bundle may have, by the package's functions; `all` pools the services."""
     found = {}
     pooled = pd.concat([cohort.assign(service=service) for service, cohort in cohorts.items()], ignore_index=True)
     for service in [*cohorts, "all"]:
@@ -97,7 +110,29 @@ def tables_of(cohorts: dict[str, pd.DataFrame]) -> Tables:
                 found[service, step, f"reliable_{outcome}_rates"] = by_status_at_end(six)
                 found[service, step, f"reliable_{outcome}_path"] = transitions.path_table(
                     end[outcome], at_6m[outcome], at_12m[outcome], both)
+            everybody = in_step(cohort, step)
+            at_end = classify(everybody, "end", PAIR_RULES)
+            counts = end_counts(everybody, at_end).join(kept_counts(members, end, carried))
+            found[service, step, "services_rates"] = rates_from_counts(with_all(counts))
+        found |= {(service, "all", name): table for name, table in _durable(cohort, answered).items()}
     return declared(found)
+
+
+def _durable(cohort: pd.DataFrame, answered: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """What notebooks 08 to 10 say of the same patients; shares by two methods without their models, which are slow."""
+    people = {"6m": carry_back(answered), "12m": answered}
+    shares = pd.concat([shares_kept(every_status(of, time, PAIR_RULES), time, PAIR_RULES)
+                        for time, of in people.items()], ignore_index=True)
+    classes = {time: classify(cohort, time, PAIR_RULES) for time in ("end", "6m", "12m")}
+    estimates = {}
+    for time, outcome in product(("6m", "12m"), OUTCOMES):
+        well = well_at_end(cohort, classes["end"], classes[time], outcome, time, PAIR_RULES)
+        share = complete_cases(well["kept"]) if why_no_model(well) == "" else (np.nan,) * 3
+        estimates[outcome, time] = pd.DataFrame([row(well, method, share, effective=20.0) for method in METHODS])
+    remitted = cohort[status_at_end(cohort, PAIR_RULES) == "in_remission"]
+    after = pd.DataFrame(columns=["service", "patient_id", "referral_id", "days", "measure", "score"])
+    curve = by_month(time_to_relapse(remitted, scores_after_discharge(remitted, after, PAIR_RULES), PAIR_RULES))
+    return {"definitions": shares, "attrition_estimates": gathered(estimates), "relapse_by_month": curve}
 
 
 def _comparison(cohort: pd.DataFrame) -> pd.DataFrame:
@@ -297,6 +332,68 @@ def test_a_rounded_count_is_found_out_where_its_parts_do_not_add_up():
     found = attacked(tables, "nhs", ["A"], Controlled(tables, "nhs"))
     assert {span for name, span in found.items() if name[3] == "no_reliable_recovery"} == {(8, 9), (16, 17)}
     assert attacked(tables, "nhs", ["A"]) == {}
+
+
+def test_who_deteriorated_is_found_out_by_who_improved_of_those_with_all_scores():
+    """Hand count: 15 and 15 stand for 13 or more each, 25 for 27 or fewer, which leaves one."""
+    counts = pd.DataFrame({"finished": 60, "not_at_caseness": 8, "paired": 27, "paired_at_caseness": 27,
+                           "reliable_improvement": 13, "no_reliable_change": 13, "reliable_deterioration": 1,
+                           "recovery": 12, "reliable_recovery": 9}, index=pd.Index(["A"], name="service"))
+    tables = declared({("A", "all", "services_rates"): rates_from_counts(counts)})
+    found = attacked(tables, "nhs", ["A"], Controlled(tables, "nhs"))
+    assert found["A", "all", "end", "reliable_deterioration"] == (0, 1)
+    assert attacked(tables, "nhs", ["A"]) == {}
+
+
+def estimates(*shares, answered: int = 57, kept: int = 47) -> Tables:
+    found = pd.DataFrame([(answered, kept, *share, effective) for *share, effective in shares], columns=[
+        "answered", "kept", "estimate", "low", "high", "effective"])
+    rows = found.assign(outcome="improvement", time="12m", method=METHODS[:len(found)], of=1092, assumption="", note="")
+    return declared({("all", "all", "attrition_estimates"): rows})
+
+
+def test_a_share_by_a_model_is_rounded_to_five_patients_of_those_who_answered():
+    """Hand counts: 57 are 55; 0.876 of them are 50 (91 %), 0.7225 down to 35 (64 %), 0.95 up to 55; 24.4 are 25."""
+    shown = Controlled(estimates((0.876, 0.7225, 0.9504, 24.4), (np.nan,) * 4), "nhs").tables[
+        "all", "all", "attrition_estimates"]
+    cells = ["of", "answered", "kept", "effective", "estimate_percent", "low", "high"]
+    assert shown[cells].to_numpy().tolist() == [["1090", "55", "45", "25", "91", "64", "100"],
+                                                ["1090", "55", "45", "*", "*", "*", "*"]]
+    assert "note" not in shown  # it has numbers
+
+
+@pytest.mark.parametrize(("rule", "answered", "kept", "share", "expected"), [
+    ("nhs", 57, 47, 0.96, "*"),           # 55 of 55: nobody who lost it
+    ("nhs", 57, 47, 0.03, "*"),           # 0
+    ("nhs", 57, 53, 0.80, "*"),           # 4 lost it; that there is a model would tell that 5 did
+    ("nhs", 32, 20, 0.60, "*"),           # 30 may be 28, and a model tells that it is 30 or more
+    ("nhs", 33, 20, 0.60, "57"),          # 20 of 35
+    ("opensafely", 57, 50, 0.80, "[REDACTED]"),  # 7 lost it
+    ("opensafely", 57, 47, 0.90, "[REDACTED]"),  # 50 of 55, and 5 are a small number
+    ("opensafely", 57, 47, 0.80, "82"),   # 45 of 55
+    ("none", 57, 53, 0.96, "96"),
+])
+def test_a_share_is_shown_where_it_tells_no_more_than_the_counts_beside_it(rule, answered, kept, share, expected):
+    """Hand counts."""
+    tables = estimates((share, share - 0.02, share + 0.02, 30.0), answered=answered, kept=kept)
+    shown = Controlled(tables, rule).tables["all", "all", "attrition_estimates"]
+    assert shown["estimate_percent"].tolist() == [expected]
+
+
+def test_a_curve_is_shown_by_month_and_its_interval_follows_from_what_is_shown():
+    """Hand count: 0.2 of 32 are 5 of 30 (17 %), and 0.3 of 32, where no score tells the month, 10; then none is left.
+
+    Oracle for the interval: Greenwood's without censoring, by its formula sqrt(p (1 - p) / n), is no wider.
+    """
+    curve = table(variable=["all", "all", "step3"], level=["all", "all", "step3"], month=["6", "7", "6"],
+                  at_risk=[32, 3, 9], relapses=[6, 1, 2], censored=[20, 2, 7], share=[0.2, 0.25, 0.2],
+                  at_most=[0.3, 0.3, 0.2], low=[0.1, 0.1, 0.0], high=[0.4, 0.5, 0.5])
+    shown = Controlled(declared({("all", "all", "relapse_by_month"): curve}), "nhs").tables[
+        "all", "all", "relapse_by_month"]
+    low, high = proportion(5, 32).low, proportion(12, 28).high
+    assert shown.drop(columns=["variable", "level"]).to_numpy().tolist() == [
+        ["6", "30", "17", "33", f"{100 * low:.0f}", f"{100 * high:.0f}"], ["7", *"*****"]]
+    assert high - low > 0.3 - 0.2 + 1.96 * ((0.2 * 0.8 / 32) ** 0.5 + (0.3 * 0.7 / 32) ** 0.5)
 
 
 def test_the_rest_of_left_out_levels_is_protected():
