@@ -102,7 +102,8 @@ def worth(controlled: Controlled) -> dict["Count | Mean", int]:
     for count, shown in controlled.shown.items():
         if isinstance(shown, int):
             kept = count.what[:1] == count.what[1:] or (count.is_total and len(count.what) == 2)
-            headline = kept and count.kind.endswith("_6m") and count.what[0] in (IMPROVEMENT[-1], RECOVERY[-1])
+            headline = (kept and count.kind.endswith("_6m") and count.what[0] in (IMPROVEMENT[-1], RECOVERY[-1])) or (
+                count.what[-1] == "6m_only")  # what the share of all at 6 months is estimated from
             found[count] = (WORTH[count.kind] * (3 if headline else 1) * (2 if count.service == "all" else 1)
                             / (5 if count.step != "all" else 1))
     return found

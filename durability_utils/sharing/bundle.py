@@ -155,9 +155,10 @@ def table_to_share(service: str, step: str, cells: pd.DataFrame, holds: Holds) -
     cells = cells.drop(columns=[*holds.private], errors="ignore")
     counts = table_of(service, step, cells, holds).counts.values()
     known = [all(map(is_known, row)) for row in zip(*counts, strict=True)]
+    if not any(known) or not (all(known) or (service, step) == ("all", "all")):
+        return None
     table = table_of(service, step, cells[known].reset_index(drop=True), replace(holds.rows(known), private=()))
-    is_whole = any(known) and (all(known) or (service, step) == ("all", "all"))
-    return table if is_whole and table.is_controlled else None
+    return table if table.is_controlled else None
 
 
 def patient_ids(study: Study, results: Path) -> set[str]:

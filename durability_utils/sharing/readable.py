@@ -333,14 +333,22 @@ def for_reader(holds: Holds, table: pd.DataFrame) -> pd.DataFrame:
     if "" in holds.rates:
         n = holds.rates[""][0]
         shown = shown.rename(columns={n: f"{n} (per cent, 95 % interval)"})
-    if holds.effects:
-        shown = shown.assign(**{"95 % interval": shown["low"] + " to " + shown["high"]}).drop(columns=["low", "high"])
+    if holds.effects or holds.estimates:
+        intervals = [f"{low} to {high}" if low != high else low for low, high in zip(
+            shown["low"], shown["high"], strict=True)]
+        shown = shown.assign(low=intervals).drop(columns="high").rename(columns={"low": "95 % interval"})
+    shown = shown.rename(columns={f"{column}_percent": f"{column}, per cent" for column in holds.estimates})
     words = shown.columns.intersection(holds.labels)
+    words = words[[not shown[column].eq("all").all() for column in words]]
+    shown = shown.drop(columns=holds.labels.difference(words))  # of a curve of everybody
     return shown.assign(**{column: shown[column].map(label) for column in words}).rename(columns=label)
 
 
 def _with_any_number(holds: Holds, table: pd.DataFrame) -> pd.DataFrame:
-    return table[table[list(holds.counts)].map(str.isdecimal).any(axis=1)]
+    """The rows with a count; in a table of a model's shares those with one of these, if any has."""
+    counted, estimated = (table[columns].map(str.isdecimal).any(axis=1) for columns in (
+        list(holds.counts), [f"{column}_percent" for column in holds.estimates]))
+    return table[estimated if estimated.any() else counted]
 
 
 def workbook_sheets(controlled: Controlled) -> list[Sheet]:
@@ -370,7 +378,8 @@ def workbook_sheets(controlled: Controlled) -> list[Sheet]:
     return sheets
 
 
-_KINDS = {"share": lambda text: Share(int(text) / 100), "mean": float, "sd": float, "range": float, "p": PValue}
+_KINDS = {"share": lambda text: Share(int(text) / 100), **dict.fromkeys(("mean", "sd", "range"), float),
+          "effective": int, "p": PValue}
 
 
 def _with_numbers(given, table: pd.DataFrame) -> pd.DataFrame:
@@ -381,6 +390,8 @@ def _with_numbers(given, table: pd.DataFrame) -> pd.DataFrame:
         kinds |= {f"{prefix}{end}": _KINDS["share"] for end in ("percent", "low", "high")}
     if holds.effects:
         kinds |= {"low": float, "high": float}
+    if holds.estimates:
+        kinds |= dict.fromkeys((*(f"{column}_percent" for column in holds.estimates), "low", "high"), _KINDS["share"])
     words = [column for column in table if column in holds.labels]
     columns = {}
     for column, texts in table.items():

@@ -197,14 +197,42 @@ def test_ones_own_tables_of_patients_or_with_a_kind_of_count_that_nobody_knows_s
     write_table(own, tables / "my_words.csv")
     share(study, results, tmp_path / "bundle", "none")
     assert {file.stem for file in (tmp_path / "bundle").rglob("*.csv")} == {
-        file.stem for file in results.glob("*/*/*/tables/re*.csv") if not file.stem.startswith("relapse")} | {
-        "sample_characteristics"}
+        file.stem for file in results.glob("*/*/*/tables/re[ps]*.csv")} | {
+        "reliable_improvement_6m", "reliable_improvement_rates", "reliable_improvement_path", "reliable_recovery_6m",
+        "reliable_recovery_rates", "reliable_recovery_path", "sample_characteristics", "services_rates", "definitions",
+        "attrition_estimates", "relapse_by_month"}
     assert "Mine" not in (tmp_path / "bundle" / "A.html").read_text(encoding="utf-8")
     write_table(own, tables / "my_modes.csv", Holds("Mine", {"n": "mode/6m/{mode}"}))
     with pytest.raises(InputError, match=r"^A/all/mode/6m/post is 30 in one table and \d+ in response_by_mode;"):
         share(study, results, tmp_path / "bundle", "none")
     for file in tables.glob("my_*"):
         file.unlink()
+
+
+def test_a_bundle_has_what_was_run_and_says_what_was_not(tmp_path):
+    assert durability("run", STUDY_FILE, "--notebook", "03", "--output", tmp_path / "results").returncode == 0
+    done = durability("share", STUDY_FILE, "--results", tmp_path / "results", "--output", tmp_path / "bundle")
+    assert done.returncode == 0, done.stderr
+    assert {file.stem for file in (tmp_path / "bundle").rglob("*.csv")} == {
+        f"reliable_improvement_{name}" for name in ("6m", "rates", "path")}
+    for text in (done.stderr, (tmp_path / "bundle" / "index.html").read_text(encoding="utf-8")):
+        assert "10_relapse (not run): When do patients in remission relapse?" in text
+        assert "03_reliable" not in text and "01_cleaning" not in text
+
+
+def test_without_any_results_nothing_is_shared(study, tmp_path):
+    with pytest.raises(InputError, match="no notebook has been run in results; give the command `durability run`"):
+        share(study, tmp_path / "results", tmp_path / "bundle", "nhs")
+
+
+def test_the_new_tables_have_what_the_study_found_rounded(tables):
+    """Hand counts from the private tables: 1,092 of 2,967 finished improved; 55 of them answered at 6 months alone."""
+    rates = tables["all", "all", "services_rates"].set_index(["service", "rate", "denominator"])
+    row = rates.loc[("all", "reliable_improvement", "nhs")]
+    assert row[["n", "of", "percent"]].tolist() == ["1090", "2965", "37"]
+    estimates = tables["all", "all", "attrition_estimates"]
+    assert set(estimates["of"]) == {"1090", "520"} and "note" not in estimates
+    assert not {"relapses", "censored"} & set(tables["all", "all", "relapse_by_month"])
 
 
 def test_another_folder_is_left_alone(results, study, tmp_path):

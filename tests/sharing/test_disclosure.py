@@ -15,9 +15,16 @@ import pytest
 from attack import Attack
 from conftest import PAIR_RULES, typed
 
-from durability_utils.analyses.attrition import complete_cases, well_at_end, why_no_model
-from durability_utils.analyses.definitions import every_status, shares_holds, shares_kept
-from durability_utils.analyses.rates import end_counts, kept_counts, rates_from_counts, rates_holds, with_all
+from durability_utils.analyses.attrition import LEAST_ON_A_SIDE, complete_cases, well_at_end, why_no_model
+from durability_utils.analyses.definitions import KEPT_OF, every_status, shares_holds, shares_kept
+from durability_utils.analyses.rates import (
+    DENOMINATORS,
+    end_counts,
+    kept_counts,
+    rates_from_counts,
+    rates_holds,
+    with_all,
+)
 from durability_utils.analyses.relapse import HOLDS as RELAPSE
 from durability_utils.analyses.relapse import by_month, scores_after_discharge, status_at_end, time_to_relapse
 from durability_utils.analyses.specifications import estimates_holds, gathered, row
@@ -29,7 +36,7 @@ from durability_utils.outcomes.rules import OUTCOMES, STEP_GROUPS, carry_back, c
 from durability_utils.outcomes.transitions import by_status_at_end
 from durability_utils.results import write_table
 from durability_utils.sharing import disclosure
-from durability_utils.sharing.audit import control_safely, knowledge
+from durability_utils.sharing.audit import AT_END, DEFINITIONS, control_safely, knowledge
 from durability_utils.sharing.bundle import read_tables, table_to_share
 from durability_utils.sharing.disclosure import Controlled, Tables, table_of
 from durability_utils.study.columns import FOLLOW_UP_DATA
@@ -232,6 +239,8 @@ def test_a_mean_of_equal_values_is_hidden_with_its_spread():
 def test_a_table_without_rows_is_left_out(tmp_path):
     """A service without relapses has such tables."""
     write_table(COUNTS[:0], tmp_path / "study/A/all/tables/mine.csv", ANSWERS_BY_MODE)
+    write_table(COUNTS[:0].assign(service=""), tmp_path / "study/A/all/tables/theirs.csv",
+                replace(ANSWERS_BY_MODE, service="service"))
     assert Controlled(read_tables(SimpleNamespace(id="study", services=["A"]), tmp_path), "nhs").tables == {}
 
 
@@ -378,6 +387,14 @@ def test_a_share_is_shown_where_it_tells_no_more_than_the_counts_beside_it(rule,
     tables = estimates((share, share - 0.02, share + 0.02, 30.0), answered=answered, kept=kept)
     shown = Controlled(tables, rule).tables["all", "all", "attrition_estimates"]
     assert shown["estimate_percent"].tolist() == [expected]
+
+
+def test_sharing_knows_what_the_analyses_count():
+    """It may not import them. Oracle: their own lists."""
+    assert disclosure.FEWEST_MODELLED == LEAST_ON_A_SIDE
+    assert tuple(KEPT_OF) == DEFINITIONS
+    assert {*AT_END} == {name for of in DENOMINATORS.values() for pair in of.items() for name in pair
+                         if "kept" not in name and "followed" not in name}
 
 
 def test_a_curve_is_shown_by_month_and_its_interval_follows_from_what_is_shown():
