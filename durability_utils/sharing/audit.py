@@ -151,28 +151,25 @@ class System:
         groups = {problem.place[unknown]: _neighbours(unknown) for unknown in intervals}
         random, idle, fallen = Random(1), 0, set()
 
-        def push(among: np.ndarray, *last: tuple[int, int]) -> int:
+        def push(*above_all: tuple[int, int]) -> int:
             """Strike off what is possible with one number that is left of each group; how many numbers that was."""
-            unseen = [at for at in among.tolist() if left.get(at)]
-            random.shuffle(unseen)
-            wanted = {groups[at]: (at, random.choice(sorted(left[at]))) for at in unseen}
-            problem.push([*wanted.values(), *last], among)
+            unseen = [at for at in left if left[at]]
+            random.shuffle(unseen)  # who is first differs each time
+            wanted = {groups[at]: (at, random.choice(sorted(left[at])), 1000 ** random.random()) for at in unseen}
+            problem.push([*wanted.values(), *((at, number, 1e6) for at, number in above_all)])
             return problem.seen(left)
 
-        everywhere = np.arange(len(problem.truth))
         while any(left.values()) and idle < 3:  # many at a time
-            idle = 0 if push(everywhere) > len(left) / 200 else idle + 1
+            idle = 0 if push() > len(left) / 200 else idle + 1
         for at in left:
-            while left[at]:  # then each for itself, with what others come along; mostly nothing far from it has to move
+            while left[at]:  # then each for itself, with what others come along
                 number = min(left[at])
-                for among in (problem.near(at), everywhere):
-                    if number in left[at]:
-                        push(among, (at, number))
+                push((at, number))
                 for whole in (False, True):  # what is enough for fractions of patients mostly is for patients
                     if number in left[at]:
-                        fallen |= problem.cheapest(
-                            at, number, {name: worth[name] for name in worth if name not in fallen}, whole)
-                        push(everywhere, (at, number))
+                        names = {name: worth[name] for name in worth if name not in fallen}
+                        fallen |= problem.cheapest(at, number, names, whole)
+                        push((at, number))
                 left[at].discard(number)
         return fallen
 
@@ -202,41 +199,28 @@ class _Problem:
         exact = np.array(list(system.exact.values()))
         fixed_low, fixed_high = low.copy(), high.copy()
         fixed_low[at], fixed_high[at] = np.maximum(low[at], exact), np.minimum(high[at], exact)
-        self.truth = _solution(np.zeros(len(low)), self.matrix, self.row_low, self.row_high, fixed_low, fixed_high)[0]
+        self.truth = _solution(np.zeros(len(low)), self.matrix, self.row_low, self.row_high, fixed_low, fixed_high, gap=0.5)[0]
         if self.truth is None:
             raise InputError("nothing was shared: the tables contradict what is taken for granted of them, as that "
                              "parts add up to their total")
-        far = np.where(np.isinf(low), 1000 * FAR, FAR)  # sums are larger
+        far = np.where(np.isinf(low), 100 * FAR, FAR)  # sums are larger
         self.down, self.up = np.maximum(low - self.truth, -far), np.minimum(high - self.truth, far)
         shift = self.matrix @ self.truth
         self.row_low, self.row_high = self.row_low - shift, self.row_high - shift
         plus, minus = self.matrix.maximum(0), self.matrix.minimum(0)
         self.least, self.most = plus @ self.down + minus @ self.up, plus @ self.up + minus @ self.down
-        joined = abs(self.matrix)
-        self.columns, self.beside = self.matrix.tocsc(), (joined.T @ joined).tocsr()
         self.found = np.zeros(len(low))
 
-    def near(self, at: int) -> np.ndarray:
-        """The unknowns that are tied to one by a row, or to one of those."""
-        return np.unique(self.beside[self.beside[[at]].indices].indices)
-
-    def push(self, wanted: Iterable[tuple[int, int]], among: np.ndarray) -> None:
-        """Look for a solution in which many unknowns have the number that is wanted of them, the last one above all.
-
-        Only those `among` may be other than they are.
-        """
+    def push(self, wanted: Iterable[tuple[int, int, float]]) -> None:
+        """Look for a solution in which many unknowns have the number that is wanted of them, the more by its weight."""
         down, up, aim = self.down.copy(), self.up.copy(), np.zeros(len(self.truth))
-        for at, number in wanted:
+        for at, number, weight in wanted:
             step = number - self.truth[at]
             (up if step > 0 else down)[at] = step
-            aim[at] = -np.sign(step)
-        aim[at] *= 1000
-        columns = self.columns[:, among]
-        rows = np.flatnonzero(np.diff(columns.tocsr().indptr))
-        found, _ = _solution(aim[among], columns[rows], self.row_low[rows], self.row_high[rows], down[among], up[among])
+            aim[at] = -np.sign(step) * weight
+        found, _ = _solution(aim, self.matrix, self.row_low, self.row_high, down, up, gap=0.1)
         if found is not None:
-            self.found = np.zeros(len(aim))
-            self.found[among] = found
+            self.found = found
 
     def seen(self, left: dict[int, set[int]]) -> int:
         """Strike off the numbers that the last solution has; how many there were."""
@@ -278,7 +262,7 @@ class _Problem:
         return fallen
 
 
-def _solution(aim, matrix, row_low, row_high, low, high, gap: float = 0.5,
+def _solution(aim, matrix, row_low, row_high, low, high, gap: float,
               whole=None) -> tuple[np.ndarray | None, bool]:
     """Numbers that satisfy everything and make `aim` small, None where none were found; and whether there are none.
 
