@@ -262,21 +262,24 @@ class _Problem:
         return fallen
 
 
-def _solution(aim, matrix, row_low, row_high, low, high, gap: float,
-              whole=None) -> tuple[np.ndarray | None, bool]:
+def _solution(aim, matrix, row_low, row_high, low, high, gap: float, whole=None,
+              presolve: bool = True) -> tuple[np.ndarray | None, bool]:
     """Numbers that satisfy everything and make `aim` small, None where none were found; and whether there are none.
 
-    whole: which of them are whole numbers, unless all are.
+    whole: which of them are whole numbers, unless all are. HiGHS is not believed that there are none before it has said
+    so without its presolve, too, which was seen to lose solutions (1.12, with sums of whole numbers that have no ends).
     """
     whole = np.ones(len(aim)) if whole is None else whole
     found = milp(aim, constraints=LinearConstraint(matrix, row_low, row_high), bounds=Bounds(low, high),
-                 integrality=whole, options={"mip_rel_gap": gap, "time_limit": 20})
-    if found.x is None:
-        return None, found.status == 2
-    numbers = np.where(whole, np.round(found.x), found.x)
-    rows = matrix @ numbers
-    holds = (rows >= row_low - 1e-6).all() and (rows <= row_high + 1e-6).all()
-    return (numbers, True) if holds else (None, False)
+                 integrality=whole, options={"mip_rel_gap": gap, "time_limit": 20, "presolve": presolve})
+    numbers = None if found.x is None else np.where(whole, np.round(found.x), found.x)
+    if numbers is not None:
+        rows = matrix @ numbers
+        if (rows >= row_low - 1e-6).all() and (rows <= row_high + 1e-6).all():
+            return numbers, True
+    if presolve:
+        return _solution(aim, matrix, row_low, row_high, low, high, gap, whole, presolve=False)
+    return None, numbers is None and found.status == 2
 
 
 # -- what is known ---------------------------------------------------------------------------------
