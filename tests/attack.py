@@ -6,6 +6,7 @@ and services. The attacker is even told which of the hidden cells are small. All
 least and the most that each could be?
 """
 
+import copy
 import itertools
 import re
 
@@ -33,8 +34,10 @@ class Attack:
         self.most = LARGEST_HIDDEN[rule]
         self.at, self.low, self.high, self.rows = {}, [], [], []
         self.hidden, self.shown, self.totals, self.exact = set(), set(), set(), {}
-        self.services = sorted({service for service, *_ in tables} - {"all"})
-        for service in sorted({service for service, *_ in tables}):
+        rates = self.rows_of("all", "all", "response_rates")  # it names also those of which nothing else is shown
+        every = sorted({service for service, *_ in tables}.union(row["service"] for row in rates))
+        self.services = [service for service in every if service != "all"]
+        for service in every:
             self.one_service(service)
         if ("all", "all", "response_rates") in tables:
             self.pooled()
@@ -298,6 +301,8 @@ class Attack:
     def interval(self, name):
         """The protection that is promised: from 1 to the largest hidden number, or all that look the same rounded."""
         n = self.truth.get(name, 0)
+        if name[0] == "difference":  # nobody may know that those who came are in it, nor that they are not
+            return self.low[self.at[name]], self.high[self.at[name]]
         if name in self.totals:  # as the sum of what is shown it looks like no rounded number: as wide as those
             return max(n - 4, 0), n + 4
         if name[-1] == "rest":
@@ -310,8 +315,34 @@ class Attack:
         rounded = 5 * round(n / 5)
         return max(rounded - 2, self.most + 1), rounded + 2
 
-    def found_out(self):
-        """The cells that could not be all that is promised, with what they could be, however little were published."""
+    def beside(self, other, moved):
+        """This attack with all that another one knows, of an earlier or a later bundle.
+
+        moved: of each service in both the least and the most by which a count here differs from the count there.
+        """
+        both = copy.deepcopy(self)
+        there = {name: at + len(self.low) for name, at in other.at.items()}
+        both.low, both.high = [*self.low, *other.low], [*self.high, *other.high]
+        both.rows += [(low, high, tuple((cell + len(self.low), factor) for cell, factor in terms))
+                      for low, high, terms in other.rows]
+        for name, at in there.items():
+            is_sum = name[0] == "sum"
+            ends = moved.get(name[is_sum])
+            if name not in self.at or ends is None or name[-1] == "rest" or (is_sum and any(ends)):
+                continue
+            both.relation(*ends, (self.at[name], 1), (at, -1))
+            if any(ends):
+                difference = both.cell("difference", *name)
+                both.low[difference], both.high[difference] = ends
+                both.relation(0, 0, (difference, 1), (self.at[name], -1), (at, 1))
+                both.hidden.add(("difference", *name))
+        return both
+
+    def found_out(self, blank=None):
+        """The cells that could not be all that is promised, with what they could be, however little were published.
+
+        blank: the attack of somebody who sees none of the numbers of this bundle.
+        """
         names = sorted(self.hidden | self.shown, key=str)
         if not names:
             return {}
@@ -322,7 +353,7 @@ class Attack:
 
         suspected = short(self.ranges(names)[0])
         found, undecided = self.ranges(suspected, presolve=False)
-        blank = Attack(self.tables, self.rule, self.compared, self.truth, blank=True)
+        blank = blank or Attack(self.tables, self.rule, self.compared, self.truth, blank=True)
         anyway, unsure = blank.ranges(short(found), presolve=False)
         return {name: (least, most) for name, (least, most) in short(found).items()
                 if name in undecided | unsure or least > max(self.interval(name)[0], anyway[name][0])
