@@ -6,6 +6,7 @@ and services. The attacker is even told which of the hidden cells are small. All
 least and the most that each could be?
 """
 
+import copy
 import itertools
 import re
 
@@ -34,14 +35,17 @@ class Attack:
         self.tables, self.rule, self.compared, self.truth, self.blank = tables, rule, compared, truth or {}, blank
         self.most = LARGEST_HIDDEN[rule]
         self.at, self.low, self.high, self.rows = {}, [], [], []
-        self.hidden, self.shown, self.exact = set(), set(), {}
-        self.services = sorted({service for service, *_ in tables} - {"all"})
-        for service in sorted({service for service, *_ in tables}):
+        self.hidden, self.shown, self.totals, self.exact = set(), set(), set(), {}
+        rates = self.rows_of("all", "all", "response_rates")  # it names also those of which nothing else is shown
+        every = sorted({service for service, *_ in tables}.union(row["service"] for row in rates))
+        self.services = [service for service in every if service != "all"]
+        for service in every:
             self.one_service(service)
         if ("all", "all", "response_rates") in tables:
             self.pooled()
         for name, n in self.truth.items():
-            if name in self.at and n <= self.most and name not in self.shown:
+            # a total by `opensafely` is hidden with its parts, however large it is: that it is small, nothing says
+            if name in self.at and n <= self.most and name not in self.shown | self.totals:
                 self.high[self.at[name]] = self.most
                 self.hidden.add(name)
 
@@ -54,11 +58,13 @@ class Attack:
             self.low.append(0)
             self.high.append(10_000)
         here = self.at[name]
+        if total and self.rule == "opensafely":
+            self.totals.add(name)
         if text in ("*", "[REDACTED]"):
             self.hidden.add(name)
         elif text is not None and self.rule == "none":
             self.exact[name] = int(text)
-        elif text is not None and not (total and self.rule == "opensafely"):
+        elif text is not None and name not in self.totals:
             self.shown.add(name)
             if not self.blank:
                 self.low[here] = max(self.low[here], int(text) - 2, self.most + 1)
@@ -88,8 +94,9 @@ class Attack:
         self.relation(0, np.inf, (total, 1), (n, -least))
         self.relation(-np.inf, 0, (total, 1), (n, -most))
         if re.fullmatch(r"-?\d+\.\d", text) and not self.blank and self.rule != "none":
-            self.relation(-1e-6, np.inf, (total, 20), (n, 1 - 20 * float(text)))
-            self.relation(-np.inf, 1e-6, (total, 20), (n, -1 - 20 * float(text)))
+            twenty = round(20 * float(text))
+            self.relation(0, np.inf, (total, 20), (n, 1 - twenty))
+            self.relation(-np.inf, 0, (total, 20), (n, -1 - twenty))
 
     # -- the tables of one service ----------------------------------------------------------------
 
@@ -150,8 +157,8 @@ class Attack:
                 self.cell(service, step, name, row["end"], text=row["of"], total=True)
                 self.percentage(row["n"], row["of"], row["percent"])
             for end in known:
-                self.sum_is(self.cell(service, step, name, end), [cells[outcome, end, later] for later in known])
-            whole = self.cell(service, step, name, "total")
+                self.sum_is(self.cell(service, step, name, end, total=True), [cells[outcome, end, later] for later in known])
+            whole = self.cell(service, step, name, "total", total=True)
             self.sum_is(whole, [cell for key, cell in cells.items() if key[0] == outcome])
             paths = self.rows_of(service, step, f"reliable_{outcome}_path")
             for row in paths:
@@ -294,7 +301,7 @@ class Attack:
             self.at_most([with_step, *(self.at[key] for key in cells)], [either, *itertools.chain(*parts.values())])
 
     def sample(self, service, either):
-        with_step = self.cell(service, "sample", "step")
+        with_step = self.cell(service, "sample", "step", total=True)
         self.at_most([with_step], [either])
         self.sum_is(with_step, [self.cell(service, "sample", "step", step) for step in ("step2", "step3")])
         levels = {}
@@ -357,26 +364,35 @@ class Attack:
                            [cell for *_, terms in self.rows for cell, _ in terms])),
                          (len(self.rows), len(self.low))).tocsr()
 
-    def solution(self, aim):
-        """The whole numbers with the largest `aim`, or something near it."""
+    def solution(self, aim, gap=0.1, high=(), presolve=True):
+        """The whole numbers with the largest `aim`, or something so near it; and whether that is proved.
+
+        high: an unknown, and what it is at most here. Without presolve it takes longer, but with it HiGHS 1.12 called
+        209 the most where 216 was possible.
+        """
+        most = np.array(self.high)
+        most[list(high[:1])] = high[1:]
         found = milp(-aim, constraints=LinearConstraint(self.matrix(), [row[0] for row in self.rows],
                                                         [row[1] for row in self.rows]),
-                     bounds=Bounds(self.low, self.high), integrality=np.ones(len(aim)),
-                     options={"mip_rel_gap": 0.01, "time_limit": 60})
+                     bounds=Bounds(self.low, most), integrality=np.ones(len(aim)),
+                     options={"mip_rel_gap": gap, "time_limit": 60, "presolve": presolve})
         assert found.x is not None, f"no solution: {found.message}; the true counts should be one"
         return np.round(found.x), found.status == 0
 
-    def ranges(self, names):
-        """The least and the most that each cell could be; so far as is needed: to the ends of its interval."""
+    def ranges(self, names, presolve=True):
+        """The least and the most that each cell could be, so far as is needed: to the ends of its interval.
+
+        Undecided in time is as far as was seen; which those are.
+        """
         names = [name for name in names if name in self.at]
         at, random = np.array([self.at[name] for name in names], int), np.random.default_rng(7)
         ends = np.array([self.interval(name) for name in names]).reshape(-1, 2)
         low = high = self.solution(np.zeros(len(self.low)))[0][at] if len(at) else np.zeros(0)
-        idle, undecided = 0, []
+        idle, undecided = 0, set()
 
-        def learn(aim):
+        def learn(*how):
             nonlocal low, high
-            found, proved = self.solution(aim)
+            found, proved = self.solution(*how)
             left = np.count_nonzero(low > ends[:, 0]) + np.count_nonzero(high < ends[:, 1])
             low, high = np.minimum(low, found[at]), np.maximum(high, found[at])
             return proved, left - np.count_nonzero(low > ends[:, 0]) - np.count_nonzero(high < ends[:, 1])
@@ -390,13 +406,18 @@ class Attack:
             if (low[position] > ends[position, 0]) if sign < 0 else (high[position] < ends[position, 1]):
                 aim = np.zeros(len(self.low))
                 aim[at[position]] = sign
-                if not learn(aim)[0]:
-                    undecided.append(names[position])
+                here = () if sign < 0 else (at[position], max(ends[position, 1], high[position]))
+                if not learn(aim, 0, here, presolve)[0]:
+                    undecided.add(names[position])
         return {name: (int(least), int(most)) for name, least, most in zip(names, low, high, strict=True)}, undecided
 
     def interval(self, name):
         """The protection that is promised: from 1 to the largest hidden number, or all that look the same rounded."""
         n = self.truth.get(name, 0)
+        if name[0] == "difference":  # nobody may know that those who came are in it, nor that they are not
+            return self.low[self.at[name]], self.high[self.at[name]]
+        if name in self.totals:  # as the sum of what is shown it looks like no rounded number: as wide as those
+            return max(n - 4, 0), n + 4
         if name[-1] == "rest":
             left_out = [n for level, n in self.truth.items() if level[:-1] == name[:-1] and level not in self.shown]
             n = sum(left_out)
@@ -407,16 +428,47 @@ class Attack:
         rounded = 5 * round(n / 5)
         return max(rounded - 2, self.most + 1), rounded + 2
 
-    def found_out(self):
-        """The cells that could not be all that is promised, with what they could be, however little were published."""
+    def beside(self, other, moved):
+        """This attack with all that another one knows, of an earlier or a later bundle.
+
+        moved: of each service in both the least and the most by which a count here differs from the count there.
+        """
+        both = copy.deepcopy(self)
+        there = {name: at + len(self.low) for name, at in other.at.items()}
+        both.low, both.high = [*self.low, *other.low], [*self.high, *other.high]
+        both.rows += [(low, high, tuple((cell + len(self.low), factor) for cell, factor in terms))
+                      for low, high, terms in other.rows]
+        for name, at in there.items():
+            is_sum = name[0] == "sum"
+            ends = moved.get(name[is_sum])
+            if name not in self.at or ends is None or name[-1] == "rest" or (is_sum and any(ends)):
+                continue
+            both.relation(*ends, (self.at[name], 1), (at, -1))
+            if any(ends):
+                difference = both.cell("difference", *name)
+                both.low[difference], both.high[difference] = ends
+                both.relation(0, 0, (difference, 1), (self.at[name], -1), (at, 1))
+                both.hidden.add(("difference", *name))
+        return both
+
+    def found_out(self, blank=None):
+        """The cells that could not be all that is promised, with what they could be, however little were published.
+
+        blank: the attack of somebody who sees none of the numbers of this bundle.
+        """
         names = sorted(self.hidden | self.shown, key=str)
         if not names:
             return {}
-        found, undecided = self.ranges(names)
-        short = {name: (least, most) for name, (least, most) in found.items()
-                 if least > self.interval(name)[0] or most < self.interval(name)[1]}
-        blank = Attack(self.tables, self.rule, self.compared, self.truth, blank=True, carried=self.carried)
-        anyway, _ = blank.ranges(list(short))
-        return {name: (least, most) for name, (least, most) in short.items()
-                if name in undecided or least > max(self.interval(name)[0], anyway[name][0])
+        def short(found):
+            return {name: (least, most) for name, (least, most) in found.items()
+                    if (most - least < 4 if name in self.totals else
+                        least > self.interval(name)[0] or most < self.interval(name)[1])}
+
+        suspected = short(self.ranges(names)[0])
+        found, undecided = self.ranges(suspected, presolve=False)
+        blank = blank or Attack(self.tables, self.rule, self.compared, self.truth, blank=True,
+                                carried=self.carried)
+        anyway, unsure = blank.ranges(short(found), presolve=False)
+        return {name: (least, most) for name, (least, most) in short(found).items()
+                if name in undecided | unsure or least > max(self.interval(name)[0], anyway[name][0])
                 or most < min(self.interval(name)[1], anyway[name][1])}

@@ -12,7 +12,9 @@ problem on tabular data with linear constraints, Management Science 47: 1008-102
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import pairwise, product
+from random import Random
 from typing import NamedTuple
 
 import numpy as np
@@ -158,25 +160,28 @@ class System:
         problem = _Problem(self)
         left = {problem.place[unknown]: {*ends} - {self.exact[unknown]} for unknown, ends in intervals.items()}
         groups = {problem.place[unknown]: _neighbours(unknown) for unknown in intervals}
-        random, idle, fallen = np.random.default_rng(1), 0, set()
+        random, idle, fallen = Random(1), 0, set()
 
-        def some() -> dict[tuple, tuple[int, int]]:
-            """A number that is left, of one unknown of each group."""
-            return {groups[at]: (at, random.choice(sorted(left[at])))
-                    for at in random.permutation([at for at in left if left[at]])}
+        def push(*above_all: tuple[int, int]) -> int:
+            """Strike off what is possible with one number that is left of each group; how many numbers that was."""
+            unseen = [at for at in left if left[at]]
+            random.shuffle(unseen)  # who is first differs each time
+            wanted = {groups[at]: (at, random.choice(sorted(left[at])), 1000 ** random.random()) for at in unseen}
+            problem.push([*wanted.values(), *((at, number, 1e6) for at, number in above_all)])
+            return problem.seen(left)
 
         while any(left.values()) and idle < 3:  # many at a time
-            problem.push(some().values())
-            idle = 0 if problem.seen(left) > len(left) / 200 else idle + 1
+            idle = 0 if push() > len(left) / 200 else idle + 1
         for at in left:
             while left[at]:  # then each for itself, with what others come along
                 number = min(left[at])
-                problem.push([*some().values(), (at, number)])
-                problem.seen(left)
-                if number in left[at]:
-                    left[at].discard(number)
-                    fallen |= problem.cheapest(at, number, {name: worth[name] for name in worth if name not in fallen})
-                    problem.seen(left)
+                push((at, number))
+                for whole in (False, True):  # what is enough for fractions of patients mostly is for patients
+                    if number in left[at]:
+                        names = {name: worth[name] for name in worth if name not in fallen}
+                        fallen |= problem.cheapest(at, number, names, whole)
+                        push((at, number))
+                left[at].discard(number)
         return fallen
 
 
@@ -205,26 +210,26 @@ class _Problem:
         exact = np.array(list(system.exact.values()))
         fixed_low, fixed_high = low.copy(), high.copy()
         fixed_low[at], fixed_high[at] = np.maximum(low[at], exact), np.minimum(high[at], exact)
-        self.truth = _solution(np.zeros(len(low)), self.matrix, self.row_low, self.row_high, fixed_low, fixed_high)[0]
+        self.truth = _solution(np.zeros(len(low)), self.matrix, self.row_low, self.row_high, fixed_low, fixed_high, gap=0.5)[0]
         if self.truth is None:
             raise InputError("nothing was shared: the tables contradict what is taken for granted of them, as that "
                              "parts add up to their total")
-        far = np.where(np.isinf(low), 1000 * FAR, FAR)  # sums are larger
+        far = np.where(np.isinf(low), 100 * FAR, FAR)  # sums are larger
         self.down, self.up = np.maximum(low - self.truth, -far), np.minimum(high - self.truth, far)
         shift = self.matrix @ self.truth
         self.row_low, self.row_high = self.row_low - shift, self.row_high - shift
-        self.reach = np.abs(self.matrix) @ far  # as far as a row can go wrong
+        plus, minus = self.matrix.maximum(0), self.matrix.minimum(0)
+        self.least, self.most = plus @ self.down + minus @ self.up, plus @ self.up + minus @ self.down
         self.found = np.zeros(len(low))
 
-    def push(self, wanted: Iterable[tuple[int, int]]) -> None:
-        """Look for a solution in which many unknowns have the number that is wanted of them, the last one above all."""
+    def push(self, wanted: Iterable[tuple[int, int, float]]) -> None:
+        """Look for a solution in which many unknowns have the number that is wanted of them, the more by its weight."""
         down, up, aim = self.down.copy(), self.up.copy(), np.zeros(len(self.truth))
-        for at, number in wanted:
+        for at, number, weight in wanted:
             step = number - self.truth[at]
             (up if step > 0 else down)[at] = step
-            aim[at] = -np.sign(step)
-        aim[at] *= 1000
-        found, _ = _solution(aim, self.matrix, self.row_low, self.row_high, down, up)
+            aim[at] = -np.sign(step) * weight
+        found, _ = _solution(aim, self.matrix, self.row_low, self.row_high, down, up, gap=0.1)
         if found is not None:
             self.found = found
 
@@ -235,46 +240,57 @@ class _Problem:
             numbers.discard(self.truth[at] + self.found[at])
         return before - sum(map(len, left.values()))
 
-    def cheapest(self, at: int, number: int, worth: dict[tuple, float]) -> set[tuple]:
+    def cheapest(self, at: int, number: int, worth: dict[tuple, float], whole: bool) -> set[tuple]:
         """The names of least worth without which an unknown could be this number; none where it could not anyway.
 
-        From then on they count as hidden.
+        From then on they count as hidden. whole: all unknowns are whole numbers, which takes longer.
         """
         names = {name: position for position, name in enumerate(worth)}
-        depends = [[names[name] for name in shown if name in names] for shown in self.shown]
-        at_rows = [row for row, found in enumerate(depends) for _ in found]
-        loose = csr_array((self.reach[at_rows], (at_rows, [name for found in depends for name in found])),
-                          (len(depends), len(names)))
-        both = vstack([hstack([self.matrix, loose]), hstack([self.matrix, -loose])]).tocsr()
+        depends = [(row, names[name]) for row, shown in enumerate(self.shown) for name in shown if name in names]
+        rows, of = np.array(depends, int).reshape(-1, 2).T
+        fixed = np.setdiff1d(np.arange(len(self.shown)), rows)
+        loose = [csr_array((by[rows], (rows, of)), (len(self.shown), len(names)))  # by as much as a row can go wrong
+                 for by in (np.maximum(self.row_low - self.least, 0), np.minimum(self.row_high - self.most, 0))]
+        rows = np.unique(rows)
+        both = vstack([hstack([self.matrix[rows], loose[0][rows]]), hstack([self.matrix[rows], loose[1][rows]]),
+                       hstack([self.matrix[fixed], loose[0][fixed]])]).tocsr()
         down, up = self.down.copy(), self.up.copy()
         down[at] = up[at] = number - self.truth[at]
-        n, infinite = len(names), np.full(len(depends), np.inf)
+        n, infinite = len(names), np.full(len(rows), np.inf)
         found, ended = _solution(
             np.concatenate([np.zeros(len(down)), list(worth.values())]), both,
-            np.concatenate([self.row_low, -infinite]), np.concatenate([infinite, self.row_high]),
-            np.concatenate([down, np.zeros(n)]), np.concatenate([up, np.ones(n)]), gap=0.02)
+            np.concatenate([self.row_low[rows], -infinite, self.row_low[fixed]]),
+            np.concatenate([infinite, self.row_high[rows], self.row_high[fixed]]),
+            np.concatenate([down, np.zeros(n)]), np.concatenate([up, np.ones(n)]), gap=0.02, whole=np.append(np.full(len(up), whole), np.ones(n)))
         if found is None:
             if ended:
                 return set()
             raise InputError("nothing was shared: it could not be proved in time that nothing hidden can be worked out")
-        self.found = found[:len(down)]
-        fallen = {name for name, position in names.items() if found[len(down) + position]}
+        fallen = {name for name, position in names.items() if found[len(down) + position] > 0.5}
         for row, shown in enumerate(self.shown):
             if fallen.intersection(shown):
                 self.row_low[row], self.row_high[row] = -np.inf, np.inf
         return fallen
 
 
-def _solution(aim, matrix, row_low, row_high, low, high, gap: float = 0.5) -> tuple[np.ndarray | None, bool]:
-    """Whole numbers that satisfy everything and make `aim` small, None where none were found; and whether none are."""
+def _solution(aim, matrix, row_low, row_high, low, high, gap: float, whole=None,
+              presolve: bool = True) -> tuple[np.ndarray | None, bool]:
+    """Numbers that satisfy everything and make `aim` small, None where none were found; and whether there are none.
+
+    whole: which of them are whole numbers, unless all are. HiGHS is not believed that there are none before it has said
+    so without its presolve, too, which was seen to lose solutions (1.12, with sums of whole numbers that have no ends).
+    """
+    whole = np.ones(len(aim)) if whole is None else whole
     found = milp(aim, constraints=LinearConstraint(matrix, row_low, row_high), bounds=Bounds(low, high),
-                 integrality=np.ones(len(aim)), options={"mip_rel_gap": gap, "time_limit": 20})
-    if found.x is None:
-        return None, found.status == 2
-    numbers = np.round(found.x)
-    rows = matrix @ numbers
-    holds = (rows >= row_low - 1e-6).all() and (rows <= row_high + 1e-6).all()
-    return (numbers, True) if holds else (None, False)
+                 integrality=whole, options={"mip_rel_gap": gap, "time_limit": 20, "presolve": presolve})
+    numbers = None if found.x is None else np.where(whole, np.round(found.x), found.x)
+    if numbers is not None:
+        rows = matrix @ numbers
+        if (rows >= row_low - 1e-6).all() and (rows <= row_high + 1e-6).all():
+            return numbers, True
+    if presolve:
+        return _solution(aim, matrix, row_low, row_high, low, high, gap, whole, presolve=False)
+    return None, numbers is None and found.status == 2
 
 
 # -- what is known ---------------------------------------------------------------------------------
@@ -389,28 +405,40 @@ def _groups(system: System, service: str) -> None:
         system.between(0, 0, [answered], [same])
 
 
+@cache
+def _within(times: int) -> list[tuple[list[tuple], frozenset[tuple]]]:
+    """Paths of recovery, and all those of improvement that patients on them can be on: whoever recovered had improved.
+
+    That the former are no more than the latter, in each of these pairs, is all that the two tables say of each other
+    (Hall's theorem).
+    """
+    possible = {path: frozenset(codes for codes in product(IMPROVEMENT, repeat=times)
+                                if all(code == IMPROVEMENT[-1] or recovered != RECOVERY[-1]
+                                       for code, recovered in zip(codes, path, strict=True)))
+                for path in product(RECOVERY, repeat=times)}
+    unions = {frozenset()}
+    for codes in possible.values():
+        unions |= {union | codes for union in unions}
+    return [([path for path, codes in possible.items() if codes <= union], union) for union in unions if union]
+
+
 def _outcomes(system: System, service: str, step: str, time: str) -> None:
-    """Improvement and recovery of the same patients: whoever recovered had improved, some are left out of recovery."""
-    every = [Count(service, step, f"improvement_{time}", codes)
-             for codes in product(IMPROVEMENT, repeat=2 if time == "6m" else 3)]
-    improvement = [count for count in every if count in system.exact]
-    # a path of improvement may be left out where that of recovery, with fewer and larger cells, is shown
-    joint = defaultdict(list)
-    for count in every if improvement else []:
-        possible = [RECOVERY if code == IMPROVEMENT[-1] else RECOVERY[:1] for code in count.what]
-        for codes in ["left_out", *product(*possible)]:
-            unknown = (*count, codes)
-            joint[count].append(unknown)
-            joint[Count(service, step, f"recovery_{time}", codes)].append(unknown)
-    for count, unknowns in joint.items():
-        if count in system.exact:
-            system.between(0, 0, [count], unknowns)
-    if improvement:
-        answered = _of(service, "response", "either_follow_up" if time == "6m" else "both_follow_ups")
+    """Improvement and recovery of the same patients, some of whom are left out of recovery, or of both."""
+    def counts(outcome: str, paths: Iterable[tuple]) -> list[Count]:
+        return [Count(service, step, f"{outcome}_{time}", path) for path in paths]
+
+    times = 2 if time == "6m" else 3
+    tables = [table for outcome, codes in OUTCOMES.items()
+              if (table := counts(outcome, product(codes, repeat=times)))[0] in system.exact]
+    if len(tables) == 2:
+        for fewer, more in _within(times):
+            system.between(0, np.inf, counts("improvement", more), counts("recovery", fewer))
+    answered = _of(service, "response", "either_follow_up" if time == "6m" else "both_follow_ups")
+    for table in tables:
         if step == "all" or time == "path":
-            system.between(0, np.inf, [answered], improvement)
+            system.between(0, np.inf, [answered], table)
         if step != "all" and (in_step := _of(service, "sample", "step", step)) in system.exact:
-            system.between(0, np.inf, [in_step], improvement)
+            system.between(0, np.inf, [in_step], table)
     if time == "path":  # those who completed both follow-ups are among those of the six-month table
         for outcome, codes in OUTCOMES.items():
             for pair in product(codes, repeat=2):

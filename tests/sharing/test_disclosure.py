@@ -62,22 +62,29 @@ def declared(tables: dict[tuple[str, str, str], pd.DataFrame]) -> Tables:
     return {key: table for key, table in made.items() if table}
 
 
-def random_cohorts(seed: int) -> dict[str, pd.DataFrame]:
-    """Two or three services of random size, consent, answers and outcomes; every column of the dictionary is there."""
+SIZES = {"one service": [150], "one patient more": [150, 1], "one patient": [1], "five patients": [5],
+         "one step": [60, 150], "skewed": [2000, 12]}
+
+
+def random_cohorts(seed: int, kind: str = "") -> dict[str, pd.DataFrame]:
+    """Services of random size, or of one of SIZES, with random consent, answers and outcomes; every column is there."""
     random = np.random.default_rng(seed)
     cohorts = {}
-    for service in "ABC"[:random.integers(2, 4)]:
-        n = int(random.choice([20, 60, 150, 400]))
+    sizes = SIZES.get(kind) or [0] * random.integers(2, 4)
+    for service, size in zip("ABC", sizes, strict=False):
+        n = size or int(random.choice([20, 60, 150, 400]))
         consent, answers = random.uniform(0.1, 0.9), random.uniform(0.1, 0.9)
         gain = random.uniform(0, 10)
         cohort = typed(pd.DataFrame(index=range(n))).astype("object")
         cohort["patient_id"] = [f"{service}{i}" for i in range(n)]
         cohort["consent_contact"] = random.choice(["yes", "no"], n, p=[consent, 1 - consent])
-        cohort["gender"] = random.choice(["female", "male", "other"], n, p=[0.6, 0.37, 0.03])
+        genders = [0.985, 0.01, 0.005] if kind == "skewed" else [0.6, 0.37, 0.03]
+        cohort["gender"] = random.choice(["female", "male", "other"], n, p=genders)
         cohort["ethnicity"] = random.choice(["white_british", "asian_indian", "black_african", None], n,
                                             p=[0.8, 0.1, 0.05, 0.05])
         cohort["primary_problem"] = random.choice(["Depression", "GAD", "OCD"], n, p=[0.5, 0.4, 0.1])
-        cohort["step"] = random.choice(["step2", "step3", "step2+3", None], n, p=[0.45, 0.4, 0.1, 0.05])
+        steps = [1, 0, 0, 0] if kind == "one step" else [0.45, 0.4, 0.1, 0.05]
+        cohort["step"] = random.choice(["step2", "step3", "step2+3", None], n, p=steps)
         numbers = {"age": random.integers(16, 80, n), "sessions": random.integers(2, 20, n)}
         for measure, most in (("phq9", 27), ("gad7", 21)):
             base = random.integers(3, most + 1, n)
@@ -431,7 +438,8 @@ def test_the_attack_finds_nothing_in_random_cohorts(seeds):
 
 
 def attacked_cohort(seed: int) -> dict:
-    tables = tables_of(random_cohorts(seed))
+    """Half of them are of a kind of SIZES, each kind by both rules."""
+    tables = tables_of(random_cohorts(seed, [*SIZES][seed // 4 % len(SIZES)] if seed % 4 < 2 else ""))
     services = list(dict.fromkeys(service for service, *_ in tables if service != "all"))
     return attacked(tables, ("nhs", "opensafely")[seed % 2], services)
 
