@@ -104,7 +104,8 @@ def scores_in(cohort: pd.DataFrame, column: str, rules: Rules | None = None, nam
     Of an ADSM only what no measure could give; `expect_own_range` knows the measure of each patient.
     """
     values, where = cohort[column], f"{name}: {column}"
-    kind, low, high = _holds(values), entries()[column]["minimum"], entries()[column]["maximum"]
+    kind = "numbers" if values.dtype.kind in "iuf" else _holds(values)
+    low, high = entries()[column]["minimum"], entries()[column]["maximum"]
     whole = not np.isnan([low, high]).any()
     if not whole:
         low, high = _widest_range(rules)
@@ -115,7 +116,7 @@ def scores_in(cohort: pd.DataFrame, column: str, rules: Rules | None = None, nam
         hint = " (`pd.to_numeric` makes numbers of text)" if kind == "text" else ""
         raise InputError(f"{where}: found {kind}, expected {expected}{hint}")
     numbers = values.to_numpy(dtype=float, na_value=np.nan)
-    if np.fmin.reduce(numbers) < low or np.fmax.reduce(numbers) > high:
+    if np.fmin.reduce(numbers, initial=np.inf) < low or np.fmax.reduce(numbers, initial=-np.inf) > high:
         outside = (numbers < low) | (numbers > high)
         if not whole:  # cleaning knows no range for the score of a measure without a name, and it decides nothing
             outside &= cohort["adsm"].notna().to_numpy() if "adsm" in cohort else False
