@@ -26,14 +26,17 @@ from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvision
 
 # What the notebooks import, and what these import only when it is used first. Not matplotlib_inline: imported early it
 # switches automatic figures off.
-PRELOADED = ("durability_utils.runs.kernels", "durability_utils.cohort.cleaning", "durability_utils.figures",
-             "durability_utils.analyses.attrition_figures", "durability_utils.synthetic.attrition", "statsmodels.api",
-             "durability_utils.analyses.published", "durability_utils.analyses.definition_figures",
-             "durability_utils.analyses.relapse_figures", "pingouin", "scikit_posthocs",
-             "statsmodels.stats.proportion", "statsmodels.duration.survfunc", "statsmodels.tools.numdiff", "surpyval",
-             "ipykernel.ipkernel", "ipykernel.kernelapp", "pandas.io.formats.csvs", "pandas.io.formats.html",
+PRELOADED = ("durability_utils.runs.kernels", "durability_utils.cohort.cleaning",
+             "durability_utils.cohort.plausibility", "durability_utils.shown", "durability_utils.synthetic.attrition",
+             *(f"durability_utils.analyses.{name}" for name in (
+                 "attrition_figures", "case_mix", "definition_figures", "pooling", "published", "relapse_figures",
+                 "services_figures", "specifications")),
+             "contourpy", "pingouin", "scikit_posthocs", "statsmodels.api", "statsmodels.stats.proportion",
+             "statsmodels.duration.survfunc", "statsmodels.tools.numdiff", "surpyval", "ipykernel.ipkernel",
+             "ipykernel.kernelapp", "pandas.io.formats.csvs", "pandas.io.formats.html", "pandas.io.formats.string",
              "pandera.backends.pandas.builtin_checks", "pandera.backends.pandas.register", "pyarrow.dataset",
-             "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PngImagePlugin", "PIL.PpmImagePlugin")
+             "pyarrow.parquet", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PngImagePlugin",
+             "PIL.PpmImagePlugin")
 # Threads do not live through a fork, so the fork server may have none; and several kernels share the cores anyway.
 WITHOUT_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system",
                    "JE_ARROW_MALLOC_CONF": "background_thread:false"}
