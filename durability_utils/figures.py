@@ -50,7 +50,7 @@ class _Picture(Figure):
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **shared):
     """A figure of this size in inches with one or more axes, in the style of all of them."""
     sns.set_theme(style="ticks", font_scale=0.95, rc={
-        "axes.spines.right": False, "axes.spines.top": False,
+        "axes.spines.right": False, "axes.spines.top": False, "axes.titley": 1,  # where it is: else it is searched
         "text.parse_math": False})  # a title between dollars is one, and no mathematics
     return plt.subplots(rows, columns, figsize=(width, height), layout="constrained", FigureClass=_Picture, **shared)
 

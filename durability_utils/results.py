@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import PIL.Image
 from IPython.display import Image
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from durability_utils.study.dictionary import dictionary
 from durability_utils.study.errors import InputError
@@ -147,25 +148,42 @@ def png(figure: matplotlib.figure.Figure, dpi: int = 150) -> bytes:
     It has at most 64: the 16 most frequent, those of its areas, as they are, and of those on the edges of lines and
     letters one by one the colour that is farthest from all before it. Every other becomes the nearest of these.
     """
-    drawn = BytesIO()
-    figure.savefig(drawn, format="png", dpi=dpi, pil_kwargs={"compress_level": 1})
-    picture = PIL.Image.open(drawn).convert("RGBA")  # it knows its size: 5.1 inches of 100 dots are 509 or 510
-    counted = picture.getcolors(picture.width * picture.height)
-    colours = np.array([colour for _, colour in sorted(counted, reverse=True)], np.uint8)
-    chosen, distance, nearest = [], np.full(len(colours), np.inf), np.zeros(len(colours), np.uint8)
-    for place in range(min(64, len(colours))):
+    pixels = _pixels(figure, dpi)
+    found, counts = np.unique(pixels, return_counts=True)
+    red, green, blue = channels = np.stack([found & 255, found >> 8 & 255, found >> 16]).astype(np.int32)
+    order = np.lexsort((blue, green, red, counts))[::-1]
+    found, colours = found[order], channels.T[order]
+    chosen, distance, nearest = [], np.full(len(found), np.inf), np.zeros(len(found), np.uint8)
+    for place in range(min(64, len(found))):
         chosen.append(place if place < 16 else distance.argmax())
-        to_it = ((colours.astype(int) - colours[chosen[-1]]) ** 2).sum(axis=1)
+        to_it = ((colours - colours[chosen[-1]]) ** 2).sum(axis=1)
         nearest[to_it < distance] = place
         distance = np.minimum(distance, to_it)
     place_of = np.empty(2 ** 24, np.uint8)  # by the number that red, green and blue are as three bytes
-    place_of[colours.view("<u4") % 2 ** 24] = nearest[:, None]
-    places = place_of[np.frombuffer(picture.tobytes(), "<u4") % 2 ** 24]
-    picture = PIL.Image.frombytes("P", picture.size, places.tobytes())
-    picture.putpalette(colours[chosen, :3].tobytes())
+    place_of[found] = nearest
+    picture = PIL.Image.fromarray(place_of[pixels])
+    picture.putpalette(colours[chosen].astype(np.uint8).tobytes())
     written = BytesIO()
     picture.save(written, "png", dpi=(dpi, dpi), compress_level=6)
     return written.getvalue()
+
+
+def _pixels(figure: matplotlib.figure.Figure, dpi: int) -> np.ndarray:
+    """The figure as rows of numbers, each red, green and blue as three bytes.
+
+    As `savefig` draws it, which draws all of it twice where the figure has a layout.
+    """
+    before, canvas, layout = (figure.dpi, figure.canvas), FigureCanvasAgg(figure), figure.get_layout_engine()
+    try:
+        figure.dpi = dpi
+        if layout and figure.axes:
+            layout.execute(figure)
+            figure.set_layout_engine("none")
+        canvas.draw()
+        return np.asarray(canvas.buffer_rgba()).view("<u4")[..., 0] & 2 ** 24 - 1
+    finally:
+        figure.dpi, figure.canvas = before
+        figure.set_layout_engine(layout or "none")
 
 
 def not_a_formula(cell):

@@ -14,7 +14,7 @@ from papermill.exceptions import PapermillExecutionError
 from papermill.execute import execute_notebook, remove_error_markers
 from traitlets.config import Config
 
-from durability_utils.runs.kernels import WarmKernel
+from durability_utils.runs.kernels import WarmKernel, own_folder
 from durability_utils.study.errors import NO_MEMORY, InputError, lacks_memory
 
 logging.getLogger("papermill").setLevel(logging.CRITICAL)
@@ -49,7 +49,7 @@ def executed(notebook: Path, parameters: dict[str, str], home: Path, timeout: fl
     kept = []
     deadline = None if timeout is None else time.monotonic() + timeout
     # papermill has the error in the notebook too. The folder holds the kernel's sockets.
-    with suppress(PapermillExecutionError), TemporaryDirectory(prefix="kernel-") as sockets:
+    with suppress(PapermillExecutionError), TemporaryDirectory(prefix="kernel-", dir=own_folder()) as sockets:
         connection = f"{sockets}/kernel.json"
         execute_notebook(
             v4.reads(notebook.read_text(encoding="utf-8")), None, parameters,

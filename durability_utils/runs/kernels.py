@@ -9,31 +9,39 @@ state passes from one notebook to the next. Where that is not possible an ordina
 import gc
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
-from contextlib import contextmanager
-from multiprocessing import forkserver, resource_tracker
+from contextlib import contextmanager, suppress
+from functools import cache
+from multiprocessing import forkserver, resource_tracker, util
 from pathlib import Path
 from types import ModuleType
 from typing import ClassVar
 
+from filelock import FileLock, Timeout
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 
 # What the notebooks import, and what these import only when it is used first. Not matplotlib_inline: imported early it
 # switches automatic figures off.
-PRELOADED = ("durability_utils.runs.kernels", "durability_utils.cohort.cleaning", "durability_utils.figures",
-             "durability_utils.analyses.attrition_figures", "durability_utils.synthetic.attrition", "statsmodels.api",
-             "durability_utils.analyses.published", "durability_utils.analyses.definition_figures",
-             "durability_utils.analyses.relapse_figures", "pingouin", "scikit_posthocs",
-             "statsmodels.stats.proportion", "statsmodels.duration.survfunc", "statsmodels.tools.numdiff", "surpyval",
-             "ipykernel.ipkernel", "ipykernel.kernelapp", "pandas.io.formats.csvs", "pandas.io.formats.html",
+PRELOADED = ("durability_utils.runs.kernels", "durability_utils.cohort.cleaning",
+             "durability_utils.cohort.plausibility", "durability_utils.shown", "durability_utils.synthetic.attrition",
+             *(f"durability_utils.analyses.{name}" for name in (
+                 "attrition_figures", "case_mix", "definition_figures", "pooling", "published", "relapse_figures",
+                 "services_figures", "specifications")),
+             "contourpy", "pingouin", "scikit_posthocs", "statsmodels.api", "statsmodels.stats.proportion",
+             "statsmodels.duration.survfunc", "statsmodels.tools.numdiff", "surpyval", "ipykernel.ipkernel",
+             "ipykernel.kernelapp", "pandas.io.formats.csvs", "pandas.io.formats.html", "pandas.io.formats.string",
              "pandera.backends.pandas.builtin_checks", "pandera.backends.pandas.register", "pyarrow.dataset",
-             "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PngImagePlugin", "PIL.PpmImagePlugin")
+             "pyarrow.parquet", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PngImagePlugin",
+             "PIL.PpmImagePlugin")
 # Threads do not live through a fork, so the fork server may have none; and several kernels share the cores anyway.
 WITHOUT_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system",
                    "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 SEARCH_PATH = [folder for folder in sys.path if folder]  # in the fork server: as Python starts with it
+OWN, LOCK = "durability-", "kernels.lock"  # a temporary folder's name begins so, and it has this file
 _one_at_a_time = threading.Lock()
 
 
@@ -49,8 +57,34 @@ def use_warm_kernels() -> None:
     if can_fork():
         forkserver.set_forkserver_preload(list(PRELOADED))
         resource_tracker.ensure_running()  # first: it lets interrupts through again once it has started
+        usual, tempfile.tempdir = tempfile.tempdir, str(own_folder())
+        try:
+            util.get_temp_dir()  # where the fork server listens, made once a process
+        finally:
+            tempfile.tempdir = usual
         with _without_main(), _without_interrupts():
             forkserver.ensure_running()
+
+
+@cache
+def own_folder() -> Path:
+    """The temporary folder of this process, which goes with it; those of this user's killed processes go first.
+
+    Each holds a lock, and the system lets go of that of a process however it ends: what can be locked is nobody's. A
+    folder gets the name by which others look for it when its lock is held.
+    """
+    made = Path(tempfile.mkdtemp(prefix=f".{OWN}"))
+    lock = FileLock(made / LOCK, is_singleton=False)
+    lock.acquire()
+    for left in made.parent.glob(f"{OWN}*/{LOCK}"):
+        with suppress(OSError, Timeout):
+            if left.parent.lstat().st_uid == made.stat().st_uid:
+                with FileLock(left, timeout=0):
+                    shutil.rmtree(left.parent)
+    own = made.rename(made.with_name(made.name[1:])) if os.name != "nt" else made  # there nothing open is renamed
+    # after multiprocessing's own folder in it, at -100, and in this process only
+    util.Finalize(None, lambda: (lock.release(), shutil.rmtree(own, ignore_errors=True)), exitpriority=-101)
+    return own
 
 
 class WarmKernel(LocalProvisioner):

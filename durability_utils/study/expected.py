@@ -10,10 +10,9 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from durability_utils.study.dictionary import dictionary
+from durability_utils.study.dictionary import entries
 from durability_utils.study.errors import InputError
-from durability_utils.study.measures import PATH, read_measures
-from durability_utils.study.parameters import read_yaml
+from durability_utils.study.measures import PATH, read_versions
 from durability_utils.study.rules import Rules
 
 _MISSING = "nothing (NaN) where there is none, no code such as -9 or 999"
@@ -27,11 +26,11 @@ def expect(cohort: pd.DataFrame, columns: list[str], rules: Rules | None = None,
     """
     expect_columns(cohort, columns, name)
     for column in columns:
-        match dictionary().at[column, "type"]:
+        match entries()[column]["type"]:
             case "whole_number" | "score":
                 scores_in(cohort, column, rules, name)
             case "code":
-                _expect_codes(cohort[column], dictionary().at[column, "allowed"].split("|"), f"{name}: {column}")
+                _expect_codes(cohort[column], entries()[column]["allowed"].split("|"), f"{name}: {column}")
             case "measure":
                 if rules is None or rules.anxiety_measure != "gad7":  # else it decides nothing, whatever it is
                     _expect_codes(cohort[column], _names(rules), f"{name}: {column}")
@@ -104,10 +103,12 @@ def scores_in(cohort: pd.DataFrame, column: str, rules: Rules | None = None, nam
 
     Of an ADSM only what no measure could give; `expect_own_range` knows the measure of each patient.
     """
-    values, where, kind = cohort[column], f"{name}: {column}", _holds(cohort[column])
-    limits = dictionary().loc[column, ["minimum", "maximum"]]
-    whole = limits.notna().all()
-    low, high = limits if whole else _widest_range(rules)
+    values, where = cohort[column], f"{name}: {column}"
+    kind = "numbers" if values.dtype.kind in "iuf" else _holds(values)
+    low, high = entries()[column]["minimum"], entries()[column]["maximum"]
+    whole = not np.isnan([low, high]).any()
+    if not whole:
+        low, high = _widest_range(rules)
     expected = f"{'whole ' if whole else ''}numbers from {low:g} to {high:g}, and {_MISSING}"
     if kind == "nothing":
         return np.broadcast_to(np.nan, len(values))
@@ -115,7 +116,7 @@ def scores_in(cohort: pd.DataFrame, column: str, rules: Rules | None = None, nam
         hint = " (`pd.to_numeric` makes numbers of text)" if kind == "text" else ""
         raise InputError(f"{where}: found {kind}, expected {expected}{hint}")
     numbers = values.to_numpy(dtype=float, na_value=np.nan)
-    if np.fmin.reduce(numbers) < low or np.fmax.reduce(numbers) > high:
+    if np.fmin.reduce(numbers, initial=np.inf) < low or np.fmax.reduce(numbers, initial=-np.inf) > high:
         outside = (numbers < low) | (numbers > high)
         if not whole:  # cleaning knows no range for the score of a measure without a name, and it decides nothing
             outside &= cohort["adsm"].notna().to_numpy() if "adsm" in cohort else False
@@ -141,8 +142,8 @@ def expect_own_range(numbers: np.ndarray, column: str, low: np.ndarray, high: np
 def _every_measure() -> dict[str, tuple[float, float]]:
     """The lowest and highest score of each measure in any version."""
     found = {}
-    for version in read_yaml(PATH):
-        for name, measure in read_measures(version).items():
+    for version in read_versions().values():
+        for name, measure in version.items():
             low, high = found.get(name, measure.range)
             found[name] = min(low, measure.minimum), max(high, measure.maximum)
     return found

@@ -1,6 +1,7 @@
 """Questionnaires and their thresholds, read from `parameters/measures.yaml`."""
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StrictInt
@@ -85,7 +86,17 @@ _Version = Annotated[dict[str, _Measure], AfterValidator(_named), Field(
 
 def read_measures(version: str) -> dict[str, Measure]:
     """The measures of one version by name, in the file's order; InputError where it, or what one needs, is missing."""
-    versions = read_checked(dict[str, _Version], PATH)
+    versions = read_versions()
     if version not in versions:
         raise InputError(f"measures: found {version!r}, expected a version in {PATH.name}: {', '.join(versions)}")
-    return versions[version]
+    return dict(versions[version])
+
+
+def read_versions() -> dict[str, dict[str, Measure]]:
+    """The measures of every version; the file is read anew only where it is another one."""
+    return _versions(PATH.read_bytes() if PATH.is_file() else b"")
+
+
+@cache
+def _versions(_written: bytes) -> dict[str, dict[str, Measure]]:
+    return read_checked(dict[str, _Version], PATH)

@@ -3,8 +3,10 @@
 import hashlib
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import nbformat
 import psutil
 import pytest
 from copied_project import change, processes_of, wait_for
+from filelock import FileLock
 from nbformat.v4 import new_code_cell, new_notebook
 from tiny_study import make_study
 
@@ -148,18 +151,29 @@ def test_in_a_process_that_may_have_no_children_an_ordinary_kernel_serves(tmp_pa
     assert not kernels.can_fork()
 
 
-def test_kernels_end_with_the_process_that_started_them(tmp_path):
+def test_kernels_end_with_the_process_that_started_them_and_the_next_start_clears_what_it_left(tmp_path, request):
     study, notebooks = make_study(tmp_path, {"A": "fine"})
     change(tmp_path, "01_cleaning", "import time; time.sleep(120)")
     code = ("from pathlib import Path\nfrom durability_utils.runs import batch, plan\n"
             f"from durability_utils.study.study_file import read_study\nthe_study = read_study({str(study.path)!r})\n"
             f"batch.execute(plan.plan(the_study, Path('results'), [], [], ['01'], Path({str(notebooks)!r}))[0])\n")
-    batch_process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path,
-                                     env=os.environ | {"DURABILITY_TEST": str(tmp_path)})
+    places = Path(tempfile.mkdtemp())  # not below tmp_path: the name of a socket has at most 107 letters
+    request.addfinalizer(lambda: shutil.rmtree(places))
+    for folder in ("durability-notes", "durability-locked"):  # somebody's own, and a running batch's
+        (places / folder).mkdir()
+    environment = os.environ | {"DURABILITY_TEST": str(tmp_path), "TMPDIR": str(places)}
+    batch_process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment)
     try:
+        wait_for(lambda: any(places.glob("*/kernel-*/s-*")))
         wait_for(lambda: len(processes_of(tmp_path)) >= 3)  # the batch, the fork server, a kernel
         time.sleep(1)
     finally:
         batch_process.kill()
         batch_process.wait()
     wait_for(lambda: not processes_of(tmp_path))
+    [left] = places.glob("durability-????????")
+    assert {file.name.partition("-")[0] for file in left.iterdir()} == {"kernels.lock", "kernel", "pymp"}
+    with FileLock(places / "durability-locked" / "kernels.lock"):
+        subprocess.run([sys.executable, "-c", "from durability_utils.runs import kernels; kernels.use_warm_kernels()"],
+                       cwd=tmp_path, env=environment, check=True)
+        assert {place.name for place in places.iterdir()} == {"durability-locked", "durability-notes"}
