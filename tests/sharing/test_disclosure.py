@@ -190,14 +190,16 @@ def test_levels_stand_in_the_order_of_their_names_and_not_of_their_counts():
     assert levels.tolist() == ["female", "male", "missing"]
 
 
-def test_a_mean_of_equal_values_is_hidden_with_its_spread():
-    """An SD of 0.0 beside a mean of 21.0 says that each of them has 21; of 0.04, too."""
-    compared = table(variable=["age"] * 3, group=GROUPS, n=[40, 30, 20], mean=[30.0, 21.0, 40.0], sd=[9.0, 0.04, 8.0],
+@pytest.mark.parametrize(("n", "sd", "row"), [
+    (30, 0.04, ["30", "*", "*"]), (30, 1.1, ["30", "*", "*"]), (30, 1.2, ["30", "21.0", "1.2"]),
+    (7, 8.0, ["5", "*", "*"]), (8, 8.0, ["10", "21.0", "8.0"])])
+def test_a_mean_of_few_or_much_alike_values_is_hidden_with_its_spread(n, sd, row):
+    """By hand: an SD of 0.0 beside a mean of 21.0 says that each has 21; 5 with 21.2 and 0.4 are 21, 21, 21, 21, 22."""
+    compared = table(variable=["age"] * 3, group=GROUPS, n=[40, n, 20], mean=[30.0, 21.0, 40.0], sd=[9.0, sd, 8.0],
                      letters=["a", "b", "c"], p=[0.01] * 3)
     shown = Controlled(declared({("A", "all", "representativeness"): compared}), "nhs")
     rows = shown.tables["A", "all", "representativeness"]
-    assert rows["n"].tolist() == ["40", "30", "20"]
-    assert rows[["mean", "sd"]].to_numpy().tolist() == [["30.0", "9.0"], ["*", "*"], ["40.0", "8.0"]]
+    assert rows[["n", "mean", "sd"]].to_numpy().tolist() == [["40", "30.0", "9.0"], row, ["20", "40.0", "8.0"]]
 
 
 def test_a_table_without_rows_is_left_out(tmp_path):
