@@ -8,7 +8,8 @@ below become `[REDACTED]`, others are rounded to 5; totals are sums of rounded c
 intervals are computed from the counts as shown, so they tell nothing more; means, standard deviations and effect sizes
 have one decimal and stand only where their n does and is 8 or more, and the SD 1.2 or more; a range, two patients'
 values, never does; a level with a hidden n is left out with its name, and levels are listed by name; a table without
-any shown n is left out as a whole. What else has to be hidden, so that nothing hidden can be worked out, `audit` finds; it looks no different.
+any shown n is left out as a whole.
+What else has to be hidden, so that nothing hidden can be worked out, `audit` finds; it looks no different.
 
 NHS England hides and rounds counts like this, and computes percentages from unrounded ones ("Key Metrics Dashboard/KM
 monthly update - Suppressed.sql" in its repository nhsengland/Talking-Therapies). It shows few rates of large groups.
