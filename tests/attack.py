@@ -157,7 +157,8 @@ class Attack:
                 self.cell(service, step, name, row["end"], text=row["of"], total=True)
                 self.percentage(row["n"], row["of"], row["percent"])
             for end in known:
-                self.sum_is(self.cell(service, step, name, end, total=True), [cells[outcome, end, later] for later in known])
+                self.sum_is(self.cell(service, step, name, end, total=True),
+                            [cells[outcome, end, later] for later in known])
             whole = self.cell(service, step, name, "total", total=True)
             self.sum_is(whole, [cell for key, cell in cells.items() if key[0] == outcome])
             paths = self.rows_of(service, step, f"reliable_{outcome}_path")

@@ -3,14 +3,13 @@
 What somebody outside knows is written down as linear equations and inequalities over whole numbers: how a count as
 shown bounds it, that parts add up to their total, that who counts for recovery counts for improvement, and so on. Each
 count has an interval of protection: a small one could be any number from 1 to the largest that the rule hides, any
-other each of the five that its rounded number stands for. Where what is shown leaves out one of them, the cheapest
+other each of the five that its rounded number stands for. Where what is shown leaves out an end of it, the cheapest
 numbers whose absence lets it in again are hidden as well, details before headline rates, by an integer program; until
-every number of every interval is possible, or impossible whatever is hidden. Percentages are not among what is known:
+both ends of every interval are possible, or impossible whatever is hidden. Percentages are not among what is known:
 they follow from the counts as shown. Source: Fischetti M, Salazar-Gonzalez JJ (2001), Solving the cell suppression
 problem on tabular data with linear constraints, Management Science 47: 1008-1027, one attack after the other.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import pairwise, product
@@ -210,7 +209,8 @@ class _Problem:
         exact = np.array(list(system.exact.values()))
         fixed_low, fixed_high = low.copy(), high.copy()
         fixed_low[at], fixed_high[at] = np.maximum(low[at], exact), np.minimum(high[at], exact)
-        self.truth = _solution(np.zeros(len(low)), self.matrix, self.row_low, self.row_high, fixed_low, fixed_high, gap=0.5)[0]
+        self.truth, _ = _solution(np.zeros(len(low)), self.matrix, self.row_low, self.row_high, fixed_low, fixed_high,
+                                  gap=0.5)
         if self.truth is None:
             raise InputError("nothing was shared: the tables contradict what is taken for granted of them, as that "
                              "parts add up to their total")
@@ -261,7 +261,8 @@ class _Problem:
             np.concatenate([np.zeros(len(down)), list(worth.values())]), both,
             np.concatenate([self.row_low[rows], -infinite, self.row_low[fixed]]),
             np.concatenate([infinite, self.row_high[rows], self.row_high[fixed]]),
-            np.concatenate([down, np.zeros(n)]), np.concatenate([up, np.ones(n)]), gap=0.02, whole=np.append(np.full(len(up), whole), np.ones(n)))
+            np.concatenate([down, np.zeros(n)]), np.concatenate([up, np.ones(n)]), gap=0.02,
+            whole=np.append(np.full(len(up), whole), np.ones(n)))
         if found is None:
             if ended:
                 return set()

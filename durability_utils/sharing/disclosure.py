@@ -6,11 +6,11 @@ stop. A count has one name wherever it stands, and looks the same everywhere.
 Rules. `nhs`: counts below 5 become `*`, others are rounded to the nearest 5. `opensafely` (its output checks): 7 and
 below become `[REDACTED]`, others are rounded to 5; totals are sums of rounded counts. In both, percentages and
 intervals are computed from the counts as shown, so they tell nothing more, and stand where these leave them within ten
-points; means, standard deviations and effect sizes have one decimal and stand only where their n does and the values
-differ; a range, two patients' values, never does; a level with a hidden n is left out with its name, and levels are
-listed by name; a table without any shown n is left out as a whole. What else has to be hidden, so that nothing hidden
-can be worked out, `audit` finds; it looks no different. A share by a model is shown as one of rounded counts: to the
-nearest 5 of those from whom it was estimated.
+points; means, standard deviations and effect sizes have one decimal and stand only where their n does and is 8 or more,
+and the SD 1.2 or more; a range, two patients' values, never does; a level with a hidden n is left out with its name,
+and levels are listed by name; a table without any shown n is left out as a whole. A share by a model is shown as one of
+rounded counts: to the nearest 5 of those from whom it was estimated. What else has to be hidden, so that nothing hidden
+can be worked out, `audit` finds; it looks no different.
 
 NHS England hides and rounds counts like this, and computes percentages from unrounded ones ("Key Metrics Dashboard/KM
 monthly update - Suppressed.sql" in its repository nhsengland/Talking-Therapies). It shows few rates of large groups.
@@ -36,6 +36,7 @@ BASE = 5  # counts are rounded to its multiples
 # It follows from the counts that are shown, so that neither its absence nor its presence tells anything.
 FARTHEST = 10
 FEWEST_MODELLED = 30  # of fewer answers `analyses.attrition` fits no model
+FEWEST_OF_MEANS, LEAST_SPREAD = 8, 1.15  # of fewer patients, and of more alike ones, no mean is shown
 WORDS = {
     "none": "Counts are exact: no disclosure control was applied.",
     "nhs": "Counts below 5 are shown as *, and so is what would give counts away; all others are rounded to the "
@@ -140,14 +141,20 @@ def exact_sums(tables: Tables, exact: dict[Count, int]) -> dict[Count, int]:
             for count, kind, mean in zip(table.first, kinds, table.cells[column], strict=True) if kind == "mean"}
 
 
-def _without_spread(tables: Tables) -> frozenset[Count]:
-    """The counts of patients who all have the same value, to one decimal: their mean is that of each of them."""
+def _told_by_means(tables: Tables, exact: dict[Count, int]) -> frozenset[Count]:
+    """The counts of patients of whom a mean with its SD would tell values: few of them, or much the same values.
+
+    Of all sets of 5 whole numbers from 0 to 27, of 6 to 21 and of 7 to 14, which look the same as `n` 5, mean and SD
+    with one decimal: below an SD of 1.2 the smallest and the largest number are often known, and up to 1.0 sometimes
+    all; with a mean near an end of the scale, whatever the SD. Eight and more are shown as 10 or more.
+    """
     spreads = [(count, sd) for table in tables.values() for column, kinds in table.statistics.items()
                for count, kind, sd in zip(table.first, kinds, table.cells[column], strict=True) if kind == "sd"]
     spreads += [(count, sd) for table in tables.values() for pair in table.holds.effects.values()
                 for of, column in zip(pair, ("sd", "sd_against"), strict=True)
                 for count, sd in zip(table.counts[of], table.cells[column], strict=True)]
-    return frozenset(count for count, sd in spreads if sd < 0.05)
+    return frozenset(count for count, sd in spreads if sd < LEAST_SPREAD).union(
+        count for count in exact_sums(tables, exact) if exact[count] < FEWEST_OF_MEANS)
 
 
 def group_of(count: Count) -> Count:
@@ -206,7 +213,7 @@ class Controlled:
         self.means: dict[Count, float] = {}
         self.relapsed: dict[Count, int] = {}
         self.sums = exact_sums(tables, self.exact)
-        self.without_means = without_means | _without_spread(tables) if rule != "none" else frozenset()
+        self.without_means = without_means | _told_by_means(tables, self.exact) if rule != "none" else frozenset()
         self.tables = {key: self._table(table) for key, table in tables.items()
                        if any(map(self._is_shown, table.first))}
 

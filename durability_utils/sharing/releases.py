@@ -7,6 +7,7 @@ every patient's row, which says who was in both, and unchanged. Only the owner c
 
 import hmac
 import json
+import re
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -19,27 +20,38 @@ import pandas as pd
 from durability_utils.results import cleaning_folder, read_cohort
 from durability_utils.sharing.audit import Mean, System, intervals, knowledge, without, worth
 from durability_utils.sharing.disclosure import LARGEST_HIDDEN, Controlled, Count
+from durability_utils.study.errors import InputError
 from durability_utils.study.study_file import Study
 
 Patients = dict[str, list[str]]  # by service, a keyed hash of each row
 
 
 class Release(NamedTuple):
-    """A bundle that was shared: `system` has what everybody knows by it, with the names of unknowns as texts."""
+    """A bundle that was shared: `system` has what everybody knows by it, with the names of unknowns as texts.
+
+    largest_hidden: of its rule.
+    """
 
     made: str
-    rule: str
+    largest_hidden: int
     patients: Patients
     system: System
     intervals: dict[str, tuple[int, int]]
 
 
 def register(results: Path, study: Study) -> Path:
-    """The folder of a study's register, its owner's alone, with the key in it."""
+    """The folder of a study's register, its owner's alone, with the key in it.
+
+    Raises InputError where the key is not that of the releases in it: then nobody knows who was in them.
+    """
     folder = results / study.id / "releases"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not (folder / "key").is_file():
-        _write(folder / "key", secrets.token_hex(32))
+    key = folder / "key"
+    if not key.is_file() and not any(folder.glob("*.json")):
+        _write(key, secrets.token_hex(32))
+    if not (key.is_file() and re.fullmatch(r"[0-9a-f]{64}\n", key.read_text(encoding="utf-8", errors="replace"))):
+        raise InputError("key: is missing from the register of releases, or damaged; without it nobody knows which "
+                         "patients were in earlier bundles: put it back from a copy")
     return folder
 
 
@@ -57,19 +69,34 @@ def patients_of(results: Path, study: Study, folder: Path) -> Patients:
 
 
 def earlier(folder: Path, patients: Patients) -> list[Release]:
-    """The releases in which any of these patients was, as they are now, oldest first; none twice."""
+    """The releases in which any of these patients was, as they are now, oldest first; none twice.
+
+    Raises InputError where an entry is damaged, or one of another version.
+    """
     found = {}
     for file in sorted(folder.glob("*.json")):
-        text = json.loads(file.read_text(encoding="utf-8"))
-        system = System()
-        system.exact = text["exact"]
-        system.bounds = {name: (-np.inf if low is None else low, np.inf) for name, low in text["bounds"].items()}
-        system.rows = [(terms, -np.inf if low is None else low, np.inf if high is None else high, ())
-                       for terms, low, high in text["rows"]]
-        release = Release(text["made"], text["rule"], text["patients"], system, text["intervals"])
+        try:
+            release = _read(json.loads(file.read_text(encoding="utf-8")))
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise InputError(f"{file.name}: cannot be read, expected an entry of the register of releases as this "
+                             "version writes it; put it back from a copy, or move it away where none of its patients "
+                             "is in this study any more") from error
         if any(set(of) & set(release.patients.get(service, [])) for service, of in patients.items()):
-            found.setdefault(json.dumps([text["patients"], text["bounds"], text["rows"]]), release)
+            found.setdefault(repr((release.patients, release.system.bounds, release.system.rows)), release)
     return [*found.values()]
+
+
+def _read(entry: dict) -> Release:
+    system = System()
+    system.exact = {name: int(n) for name, n in entry["exact"].items()}
+    system.bounds = {name: (-np.inf if low is None else low, np.inf) for name, low in entry["bounds"].items()}
+    system.rows = [(dict(terms), -np.inf if low is None else low, np.inf if high is None else high, ())
+                   for terms, low, high in entry["rows"]]
+    patients = {service: [*of] for service, of in entry["patients"].items()}
+    ends = {name: (least, most) for name, (least, most) in entry["intervals"].items()}
+    if not system.bounds.keys() >= (system.exact.keys() | ends).union(*(row[0] for row in system.rows)):
+        raise LookupError("a number without its bounds")
+    return Release(str(entry["made"]), LARGEST_HIDDEN[entry["rule"]], patients, system, ends)
 
 
 def enter(folder: Path, patients: Patients, controlled: Controlled, compared: Sequence[str], override: str) -> None:
@@ -109,7 +136,7 @@ def _remember(system: System, release: Release, patients: Patients) -> tuple[dic
     system.bounds |= {then(name): limits for name, limits in release.system.bounds.items()}
     system.rows += [({then(name): factor for name, factor in terms.items()}, *rest)
                     for terms, *rest in release.system.rows]
-    came, went, most = {}, {}, LARGEST_HIDDEN[release.rule]
+    came, went, most = {}, {}, release.largest_hidden
     for service in patients.keys() | release.patients:
         now, before = set(patients.get(service, [])), set(release.patients.get(service, []))
         came[service], went[service] = len(now - before), len(before - now)
