@@ -1,6 +1,9 @@
 """Bundles after bundles of nearly the same patients. Oracle: what changed is known, and nothing may tell it."""
 
+import json
 import os
+import re
+import shutil
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +12,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 from attack import Attack
+from copied_project import durability
 from sharing.test_disclosure import random_cohorts, tables_of
 
 from durability_utils.sharing import releases
@@ -16,6 +20,7 @@ from durability_utils.sharing.audit import control_safely, without
 from durability_utils.sharing.bundle import _beside_earlier
 from durability_utils.sharing.disclosure import Controlled
 from durability_utils.study.errors import InputError
+from durability_utils.study.parameters import PROJECT
 
 RULES = ("nhs", "opensafely")
 
@@ -63,7 +68,7 @@ PAIRS = {(what, rule): (rule, rule) for what in ("a patient more", "a patient le
          for rule in RULES} | {("the other rule", rule): (rule, RULES[RULES.index(rule) - 1]) for rule in RULES}
 
 
-@pytest.mark.slow("attacks 8 pairs of bundles: 2 minutes")
+@pytest.mark.slow("attacks 8 pairs of bundles: 3 minutes")
 def test_two_bundles_tell_no_more_than_each_alone():
     """The attack knows who is in both, and who came or went; it may know no more than by one bundle and no numbers
     of the other, and not whether somebody who came or went is in any count."""
@@ -134,3 +139,43 @@ def test_a_key_that_is_gone_or_damaged_refuses_in_words(tmp_path):
         damage(folder / "key")
         with pytest.raises(InputError, match=r"^key: .* register of releases"):
             releases.register(tmp_path, study)
+
+
+@pytest.mark.slow("runs a study of one service twice, and shares it five times: 1 minute")
+def test_a_bundle_after_three_patients_have_gone(tmp_path):
+    """By the command. Oracle: a refusal names counts and what helps; --withhold and --override do as they say."""
+    for part in ("parameters/columns", "data/raw"):
+        (tmp_path / part).mkdir(parents=True)
+    for file in [*(PROJECT / "parameters").glob("*.yaml"), PROJECT / "parameters/columns/service_a.yaml",
+                 PROJECT / "data/raw/service_a.csv"]:
+        shutil.copy(file, tmp_path / file.relative_to(PROJECT))
+    study, export = tmp_path / "parameters/small.yaml", tmp_path / "data/raw/service_a.csv"
+    lines = (tmp_path / "parameters/durability_2016.yaml").read_text(encoding="utf-8").splitlines()
+    study.write_text("\n".join(line for line in lines if not re.match("  [B-F]: |published", line)), encoding="utf-8")
+
+    def command(name, *options):
+        where = "--output" if name == "run" else "--results"
+        return durability(name, study, where, tmp_path / "results", *options)
+
+    def override(folder):
+        return json.loads((tmp_path / folder / "provenance.json").read_text(encoding="utf-8"))["shared_although"]
+
+    assert command("run").returncode == 0
+    assert command("share", "--output", tmp_path / "first").returncode == 0
+    rows = export.read_bytes().splitlines(keepends=True)
+    export.write_bytes(b"".join(row for at, row in enumerate(rows) if at not in (2, 8, 19)))
+    assert command("run").returncode == 0
+    refused = command("share", "--output", tmp_path / "second")
+    assert refused.returncode == 2
+    words = " ".join(refused.stderr.split())
+    assert re.search(r"tell of single patients by A/all/.* more; wait .*--withhold.*--override", words)
+    assert not (tmp_path / "second").exists()
+    assert command("share", "--output", tmp_path / "second", "--withhold").returncode == 0
+    assert command("share", "--output", tmp_path / "third", "--override", "the board asked").returncode == 0
+    assert (override("second"), override("third")) == ("", "the board asked")
+    register = sorted((tmp_path / "results/durability_2016/releases").glob("*.json"))
+    assert [json.loads(file.read_text(encoding="utf-8"))["override"] for file in register] == [
+        "", "", "the board asked"]
+    register[0].write_text("{}", encoding="utf-8")
+    damaged = command("share", "--output", tmp_path / "fourth")
+    assert damaged.returncode == 2 and "Traceback" not in damaged.stderr and register[0].name in damaged.stderr
