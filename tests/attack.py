@@ -412,12 +412,20 @@ class Attack:
                     undecided.add(names[position])
         return {name: (int(least), int(most)) for name, least, most in zip(names, low, high, strict=True)}, undecided
 
+    def slides(self, name):
+        """A sum of rounded numbers, or hidden without being small."""
+        is_large = self.truth.get(name, 0) > self.most and name[0] != "difference" and name[-1] != "rest"
+        return name in self.totals or (is_large and name not in self.shown)
+
     def interval(self, name):
-        """The protection that is promised: from 1 to the largest hidden number, or all that look the same rounded."""
+        """The protection that is promised: from 1 to the largest hidden number, or all that look the same rounded.
+
+        What is hidden without being small could be five numbers in a row, so far as these may lie from the truth.
+        """
         n = self.truth.get(name, 0)
         if name[0] == "difference":  # nobody may know that those who came are in it, nor that they are not
             return self.low[self.at[name]], self.high[self.at[name]]
-        if name in self.totals:  # as the sum of what is shown it looks like no rounded number: as wide as those
+        if self.slides(name):  # it looks like no rounded number: as wide as those
             return max(n - 4, 0), n + 4
         if name[-1] == "rest":
             left_out = [n for level, n in self.truth.items() if level[:-1] == name[:-1] and level not in self.shown]
@@ -462,7 +470,7 @@ class Attack:
             return {}
         def short(found):
             return {name: (least, most) for name, (least, most) in found.items()
-                    if (most - least < 4 if name in self.totals else
+                    if (most - least < 4 if self.slides(name) else
                         least > self.interval(name)[0] or most < self.interval(name)[1])}
 
         suspected = short(self.ranges(names)[0])

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csr_array, hstack, vstack
+from scipy.sparse import csr_array, hstack, lil_array, vstack
 
 from durability_utils.outcomes.representativeness import DESCRIBED, GROUPS, VARIABLES
 from durability_utils.outcomes.response import MODES, STAGES
@@ -153,8 +153,9 @@ class System:
     def protect(self, intervals: dict[tuple, tuple[int, int]], worth: dict[tuple, float]) -> set[tuple]:
         """What has to be hidden of the keys of `worth`, so that each unknown could be either end of its interval.
 
-        An end that no hiding makes possible is left out: it is impossible by how the tables are made. Raises
-        InputError where the true numbers are no solution, and where a solver does not come to an end in time.
+        A count that is hidden without being small may lie anywhere in an interval as wide. An end that no hiding makes
+        possible is left out: it is impossible by how the tables are made. Raises InputError where the true numbers are
+        no solution, and where a solver does not come to an end in time.
         """
         problem = _Problem(self)
         left = {problem.place[unknown]: {*ends} - {self.exact[unknown]} for unknown, ends in intervals.items()}
@@ -169,16 +170,27 @@ class System:
             problem.push([*wanted.values(), *((at, number, 1e6) for at, number in above_all)])
             return problem.seen(left)
 
+        def slides(unknown: tuple) -> bool:
+            """Whether it is hidden, not small, and could be as many numbers in a row as look alike."""
+            least, most = intervals[unknown]
+            if not isinstance(unknown, Count) or least <= 1 or (unknown in worth and unknown not in fallen):
+                return False
+            at = problem.place[unknown]
+            for number in (self.exact[unknown] - most + least, self.exact[unknown] + most - least):
+                push((at, number))
+            return problem.spread[1][at] - problem.spread[0][at] >= most - least
+
         while any(left.values()) and idle < 3:  # many at a time
             idle = 0 if push() > len(left) / 200 else idle + 1
-        for at in left:
+        for unknown in intervals:
+            at = problem.place[unknown]
             while left[at]:  # then each for itself, with what others come along
                 number = min(left[at])
                 push((at, number))
                 for whole in (False, True):  # what is enough for fractions of patients mostly is for patients
-                    if number in left[at]:
+                    if number in left[at] and not slides(unknown):
                         names = {name: worth[name] for name in worth if name not in fallen}
-                        fallen |= problem.cheapest(at, number, names, whole)
+                        fallen |= problem.cheapest(unknown, number, names, whole)
                         push((at, number))
                 left[at].discard(number)
         return fallen
@@ -221,6 +233,7 @@ class _Problem:
         plus, minus = self.matrix.maximum(0), self.matrix.minimum(0)
         self.least, self.most = plus @ self.down + minus @ self.up, plus @ self.up + minus @ self.down
         self.found = np.zeros(len(low))
+        self.spread = np.zeros((2, len(low)))  # the least and the most that was seen, as distances from the truth
 
     def push(self, wanted: Iterable[tuple[int, int, float]]) -> None:
         """Look for a solution in which many unknowns have the number that is wanted of them, the more by its weight."""
@@ -232,6 +245,7 @@ class _Problem:
         found, _ = _solution(aim, self.matrix, self.row_low, self.row_high, down, up, gap=0.1)
         if found is not None:
             self.found = found
+            self.spread = np.array([np.minimum(self.spread[0], found), np.maximum(self.spread[1], found)])
 
     def seen(self, left: dict[int, set[int]]) -> int:
         """Strike off the numbers that the last solution has; how many there were."""
@@ -240,11 +254,13 @@ class _Problem:
             numbers.discard(self.truth[at] + self.found[at])
         return before - sum(map(len, left.values()))
 
-    def cheapest(self, at: int, number: int, worth: dict[tuple, float], whole: bool) -> set[tuple]:
-        """The names of least worth without which an unknown could be this number; none where it could not anyway.
+    def cheapest(self, unknown: tuple, number: int, worth: dict[tuple, float], whole: bool) -> set[tuple]:
+        """The names of least worth without which an unknown could be this number, or its own name where that is less.
 
-        From then on they count as hidden. whole: all unknowns are whole numbers, which takes longer.
+        None where it could not be this number anyway. From then on they count as hidden. whole: all unknowns are whole
+        numbers, which takes longer.
         """
+        at, step = self.place[unknown], number - self.truth[self.place[unknown]]
         names = {name: position for position, name in enumerate(worth)}
         depends = [(row, names[name]) for row, shown in enumerate(self.shown) for name in shown if name in names]
         rows, of = np.array(depends, int).reshape(-1, 2).T
@@ -254,20 +270,22 @@ class _Problem:
         rows = np.unique(rows)
         both = vstack([hstack([self.matrix[rows], loose[0][rows]]), hstack([self.matrix[rows], loose[1][rows]]),
                        hstack([self.matrix[fixed], loose[0][fixed]])]).tocsr()
-        down, up = self.down.copy(), self.up.copy()
-        down[at] = up[at] = number - self.truth[at]
         n, infinite = len(names), np.full(len(rows), np.inf)
+        asked = lil_array((1, len(self.down) + n))
+        asked[0, at] = 1
+        if unknown in names:
+            asked[0, len(self.down) + names[unknown]] = step
         found, ended = _solution(
-            np.concatenate([np.zeros(len(down)), list(worth.values())]), both,
-            np.concatenate([self.row_low[rows], -infinite, self.row_low[fixed]]),
-            np.concatenate([infinite, self.row_high[rows], self.row_high[fixed]]),
-            np.concatenate([down, np.zeros(n)]), np.concatenate([up, np.ones(n)]), gap=0.02,
-            whole=np.append(np.full(len(up), whole), np.ones(n)))
+            np.concatenate([np.zeros(len(self.down)), list(worth.values())]), vstack([both, asked]).tocsr(),
+            np.concatenate([self.row_low[rows], -infinite, self.row_low[fixed], [step]]),
+            np.concatenate([infinite, self.row_high[rows], self.row_high[fixed], [step]]),
+            np.concatenate([self.down, np.zeros(n)]), np.concatenate([self.up, np.ones(n)]), gap=0.02,
+            whole=np.append(np.full(len(self.up), whole), np.ones(n)))
         if found is None:
             if ended:
                 return set()
             raise InputError("nothing was shared: it could not be proved in time that nothing hidden can be worked out")
-        fallen = {name for name, position in names.items() if found[len(down) + position] > 0.5}
+        fallen = {name for name, position in names.items() if found[len(self.down) + position] > 0.5}
         for row, shown in enumerate(self.shown):
             if fallen.intersection(shown):
                 self.row_low[row], self.row_high[row] = -np.inf, np.inf
