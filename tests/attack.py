@@ -412,26 +412,27 @@ class Attack:
                     undecided.add(names[position])
         return {name: (int(least), int(most)) for name, least, most in zip(names, low, high, strict=True)}, undecided
 
+    def number(self, name):
+        """The true number; of a rest that of all levels that are left out."""
+        if name[-1] != "rest":
+            return self.truth.get(name, 0)
+        return sum(n for level, n in self.truth.items() if level[:-1] == name[:-1] and level not in self.shown)
+
     def slides(self, name):
-        """A sum of rounded numbers, or hidden without being small."""
-        is_large = self.truth.get(name, 0) > self.most and name[0] != "difference" and name[-1] != "rest"
-        return name in self.totals or (is_large and name not in self.shown)
+        """A sum of rounded numbers, or hidden without being small: it could be five numbers in a row."""
+        is_large = name[0] != "difference" and name not in self.shown and self.number(name) > self.most
+        return name in self.totals or is_large
 
     def interval(self, name):
         """The protection that is promised: from 1 to the largest hidden number, or all that look the same rounded.
 
-        What is hidden without being small could be five numbers in a row, so far as these may lie from the truth.
+        Of what slides, how far the five may lie from the truth.
         """
-        n = self.truth.get(name, 0)
+        n = self.number(name)
         if name[0] == "difference":  # nobody may know that those who came are in it, nor that they are not
             return self.low[self.at[name]], self.high[self.at[name]]
-        if self.slides(name):  # it looks like no rounded number: as wide as those
+        if self.slides(name):
             return max(n - 4, 0), n + 4
-        if name[-1] == "rest":
-            left_out = [n for level, n in self.truth.items() if level[:-1] == name[:-1] and level not in self.shown]
-            n = sum(left_out)
-            if max(left_out, default=0) > self.most:  # then it has a level that is protected itself
-                return n, n
         if n <= self.most:
             return 1, self.most
         rounded = 5 * round(n / 5)

@@ -173,7 +173,7 @@ class System:
         def slides(unknown: tuple) -> bool:
             """Whether it is hidden, not small, and could be as many numbers in a row as look alike."""
             least, most = intervals[unknown]
-            if not isinstance(unknown, Count) or least <= 1 or (unknown in worth and unknown not in fallen):
+            if least <= 1 or (unknown in worth and unknown not in fallen):
                 return False
             at = problem.place[unknown]
             for number in (self.exact[unknown] - most + least, self.exact[unknown] + most - least):

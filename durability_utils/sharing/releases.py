@@ -127,7 +127,8 @@ def _remember(system: System, release: Release, patients: Patients) -> tuple[dic
     """Add what is known by an earlier release; what its counts, and the differences, have to be able to be.
 
     What was counted then and is counted now differs by no more than the patients who came and who went. Where those are
-    few, the difference must not tell anything of them, and their means, which are returned too, tell their values.
+    few, the difference must not tell anything of them, and their means, which are returned too, tell their values. What
+    differs by more was counted by other rules of the study, a threshold for instance, and is another number.
     """
     def then(name: str) -> tuple:
         return release.made, name
@@ -149,10 +150,12 @@ def _remember(system: System, release: Release, patients: Patients) -> tuple[dic
         service = unknown.of.service if isinstance(unknown, Mean) else unknown.service
         few = came[service], went[service]
         if isinstance(unknown, Mean):
-            if not any(few):
+            if not any(few) and n == release.system.exact[name]:
                 system.between(0, 0, [unknown], [then(name)])
             elif sum(few) <= most:
                 means.add(unknown)
+            continue
+        if not -few[1] <= n - release.system.exact[name] <= few[0]:
             continue
         difference = release.made, name, "difference"
         system.exact[difference] = n - release.system.exact[name]

@@ -64,6 +64,17 @@ def test_one_patient_less_tells_nothing_of_that_patient(small, tmp_path):
     assert not set(safe.means) & set(first.means)
 
 
+def test_counts_by_other_rules_of_the_study_are_other_numbers(small, tmp_path):
+    """The same patients, nobody of whom improves now: no contradiction, and who answered is the same number."""
+    _, first = shared(small, tmp_path)
+    cohort = small["A"].assign(phq9_end=small["A"]["phq9_baseline"], gad7_end=small["A"]["gad7_baseline"])
+    alone = control_safely(tables_of({"A": cohort}), "nhs", ["A"])
+    known = releases.earlier(tmp_path, patients(small))
+    safe = releases.control_again(alone, ["A"], known, patients(small))
+    responses = {count: n for count, n in first.shown.items() if count.kind == "response"}
+    assert responses.items() <= safe.shown.items()
+
+
 PAIRS = {(what, rule): (rule, rule) for what in ("a patient more", "a patient less", "a service less")
          for rule in RULES} | {("the other rule", rule): (rule, RULES[RULES.index(rule) - 1]) for rule in RULES}
 
