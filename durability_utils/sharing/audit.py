@@ -260,36 +260,41 @@ class _Problem:
         None where it could not be this number anyway. From then on they count as hidden. whole: all unknowns are whole
         numbers, which takes longer.
         """
-        at, step = self.place[unknown], number - self.truth[self.place[unknown]]
-        names = {name: position for position, name in enumerate(worth)}
+        names, n = {name: position for position, name in enumerate(worth)}, len(self.down)
+        found, ended = _solution(
+            np.concatenate([np.zeros(n), list(worth.values())]), *self.asked(unknown, number, names),
+            np.concatenate([self.down, np.zeros(len(names))]), np.concatenate([self.up, np.ones(len(names))]), gap=0.02,
+            whole=np.append(np.full(n, whole), np.ones(len(names))))
+        if found is None:
+            if ended:
+                return set()
+            raise InputError("nothing was shared: it could not be proved in time that nothing hidden can be worked out")
+        fallen = {name for name, position in names.items() if found[n + position] > 0.5}
+        for row, shown in enumerate(self.shown):
+            if fallen.intersection(shown):
+                self.row_low[row], self.row_high[row] = -np.inf, np.inf
+        return fallen
+
+    def asked(self, unknown: tuple, number: int, names: dict[tuple, int]) -> tuple[csr_array, np.ndarray, np.ndarray]:
+        """Rows and their ends for all unknowns, then one for each name, which is 1 where it is hidden.
+
+        They say what is known of the rest, and that the unknown is this number, or is hidden itself.
+        """
         depends = [(row, names[name]) for row, shown in enumerate(self.shown) for name in shown if name in names]
         rows, of = np.array(depends, int).reshape(-1, 2).T
         fixed = np.setdiff1d(np.arange(len(self.shown)), rows)
         loose = [csr_array((by[rows], (rows, of)), (len(self.shown), len(names)))  # by as much as a row can go wrong
                  for by in (np.maximum(self.row_low - self.least, 0), np.minimum(self.row_high - self.most, 0))]
         rows = np.unique(rows)
-        both = vstack([hstack([self.matrix[rows], loose[0][rows]]), hstack([self.matrix[rows], loose[1][rows]]),
-                       hstack([self.matrix[fixed], loose[0][fixed]])]).tocsr()
-        n, infinite = len(names), np.full(len(rows), np.inf)
-        asked = lil_array((1, len(self.down) + n))
-        asked[0, at] = 1
+        step, last = number - self.truth[self.place[unknown]], lil_array((1, len(self.down) + len(names)))
+        last[0, self.place[unknown]] = 1
         if unknown in names:
-            asked[0, len(self.down) + names[unknown]] = step
-        found, ended = _solution(
-            np.concatenate([np.zeros(len(self.down)), list(worth.values())]), vstack([both, asked]).tocsr(),
-            np.concatenate([self.row_low[rows], -infinite, self.row_low[fixed], [step]]),
-            np.concatenate([infinite, self.row_high[rows], self.row_high[fixed], [step]]),
-            np.concatenate([self.down, np.zeros(n)]), np.concatenate([self.up, np.ones(n)]), gap=0.02,
-            whole=np.append(np.full(len(self.up), whole), np.ones(n)))
-        if found is None:
-            if ended:
-                return set()
-            raise InputError("nothing was shared: it could not be proved in time that nothing hidden can be worked out")
-        fallen = {name for name, position in names.items() if found[len(self.down) + position] > 0.5}
-        for row, shown in enumerate(self.shown):
-            if fallen.intersection(shown):
-                self.row_low[row], self.row_high[row] = -np.inf, np.inf
-        return fallen
+            last[0, len(self.down) + names[unknown]] = step
+        infinite = np.full(len(rows), np.inf)
+        return (vstack([hstack([self.matrix[rows], loose[0][rows]]), hstack([self.matrix[rows], loose[1][rows]]),
+                        hstack([self.matrix[fixed], loose[0][fixed]]), last]).tocsr(),
+                np.concatenate([self.row_low[rows], -infinite, self.row_low[fixed], [step]]),
+                np.concatenate([infinite, self.row_high[rows], self.row_high[fixed], [step]]))
 
 
 def _solution(aim, matrix, row_low, row_high, low, high, gap: float, whole=None,
