@@ -49,38 +49,39 @@ def draw_scores(patients: pd.DataFrame, model: str = "normal", variables: str = 
     """
     expect_one_of(model, MODELS, "model")
     rng, answered = np.random.default_rng(seed), patients["kept"].notna().to_numpy()
-    base = np.column_stack([np.ones(len(patients)), covariates(patients, answered, variables)])
     # a time's two scores are there or not together; the last time is the one that is asked for
     scores = [patients[["phq9_later", "anxiety_later"]].where(patients["kept"].notna()).to_numpy(float)]
     if "phq9_6m" in patients and patients["phq9_6m"].notna().sum() >= LEAST_ON_A_SIDE:
         scores.insert(0, patients[["phq9_6m", "anxiety_6m"]].to_numpy(float))
-    there = [~np.isnan(time[:, 0]) for time in scores]
-    once = np.logical_or.reduce(there)
+    base = np.column_stack([np.ones(len(patients)), covariates(patients, answered, variables)])
+    own = [[at, at + 1] for at in range(base.shape[1], base.shape[1] + 2 * len(scores), 2)]  # a time's columns
+    table, once = np.column_stack([base, *scores]), ~np.isnan(scores).all(axis=(0, 2))
+    some, never = table[once], table[~once]  # filled anew in each imputation
+    gaps, turns = [np.isnan(some[:, first]) for first, _ in own], []
+    for turn in range(PASSES if len(own) > 1 else 0):
+        for at, gap in enumerate(gaps):
+            # first from the times before, then from all the others
+            turns.append((gap, [*range(base.shape[1]), *sum(own[:at] + own[at + 1:] * (turn > 0), []), *own[at]]))
     drawn = np.empty((2, imputations, (~answered).sum()))
     for i in range(imputations):
-        filled = [time.copy() for time in scores]
-        for turn in range(PASSES if len(scores) > 1 else 0):
-            for at in range(len(scores)):
-                # first from the times before, then from all the others
-                others = [filled[other] for other in range(at if turn == 0 else len(scores)) if other != at]
-                _fill(filled[at], np.column_stack([base, *others]), there[at], once & ~there[at], model, rng)
-        for at in range(len(scores)):
-            _fill(filled[at], np.column_stack([base, *filled[:at]]), once if len(scores) > 1 else there[at], ~once,
-                  model, rng)
-        drawn[:, i] = filled[-1][~answered].T
+        for gap, columns in turns:
+            ordered = some[:, columns]
+            some[np.ix_(gap, columns[-2:])] = _filled(ordered[gap], ordered[~gap], model, rng)
+        for _, last in own:
+            _filled(never[:, :last + 1], some[:, :last + 1], model, rng)
+        drawn[:, i, once[~answered]] = some[~answered[once], -2:].T
+        drawn[:, i, ~once[~answered]] = never[:, -2:].T
     return drawn
 
 
-def _fill(scores: np.ndarray, design: np.ndarray, known: np.ndarray, wanted: np.ndarray, model: str,
-          rng: np.random.Generator) -> None:
-    # the PHQ-9 of `wanted` patients, then their anxiety given it, in place
-    rows = np.flatnonzero(known)
+def _filled(wanted: np.ndarray, known: np.ndarray, model: str, rng: np.random.Generator) -> np.ndarray:
+    # the last two columns of `wanted`, the PHQ-9 and then anxiety, each given all columns before it; in place
     if model == "pmm":
-        rows = rng.choice(rows, len(rows))  # who answered is itself a sample: donors are drawn anew
-    for place in range(2):
-        table = np.column_stack([design, scores[:, :place]])
-        draw = _matched if model == "pmm" else _normal
-        scores[wanted, place] = draw(scores[rows, place], table[rows], table[wanted], rng)
+        known = known[rng.choice(len(known), len(known))]  # who answered is itself a sample: donors are drawn anew
+    draw = _matched if model == "pmm" else _normal
+    for place in range(wanted.shape[1] - 2, wanted.shape[1]):
+        wanted[:, place] = draw(known[:, place], known[:, :place], wanted[:, :place], rng)
+    return wanted[:, -2:]
 
 
 def _normal(known: np.ndarray, design: np.ndarray, wanted: np.ndarray, rng: np.random.Generator) -> np.ndarray:
