@@ -57,11 +57,12 @@ def draw_scores(patients: pd.DataFrame, model: str = "normal", variables: str = 
     own = [[at, at + 1] for at in range(base.shape[1], base.shape[1] + 2 * len(scores), 2)]  # a time's columns
     table, once = np.column_stack([base, *scores]), ~np.isnan(scores).all(axis=(0, 2))
     some, never = table[once], table[~once]  # filled anew in each imputation
-    gaps, turns = [np.isnan(some[:, first]) for first, _ in own], []
+    gaps, turns = [np.isnan(some[:, first]) for first, _ in own], []  # whom a turn fills, and by which columns
     for turn in range(PASSES if len(own) > 1 else 0):
         for at, gap in enumerate(gaps):
             # first from the times before, then from all the others
-            turns.append((gap, [*range(base.shape[1]), *sum(own[:at] + own[at + 1:] * (turn > 0), []), *own[at]]))
+            others = own[:at] + own[at + 1:] * (turn > 0)
+            turns.append((gap, np.concatenate([range(base.shape[1]), *others, own[at]])))
     drawn = np.empty((2, imputations, (~answered).sum()))
     for i in range(imputations):
         for gap, columns in turns:
@@ -80,7 +81,8 @@ def _filled(wanted: np.ndarray, known: np.ndarray, model: str, rng: np.random.Ge
         known = known[rng.choice(len(known), len(known))]  # who answered is itself a sample: donors are drawn anew
     draw = _matched if model == "pmm" else _normal
     for place in range(wanted.shape[1] - 2, wanted.shape[1]):
-        wanted[:, place] = draw(known[:, place], known[:, :place], wanted[:, :place], rng)
+        # copies: with gaps between rows the last digits may be others
+        wanted[:, place] = draw(known[:, place].copy(), known[:, :place].copy(), wanted[:, :place], rng)
     return wanted[:, -2:]
 
 
