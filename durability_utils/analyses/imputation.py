@@ -123,12 +123,12 @@ def kept_of(patients: pd.DataFrame, drawn: np.ndarray, outcome: str, rules: Rule
             delta: float | np.ndarray = 0.0) -> dict[str, np.ndarray]:
     """How many without consent, and of those silent, kept it in each imputation, `delta` points worse than drawn.
 
-    Keys: NOT_ANSWERED. `delta` (a number, or one an imputation) is in points of the PHQ-9; the anxiety measure is
-    shifted by the same part of its own reliable change. Scores are rounded (but not item means) and kept within the
-    measure's range.
+    Keys: NOT_ANSWERED. `delta` (a number, one an imputation, or imputations x those who did not answer) is in points of
+    the PHQ-9; the anxiety measure is shifted by the same part of its own reliable change. Scores are rounded (but not
+    item means) and kept within the measure's range.
     """
     depression, lost = rules.depression, patients[patients["kept"].isna()]
-    delta = np.reshape(delta, (-1, 1))
+    delta = np.atleast_2d(np.transpose(delta)).T
     limits = {name: lost[name].to_numpy() for name in ("reliable_change", "caseness", "lowest", "highest", "whole")}
     before = lost["anxiety_baseline"].to_numpy() * limits["reliable_change"]
     later = np.clip(np.rint(drawn[0] + delta), depression.minimum, depression.maximum)
@@ -152,9 +152,10 @@ def kept_of(patients: pd.DataFrame, drawn: np.ndarray, outcome: str, rules: Rule
 def imputed(patients: pd.DataFrame, drawn: np.ndarray, outcome: str, rules: Rules, no_consent: float | np.ndarray = 0.0,
             silent: float | np.ndarray = 0.0) -> tuple[float, float, float]:
     """The share kept of all, pooled over imputations, with its 95 % interval; the deltas are those of `kept_of`."""
-    counts = [kept_of(patients, drawn, outcome, rules, delta)[group]
-              for group, delta in zip(NOT_ANSWERED, (no_consent, silent), strict=True)]
-    return pooled_share((patients["kept"].sum() + counts[0] + counts[1]) / len(patients), len(patients))
+    consented = patients.loc[patients["kept"].isna(), "consented"]
+    delta = np.where(consented, np.reshape(silent, (-1, 1)), np.reshape(no_consent, (-1, 1)))
+    counts = kept_of(patients, drawn, outcome, rules, delta)
+    return pooled_share((patients["kept"].sum() + sum(counts.values())) / len(patients), len(patients))
 
 
 def rubin(estimates: np.ndarray, variances: np.ndarray, complete_df: float) -> Pooled:
