@@ -49,38 +49,41 @@ def draw_scores(patients: pd.DataFrame, model: str = "normal", variables: str = 
     """
     expect_one_of(model, MODELS, "model")
     rng, answered = np.random.default_rng(seed), patients["kept"].notna().to_numpy()
-    base = np.column_stack([np.ones(len(patients)), covariates(patients, answered, variables)])
     # a time's two scores are there or not together; the last time is the one that is asked for
     scores = [patients[["phq9_later", "anxiety_later"]].where(patients["kept"].notna()).to_numpy(float)]
     if "phq9_6m" in patients and patients["phq9_6m"].notna().sum() >= LEAST_ON_A_SIDE:
         scores.insert(0, patients[["phq9_6m", "anxiety_6m"]].to_numpy(float))
-    there = [~np.isnan(time[:, 0]) for time in scores]
-    once = np.logical_or.reduce(there)
+    base = np.column_stack([np.ones(len(patients)), covariates(patients, answered, variables)])
+    own = [[at, at + 1] for at in range(base.shape[1], base.shape[1] + 2 * len(scores), 2)]  # a time's columns
+    table, once = np.column_stack([base, *scores]), ~np.isnan(scores).all(axis=(0, 2))
+    some, never = table[once], table[~once]  # filled anew in each imputation
+    gaps, turns = [np.isnan(some[:, first]) for first, _ in own], []  # whom a turn fills, and by which columns
+    for turn in range(PASSES if len(own) > 1 else 0):
+        for at, gap in enumerate(gaps):
+            # first from the times before, then from all the others
+            others = own[:at] + own[at + 1:] * (turn > 0)
+            turns.append((gap, np.concatenate([range(base.shape[1]), *others, own[at]])))
     drawn = np.empty((2, imputations, (~answered).sum()))
     for i in range(imputations):
-        filled = [time.copy() for time in scores]
-        for turn in range(PASSES if len(scores) > 1 else 0):
-            for at in range(len(scores)):
-                # first from the times before, then from all the others
-                others = [filled[other] for other in range(at if turn == 0 else len(scores)) if other != at]
-                _fill(filled[at], np.column_stack([base, *others]), there[at], once & ~there[at], model, rng)
-        for at in range(len(scores)):
-            _fill(filled[at], np.column_stack([base, *filled[:at]]), once if len(scores) > 1 else there[at], ~once,
-                  model, rng)
-        drawn[:, i] = filled[-1][~answered].T
+        for gap, columns in turns:
+            ordered = some[:, columns]
+            some[np.ix_(gap, columns[-2:])] = _filled(ordered[gap], ordered[~gap], model, rng)
+        for _, last in own:
+            _filled(never[:, :last + 1], some[:, :last + 1], model, rng)
+        drawn[:, i, once[~answered]] = some[~answered[once], -2:].T
+        drawn[:, i, ~once[~answered]] = never[:, -2:].T
     return drawn
 
 
-def _fill(scores: np.ndarray, design: np.ndarray, known: np.ndarray, wanted: np.ndarray, model: str,
-          rng: np.random.Generator) -> None:
-    # the PHQ-9 of `wanted` patients, then their anxiety given it, in place
-    rows = np.flatnonzero(known)
+def _filled(wanted: np.ndarray, known: np.ndarray, model: str, rng: np.random.Generator) -> np.ndarray:
+    # the last two columns of `wanted`, the PHQ-9 and then anxiety, each given all columns before it; in place
     if model == "pmm":
-        rows = rng.choice(rows, len(rows))  # who answered is itself a sample: donors are drawn anew
-    for place in range(2):
-        table = np.column_stack([design, scores[:, :place]])
-        draw = _matched if model == "pmm" else _normal
-        scores[wanted, place] = draw(scores[rows, place], table[rows], table[wanted], rng)
+        known = known[rng.choice(len(known), len(known))]  # who answered is itself a sample: donors are drawn anew
+    draw = _matched if model == "pmm" else _normal
+    for place in range(wanted.shape[1] - 2, wanted.shape[1]):
+        # copies: with gaps between rows the last digits may be others
+        wanted[:, place] = draw(known[:, place].copy(), known[:, :place].copy(), wanted[:, :place], rng)
+    return wanted[:, -2:]
 
 
 def _normal(known: np.ndarray, design: np.ndarray, wanted: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -120,12 +123,12 @@ def kept_of(patients: pd.DataFrame, drawn: np.ndarray, outcome: str, rules: Rule
             delta: float | np.ndarray = 0.0) -> dict[str, np.ndarray]:
     """How many without consent, and of those silent, kept it in each imputation, `delta` points worse than drawn.
 
-    Keys: NOT_ANSWERED. `delta` (a number, or one an imputation) is in points of the PHQ-9; the anxiety measure is
-    shifted by the same part of its own reliable change. Scores are rounded (but not item means) and kept within the
-    measure's range.
+    Keys: NOT_ANSWERED. `delta` (a number, one an imputation, or imputations x those who did not answer) is in points of
+    the PHQ-9; the anxiety measure is shifted by the same part of its own reliable change. Scores are rounded (but not
+    item means) and kept within the measure's range.
     """
     depression, lost = rules.depression, patients[patients["kept"].isna()]
-    delta = np.reshape(delta, (-1, 1))
+    delta = np.atleast_2d(np.transpose(delta)).T
     limits = {name: lost[name].to_numpy() for name in ("reliable_change", "caseness", "lowest", "highest", "whole")}
     before = lost["anxiety_baseline"].to_numpy() * limits["reliable_change"]
     later = np.clip(np.rint(drawn[0] + delta), depression.minimum, depression.maximum)
@@ -149,9 +152,10 @@ def kept_of(patients: pd.DataFrame, drawn: np.ndarray, outcome: str, rules: Rule
 def imputed(patients: pd.DataFrame, drawn: np.ndarray, outcome: str, rules: Rules, no_consent: float | np.ndarray = 0.0,
             silent: float | np.ndarray = 0.0) -> tuple[float, float, float]:
     """The share kept of all, pooled over imputations, with its 95 % interval; the deltas are those of `kept_of`."""
-    counts = [kept_of(patients, drawn, outcome, rules, delta)[group]
-              for group, delta in zip(NOT_ANSWERED, (no_consent, silent), strict=True)]
-    return pooled_share((patients["kept"].sum() + counts[0] + counts[1]) / len(patients), len(patients))
+    consented = patients.loc[patients["kept"].isna(), "consented"]
+    delta = np.where(consented, np.reshape(silent, (-1, 1)), np.reshape(no_consent, (-1, 1)))
+    counts = kept_of(patients, drawn, outcome, rules, delta)
+    return pooled_share((patients["kept"].sum() + sum(counts.values())) / len(patients), len(patients))
 
 
 def rubin(estimates: np.ndarray, variances: np.ndarray, complete_df: float) -> Pooled:

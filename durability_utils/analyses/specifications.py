@@ -144,8 +144,8 @@ def curve(patients: pd.DataFrame, printed: pd.DataFrame, outcome: str, rules: Ru
                 if (method, *key) not in rows:
                     rows[method, *key] = (
                         ready.loc[method] if largest and apart and method in ready.index
-                        else weighted(some, variables, apart)[:3] if method == "weighting"
-                        else doubly_robust(some, variables, apart, method == "doubly_robust")[:3])
+                        else weighted(some, found)[:3] if method == "weighting"
+                        else doubly_robust(some, found, method == "doubly_robust")[:3])
         key = "", ", ".join(covariates(some, answered, variables))
         for model in MODELS:
             if (model, *key) not in rows:

@@ -35,13 +35,14 @@ class Estimate(NamedTuple):
     effective: float
 
 
-def weighted(patients: pd.DataFrame, variables: str = "all", apart: bool = True) -> Estimate:
+def weighted(patients: pd.DataFrame, found: list[Stage] | None = None) -> Estimate:
     """The share kept, each patient who answered counted 1 / (probability of passing all stages) times.
 
     sum(w * kept) / sum(w) over those who answered (Hajek 1971; Robins, Rotnitzky & Zhao 1994). `patients`: rows of
-    `well_at_end`; `variables`, `apart`: of `stages`. Misuse: where `why_no_model` says something.
+    `well_at_end`; `found`: what `stages` gives of them (by default of all variables). Misuse: where `why_no_model` says
+    something.
     """
-    found = stages(patients, variables, apart)
+    found = found or stages(patients)
     start = [logistic(stage.design, stage.passed, stage.there) for stage in found]
     kept, passed = patients["kept"].fillna(0).to_numpy(), found[-1].passed
     weights = weights_of(found, _fitted(found, start))
@@ -55,8 +56,7 @@ def weighted(patients: pd.DataFrame, variables: str = "all", apart: bool = True)
     return _estimate(share, equations, start, weights)
 
 
-def doubly_robust(patients: pd.DataFrame, variables: str = "all", apart: bool = True,
-                  by_weights: bool = True) -> Estimate:
+def doubly_robust(patients: pd.DataFrame, found: list[Stage] | None = None, by_weights: bool = True) -> Estimate:
     """The share kept by regressions of the outcome, the last stage first, each weighted by the probabilities (AIPW).
 
     Q2, the probability of keeping it by what is known of those who consented, is fitted to those who answered, weighted
@@ -67,7 +67,7 @@ def doubly_robust(patients: pd.DataFrame, variables: str = "all", apart: bool = 
     patients. `by_weights=False` leaves the weights out: the g-formula, which is not doubly robust, and has no interval
     here, since it is off wherever the outcome's model is wrong.
     """
-    found = stages(patients, variables, apart)
+    found = found or stages(patients)
     kept, n = patients["kept"].fillna(0).to_numpy(), len(patients)
     start = [logistic(stage.design, stage.passed, stage.there) for stage in found] if by_weights else []
 

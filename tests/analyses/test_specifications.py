@@ -57,7 +57,7 @@ def test_the_curve_has_every_specification_once_and_begins_with_those_printed(re
     assert first.to_dict() == printed.set_index("method").loc[first.index, "estimate"].to_dict()
     as_one = table[(table["stages"] == "answered") & (table["method"] == "weighting")].iloc[0]
     assert as_one["variables"] == ", ".join(SCORES)
-    assert as_one["estimate"] == weighting.weighted(recovered, apart=False).share
+    assert as_one["estimate"] == weighting.weighted(recovered, attrition.stages(recovered, apart=False)).share
 
 
 def test_a_shift_of_nought_is_the_imputed_share_and_rows_and_columns_are_those_of_each_group(recovered, printed):

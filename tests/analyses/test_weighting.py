@@ -23,6 +23,10 @@ def error(found: weighting.Estimate) -> float:
     return half / stats.t.ppf(0.975, found.effective - 1) * found.share * (1 - found.share)
 
 
+def _by_scores(patients, estimator=weighting.weighted):
+    return estimator(patients, attrition.stages(patients, "scores"))
+
+
 @pytest.fixture
 def plain(monkeypatch):
     """The variance without slopes of patients' own: the empirical sandwich."""
@@ -35,7 +39,8 @@ def plain(monkeypatch):
     ("improvement", "6m", False, "improvement_scores_together"),
     ("recovery", "6m", True, "recovery_scores_apart"), ("improvement", "12m", True, "improvement_12m_scores_apart")])
 def test_weighting_is_r_s_glm_and_the_sandwich_of_all_its_equations(outcome, time, apart, name, plain):
-    found = weighting.weighted(oracle_patients(outcome, time), "scores", apart)
+    patients = oracle_patients(outcome, time)
+    found = weighting.weighted(patients, attrition.stages(patients, "scores", apart))
     assert found.share == pytest.approx(R[name], abs=1e-7)
     assert error(found) == pytest.approx(R[f"{name}_se"], rel=1e-4)
     if name == "improvement_scores_apart":
@@ -43,7 +48,7 @@ def test_weighting_is_r_s_glm_and_the_sandwich_of_all_its_equations(outcome, tim
 
 
 def test_the_doubly_robust_share_is_r_s_and_the_augmented_mean_is_the_same_number(plain):
-    found = weighting.doubly_robust(oracle_patients(), "scores")
+    found = _by_scores(oracle_patients(), weighting.doubly_robust)
     assert found.share == pytest.approx(R["robust_scores"], abs=1e-5)
     assert found.share == pytest.approx(R["robust_scores_augmented"], abs=1e-5)
     assert error(found) == pytest.approx(R["robust_scores_se"], rel=1e-3)
@@ -55,7 +60,7 @@ def test_the_plain_sandwich_is_delicatessen_s_and_the_parameters_its_root(estima
     """Oracle: `MEstimator(equations, init).estimate(deriv_method="capprox", dx=1e-6)`, which solves them itself."""
     seen, influence = [], weighting.influence
     monkeypatch.setattr(weighting, "influence", lambda *given: seen.append(given) or influence(*given))
-    estimator(oracle_patients(time=time), "scores")
+    _by_scores(oracle_patients(time=time), estimator)
     (equations, theta, own), = seen
     oracle = MEstimator(equations, init=theta)
     oracle.estimate(deriv_method="capprox", dx=1e-6)
@@ -66,14 +71,13 @@ def test_the_plain_sandwich_is_delicatessen_s_and_the_parameters_its_root(estima
 
 def test_leaving_out_each_patient_who_answered_and_fitting_anew_changes_as_much_as_said():
     patients = oracle_patients()
-    whole = weighting.weighted(patients, "scores")
+    whole = _by_scores(patients)
     answered = np.flatnonzero(patients["kept"].notna())[:12]
     seen, influence = [], weighting.influence
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(weighting, "influence", lambda *given: seen.append(influence(*given)) or seen[-1])
-        weighting.weighted(patients, "scores")
-    left_out = [weighting.weighted(patients.drop(index=one).reset_index(drop=True), "scores").share - whole.share
-                for one in answered]
+        _by_scores(patients)
+    left_out = [_by_scores(patients.drop(index=one).reset_index(drop=True)).share - whole.share for one in answered]
     assert seen[0][-1][answered] == pytest.approx(left_out, abs=0.004)
     assert np.corrcoef(seen[0][-1][answered], left_out)[0, 1] > 0.99
 
@@ -81,7 +85,7 @@ def test_leaving_out_each_patient_who_answered_and_fitting_anew_changes_as_much_
 @pytest.mark.parametrize("apart", [True, False])
 def test_with_two_groups_weighting_is_standardisation_by_hand(apart, plain):
     # everybody consented. Of 100 patients 40 answered and 36 kept it, of 200 20 answered and 12: 1/3 * 0.9 + 2/3 * 0.6
-    found = weighting.weighted(GROUPS, apart=apart)
+    found = weighting.weighted(GROUPS, attrition.stages(GROUPS, apart=apart))
     assert found.share == pytest.approx(0.9 / 3 + 0.6 * 2 / 3)
     # sum of (N_g / N)^2 p q / n_g, and the variance of N_g / N times the squared difference of the shares
     variance = (0.9 * 0.1 / 40) / 9 + 4 * (0.6 * 0.4 / 20) / 9 + (1 / 3) * (2 / 3) / 300 * 0.3 ** 2
