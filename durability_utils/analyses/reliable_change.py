@@ -7,12 +7,12 @@ group is fewer than three, or its standard error is zero: without an SD, or with
 error to exceed. With two or three dozen patients the SD itself is uncertain by a tenth or more, and so is each class.
 """
 
-import warnings
 from collections.abc import Callable
 from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import minimize
 
 from durability_utils.outcomes.rules import IMPROVEMENT
 from durability_utils.study.errors import InputError
@@ -124,26 +124,40 @@ def hierarchical(scores: pd.DataFrame) -> pd.Series:
     and stay where they are follow no line: then starts and slopes cannot be told apart (a correlation of 1 or -1, which
     lme4 calls singular). Missing for everybody where the model does not converge.
     """
-    from statsmodels.regression.mixed_linear_model import MixedLM
-
     expect_own_rows(scores, "scores")
     for time in scores:
         expect_numbers(scores[time], f"scores: {time}")
     index = pd.Series(np.nan, scores.index)
-    known = scores.astype(float).set_axis(range(scores.shape[1]), axis="columns")[scores.notna().sum(axis=1) >= 3]
-    long = known.melt(var_name="time", value_name="score", ignore_index=False).dropna()
-    if len(known) < 3 or long["score"].nunique() < 2:
+    known = scores.notna().sum(axis=1) >= 3
+    values = scores[known].to_numpy(float)
+    if len(values) < 3 or len(np.unique(values[~np.isnan(values)])) < 2:
         return index
-    line = np.column_stack([np.ones(len(long)), long["time"].astype(float)])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a model at the edge of what can be estimated: `converged` says whether it is
-        try:
-            model = MixedLM(long["score"].to_numpy(), line, groups=long.index, exog_re=line).fit(reml=True)
-        except np.linalg.LinAlgError:
-            return index
-    if model.converged:
-        slopes, spread = model.random_effects, model.random_effects_cov
-        index.update(pd.Series({one: -slopes[one].iloc[1] / np.sqrt(spread[one].iloc[1, 1]) for one in slopes}))
+    line, left = np.column_stack([np.ones(scores.shape[1]), range(scores.shape[1])]), np.sum(~np.isnan(values)) - 2
+    patterns, which = np.unique(~np.isnan(values), axis=0, return_inverse=True)
+    # whoever has scores at the same times has the same covariance
+    groups = [(line[times], values[which == place][:, times]) for place, times in enumerate(patterns)]
+
+    def model(entries):
+        # deviance a score; then, in variances of the error, the covariance of start and slope, and what follows from it
+        root = np.array([[entries[0], 0], entries[1:]])
+        spread = root @ root.T
+        inverses = [np.linalg.inv(np.eye(len(times)) + times @ spread @ times.T) for times, _ in groups]
+        told = sum(len(of) * times.T @ inverse @ times for (times, of), inverse in zip(groups, inverses, strict=True))
+        seen = sum(times.T @ inverse @ of.sum(axis=0) for (times, of), inverse in zip(groups, inverses, strict=True))
+        away = [of - times @ np.linalg.solve(told, seen) for times, of in groups]
+        squares = sum(np.sum(rest @ inverse * rest) for rest, inverse in zip(away, inverses, strict=True))
+        spreads = sum(len(rest) * np.linalg.slogdet(inverse)[1] for rest, inverse in zip(away, inverses, strict=True))
+        deviance = np.log(squares) + (np.linalg.slogdet(told)[1] - spreads) / left
+        return deviance, spread, inverses, away, squares / left
+
+    found = minimize(lambda entries: model(entries)[0], [1, 0, 1], method="BFGS", jac="3-point")
+    if found.success:
+        _, spread, inverses, away, error = model(found.x)
+        own = np.empty(len(values))
+        for place, ((times, _), inverse, rest) in enumerate(zip(groups, inverses, away, strict=True)):
+            gain = spread @ times.T @ inverse
+            own[which == place] = -(rest @ gain[1]) / np.sqrt(error * (spread - gain @ times @ spread)[1, 1])
+        index[known] = own
     return index
 
 

@@ -108,6 +108,14 @@ def test_the_hierarchical_index_is_lme4s(scores):
     assert counts(codes)[::2] == (said["hierarchical, improved"], said["hierarchical, deteriorated"])
 
 
+def test_a_hierarchical_fit_at_its_edge_is_lme4s_too(scores):
+    said = r_says("reliable_change")
+    index = rc.hierarchical(scores.loc[scores.index <= 12, [1, 2, 3]])
+    assert said["singular, twelve patients"] == 1
+    assert index.dropna().iloc[0] == pytest.approx(said["hierarchical, singular, first patient"], abs=2e-4)
+    assert counts(rc.classes(index, rc.TWO_SIDED))[0] == said["hierarchical, singular, improved"]
+
+
 @pytest.mark.parametrize("scores", [[], [12.0], [12.0, 17.0], [12.0, 12.0, 12.0]])
 def test_without_a_spread_or_three_patients_nobody_is_classed(scores):
     scores = pd.Series(scores, dtype=float)

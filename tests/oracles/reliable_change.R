@@ -46,4 +46,12 @@ says("hierarchical, one missing", index["7"], "lme4")
 says("hierarchical, patients", length(index), "lme4")
 says("hierarchical, improved", sum(index > qnorm(0.975)), "lme4")
 says("hierarchical, deteriorated", sum(index < -qnorm(0.975)), "lme4")
+# a fit at its edge: three times of the first twelve patients, where starts and slopes cannot be told apart
+few <- scores[scores$time > 0 & scores$id <= 12, ]
+few <- few[few$id %in% names(which(table(few$id) >= 3)), ]
+edge <- lmer(phq9 ~ time + (time | id), few)
+says("singular, twelve patients", isSingular(edge), "lme4")
+slopes <- subset(as.data.frame(ranef(edge, condVar = TRUE)), term == "time")
+says("hierarchical, singular, first patient", (-slopes$condval / slopes$condsd)[1], "lme4")
+says("hierarchical, singular, improved", sum(-slopes$condval / slopes$condsd > qnorm(0.975)), "lme4")
 written("reliable_change")
