@@ -423,6 +423,11 @@ class Attack:
         is_large = name[0] != "difference" and name not in self.shown and self.number(name) > self.most
         return name in self.totals or is_large
 
+    def width(self, name):
+        """From the least to the most that would be rounded like it; no rounded number is the sum of some."""
+        rounded = 5 * round(self.number(name) / 5)
+        return 4 if name in self.totals else rounded + 2 - max(rounded - 2, self.most + 1)
+
     def interval(self, name):
         """The protection that is promised: from 1 to the largest hidden number, or all that look the same rounded.
 
@@ -471,7 +476,7 @@ class Attack:
             return {}
         def short(found):
             return {name: (least, most) for name, (least, most) in found.items()
-                    if (most - least < 4 if self.slides(name) else
+                    if (most - least < self.width(name) if self.slides(name) else
                         least > self.interval(name)[0] or most < self.interval(name)[1])}
 
         suspected = short(self.ranges(names)[0])

@@ -83,7 +83,7 @@ def _spelt(table: pd.DataFrame, day: Callable = str, number: Callable = str, mea
     spelt = {}
     for name in table:
         cells = table[name]
-        if name.startswith("adsm_") and mean_of_items:
+        if name.startswith("adsm_") and mean_of_items and "adsm" in table:  # nobody may have one
             means = pd.to_numeric(cells[table["adsm"] == "MI"]) / MI_ITEMS
             cells = cells.mask(table["adsm"] == "MI", means.map("{:.2f}".format).where(means.notna(), ""))
         if types[name] in ("date", "score", "whole_number"):
