@@ -231,7 +231,8 @@ class Controlled:
         return 0, np.inf if count in self.hidden else LARGEST_HIDDEN[self.rule]
 
     def _table(self, table: Table) -> pd.DataFrame:
-        shown = table.cells.astype("str").astype("object")
+        shown = table.cells.astype("object")
+        shown = shown.assign(**{column: shown[column].map(str) for column in table.holds.labels.intersection(shown)})
         for column, names in table.counts.items():
             shown[column] = [str(self.shown[count]) for count in names]
         for prefix, columns in table.holds.rates.items():  # per cent in the place of a share
