@@ -36,6 +36,7 @@ class Attack:
         self.most = LARGEST_HIDDEN[rule]
         self.at, self.low, self.high, self.rows = {}, [], [], []
         self.hidden, self.shown, self.totals, self.exact = set(), set(), set(), {}
+        self.elsewhere = {}  # of sums, what another bundle promises that shows them as counts
         rates = self.rows_of("all", "all", "response_rates")  # it names also those of which nothing else is shown
         every = sorted({service for service, *_ in tables}.union(row["service"] for row in rates))
         self.services = [service for service in every if service != "all"]
@@ -421,7 +422,7 @@ class Attack:
     def slides(self, name):
         """A sum of rounded numbers, or hidden without being small: it could be five numbers in a row."""
         is_large = name[0] != "difference" and name not in self.shown and self.number(name) > self.most
-        return name in self.totals or is_large
+        return name not in self.elsewhere and (name in self.totals or is_large)
 
     def width(self, name):
         """From the least to the most that would be rounded like it; no rounded number is the sum of some."""
@@ -436,6 +437,8 @@ class Attack:
         n = self.number(name)
         if name[0] == "difference":  # nobody may know that those who came are in it, nor that they are not
             return self.low[self.at[name]], self.high[self.at[name]]
+        if name in self.elsewhere:
+            return self.elsewhere[name]
         if self.slides(name):
             return max(n - 4, 0), n + 4
         if n <= self.most:
@@ -449,6 +452,7 @@ class Attack:
         moved: of each service in both the least and the most by which a count here differs from the count there.
         """
         both = copy.deepcopy(self)
+        both.elsewhere = {name: other.interval(name) for name in self.totals & (other.shown - other.totals)}
         there = {name: at + len(self.low) for name, at in other.at.items()}
         both.low, both.high = [*self.low, *other.low], [*self.high, *other.high]
         both.rows += [(low, high, tuple((cell + len(self.low), factor) for cell, factor in terms))
