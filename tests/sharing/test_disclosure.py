@@ -432,10 +432,11 @@ def test_the_rest_of_left_out_levels_is_protected():
 
 
 SMALL = (0, 1, 8, 9, 12, 13)  # one service, one patient, five patients
+LARGE = (2, 3, 4, 5, 16, 17, 20, 21)  # several services, one patient more, one step, skewed
 
 
-@pytest.mark.parametrize("seeds", [SMALL, pytest.param(sorted({*range(24)} - {*SMALL}), marks=pytest.mark.slow(
-    "attacks on 18 cohorts of several services: 2 minutes"))], ids=["small", "several"])
+@pytest.mark.parametrize("seeds", [SMALL, pytest.param(LARGE, marks=pytest.mark.slow(
+    "attacks on 8 cohorts of several services: 1 minute"))], ids=["small", "several"])
 def test_the_attack_finds_nothing_in_random_cohorts(seeds):
     with ProcessPoolExecutor() as pool:
         found = dict(zip(seeds, pool.map(attacked_cohort, seeds), strict=True))
