@@ -267,7 +267,7 @@ def share(study_file: StudyFile, output: BundleFolder, results: Results = RESULT
             show(0, 1, "starts")
             from durability_utils.sharing.bundle import share as share_results
 
-            lacking = share_results(study, results, output, rule, withhold, override, show)
+            lacking = share_results(study, results, output, rule, withhold, override.strip(), show)
     for what in lacking:
         typer.echo(f"not in the bundle: {what}", err=True)
     typer.echo(f"disclosure control: {rule}; no identifier, id or path of this machine was found")

@@ -56,8 +56,8 @@ def share(study: Study, results: Path, output: Path, rule: str, withhold: bool =
     _check_output(study, output)
     show(1, 4, "hides small numbers, and attacks what is left")
     controlled = control_safely(read_tables(study, results), rule, study.table1_services)
-    register, patients = releases.register(results, study), {}
     if rule != "none":
+        register = releases.register(results, study)
         patients = releases.patients_of(results, study, register)
         if not override and (earlier := releases.earlier(register, patients)):
             controlled = _beside_earlier(controlled, study, earlier, patients, withhold)

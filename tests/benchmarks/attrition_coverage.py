@@ -56,4 +56,4 @@ def main(cohorts: int, store: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), store="--store" in sys.argv)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10, store="--store" in sys.argv)
