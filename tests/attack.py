@@ -8,6 +8,7 @@ least and the most that each could be?
 
 import copy
 import itertools
+import math
 import re
 
 import numpy as np
@@ -87,17 +88,29 @@ class Attack:
         if re.fullmatch(r"\d+", text) and self.rule != "none":
             assert n.isdecimal() and of.isdecimal() and abs(100 * int(n) / int(of) - int(text)) <= 0.5, (n, of, text)
 
-    def mean(self, name, n, text):
-        """The sum of whole numbers behind a mean that is printed to one decimal; each of them is in its range."""
-        total = self.cell("sum", *name)
+    def mean(self, name, n, text, spread="*"):
+        """The sum of whole numbers behind a mean, and of their squares behind an SD; each number is in its range."""
+        total, squares = self.cell("sum", *name), self.cell("squares", *name)
         least, most = RANGES[name[2]]
         self.low[total], self.high[total] = -np.inf, np.inf
+        self.high[squares] = np.inf
         self.relation(0, np.inf, (total, 1), (n, -least))
         self.relation(-np.inf, 0, (total, 1), (n, -most))
-        if re.fullmatch(r"-?\d+\.\d", text) and not self.blank and self.rule != "none":
+        # a parabola lies below its chord from least to most, and above each chord between two whole numbers
+        self.relation(-np.inf, 0, (squares, 1), (total, -least - most), (n, least * most))
+        known = re.fullmatch(r"-?\d+\.\d", text) and not self.blank and self.rule != "none"
+        near = [math.floor(float(text))] if known else []
+        for at in {*np.linspace(least, most - 1, 8).astype(int).tolist(), *near}:
+            self.relation(0, np.inf, (squares, 1), (total, -2 * at - 1), (n, at * (at + 1)))
+        if known:
             twenty = round(20 * float(text))
             self.relation(0, np.inf, (total, 20), (n, 1 - twenty))
             self.relation(-np.inf, 0, (total, 20), (n, -1 - twenty))
+            if re.fullmatch(r"\d+\.\d", spread):  # squares are n mean^2 and n - 1 times SD^2
+                sizes = [abs(float(text)) + by for by in (-0.05, 0.05)]
+                sds = [float(spread) + by for by in (-0.05, 0.05)]
+                for sign, size, sd in zip((1, -1), (max(sizes[0], 0), sizes[1]), sds, strict=True):
+                    self.relation(-np.inf, sign * sd**2, (squares, -sign), (n, sign * (sd**2 + size**2)))
 
     # -- the tables of one service ----------------------------------------------------------------
 
@@ -145,7 +158,7 @@ class Attack:
     def outcomes(self, service, step, both, either):
         codes = {"improvement": ("reliable_deterioration", "no_reliable_improvement", BETTER),
                  "recovery": ("no_reliable_recovery", CURED)}
-        cells = {}
+        cells, twice = {}, {}  # of those in the six-month tables; of them who completed both follow-ups
         for outcome, known in codes.items():
             name = f"reliable_{outcome}_6m"
             shown = self.rows_of(service, step, name)
@@ -167,20 +180,22 @@ class Attack:
                 self.cell(service, step, f"{outcome}_path", row["end"], row["at_6m"], row["at_12m"], text=row["n"])
             if paths:
                 for end, later in itertools.product(known, repeat=2):
-                    self.at_most([self.cell(service, step, f"{outcome}_path", end, later, last) for last in known],
-                                 [cells[outcome, end, later]])
+                    twice[outcome, end, later] = [
+                        self.cell(service, step, f"{outcome}_path", end, later, last) for last in known]
+                    self.at_most(twice[outcome, end, later], [cells[outcome, end, later]])
                 self.at_most([self.cell(service, step, f"{outcome}_path", *path)
                               for path in itertools.product(known, repeat=3)], [both])
             self.at_most([whole], [either])
         # whoever recovered had improved; whoever counts for recovery counts for improvement
-        all_codes = codes["improvement"]
-        self.at_most([cells["recovery", CURED, CURED]], [cells["improvement", BETTER, BETTER]])
-        self.at_most([cells["recovery", CURED, later] for later in codes["recovery"]],
-                     [cells["improvement", BETTER, later] for later in all_codes])
-        self.at_most([cells["recovery", end, CURED] for end in codes["recovery"]],
-                     [cells["improvement", end, BETTER] for end in all_codes])
-        self.at_most([self.cell(service, step, "reliable_recovery_6m", "total")],
-                     [self.cell(service, step, "reliable_improvement_6m", "total")])
+        for ends, laters in itertools.product((codes["recovery"], [CURED]), repeat=2):
+            cured, better = (
+                [(outcome, *pair) for pair in itertools.product(*(
+                    codes[outcome] if len(those) > 1 else [code] for those in (ends, laters)))]
+                for outcome, code in (("recovery", CURED), ("improvement", BETTER)))
+            self.at_most([cells[key] for key in cured], [cells[key] for key in better])
+            if len({outcome for outcome, *_ in twice}) == 2:  # nor of those who completed one follow-up only
+                self.at_most([*(cells[key] for key in cured), *itertools.chain(*(twice[key] for key in better))],
+                             [*(cells[key] for key in better), *itertools.chain(*(twice[key] for key in cured))])
 
     def kept(self, service, step, outcome, n, of):
         """Of those with the outcome at end and a 6-month answer, who still has it: the last row of the square table."""
@@ -306,8 +321,9 @@ class Attack:
         with_step = self.cell(service, "sample", "step", total=True)
         self.at_most([with_step], [either])
         self.sum_is(with_step, [self.cell(service, "sample", "step", step) for step in ("step2", "step3")])
-        levels = {}
-        for row in self.rows_of(service, "all", "sample_characteristics"):
+        levels, rows = {}, self.rows_of(service, "all", "sample_characteristics")
+        spread = next((row["value"] for row in rows if (row["variable"], row["level"]) == ("age", "sd")), "*")
+        for row in rows:
             variable, level = row["variable"], row["level"]
             if variable in SHARES:
                 cell = self.cell(service, "sample", variable, level, text=row["n"])
@@ -322,7 +338,8 @@ class Attack:
                 cell = self.cell(service, "sample", variable, *([level] * (variable == "sessions")), text=row["n"])
                 self.at_most([cell], [of])
                 if level not in ("sd", "min", "max"):
-                    self.mean((service, "sample", variable, level), cell, row["value"])
+                    self.mean((service, "sample", variable, level), cell, row["value"],
+                              spread if variable == "age" else "*")
         for variable, cells in levels.items():  # the rest, named or not, is a number of patients too
             self.sum_is(either, [*cells, self.cell(service, "sample", variable, "rest")])
             self.hidden.add((service, "sample", variable, "rest"))
@@ -333,16 +350,46 @@ class Attack:
             size = {GROUPS[0]: ([discharged], [consented]), GROUPS[1]: ([consented], [either]),
                     GROUPS[2]: ([either], [])}[row["group"]]
             self.at_most([cell, *size[1]], size[0])
-            self.mean((service, "group", row["variable"], row["group"]), cell, row["mean"])
+            self.mean((service, "group", row["variable"], row["group"]), cell, row["mean"], row["sd"])
+        if not self.rows_of(service, "all", "representativeness"):
+            return
+        n = {key[2:]: at for key, at in self.at.items() if key[:2] == (service, "group")}
+        for name, group in itertools.product(("phq9", "gad7"), GROUPS):
+            self.at_most([n[f"{name}_change", group]], [n[f"{name}_baseline", group]])
+        if (service, "all", "end", "paired") in self.at and (service != "all" or {*self.compared} == {*self.services}):
+            self.at_most([self.at[service, "all", "end", "paired"]], [n["phq9_change", group] for group in GROUPS])
+        if service == "all":
+            return
+        self.at_most([self.cell(service, "all", "reliable_improvement_6m", "total")], [n["phq9_change", GROUPS[2]]])
+        if not self.rows_of(service, "all", "sample_characteristics"):
+            return
+        # the same patients with and without a step, and with an age
+        answered = service, "group", "sessions", GROUPS[2]
+        sessions = [(service, "sample", "sessions", step) for step in ("step2", "step3")]
+        for name in sessions:  # also where its row is left out
+            if ("sum", *name) not in self.at:
+                self.mean(name, self.cell(*name), "*")
+        total, parts = self.at["sum", *answered], [self.at["sum", *name] for name in sessions]
+        of_all, of_parts = self.at[answered], [self.at[name] for name in sessions]
+        self.at_most(of_parts, [of_all])
+        self.at_most([of_all, self.cell(service, "sample", "step")], [*of_parts, either])
+        self.at_most(parts, [total])
+        self.relation(0, np.inf, (total, -1), (of_all, RANGES["sessions"][1]), *((part, 1) for part in parts),
+                      *((part, -RANGES["sessions"][1]) for part in of_parts))
+        if (service, "sample", "age") not in self.at:
+            return
+        for kind, told in (((), ()), (("sum",), ("mean",)), (("squares",), ("mean",))):
+            self.relation(0, 0, (self.at[*kind, service, "sample", "age", *told], 1),
+                          (self.at[*kind, service, "group", "age", GROUPS[2]], -1))
 
     def pooled(self):
         """What is counted of all is the sum over the services; a level that a service does not print is small there."""
         rests = {}
-        for key in [key for key in self.at if key[0] == "all" or key[:2] == ("sum", "all")]:
-            is_sum = key[0] == "sum"
+        for key in [key for key in self.at if key[0] == "all" or key[:2] in (("sum", "all"), ("squares", "all"))]:
+            is_sum = key[0] != "all"
             tail = key[2:] if is_sum else key[1:]
             members = self.compared if "group" in tail else self.services
-            names = [("sum", service, *tail) if is_sum else (service, *tail) for service in members]
+            names = [(key[0], service, *tail) if is_sum else (service, *tail) for service in members]
             if tail[0] == "at_risk" and all((service, "at_risk", "0") in self.at for service in members):
                 names = [name for name in names if name in self.at]  # nobody is, beyond the end of a table
             is_level = not is_sum and tail[:1] == ("sample",) and tail[1] in SHARES
@@ -458,7 +505,7 @@ class Attack:
         both.rows += [(low, high, tuple((cell + len(self.low), factor) for cell, factor in terms))
                       for low, high, terms in other.rows]
         for name, at in there.items():
-            is_sum = name[0] == "sum"
+            is_sum = name[0] in ("sum", "squares")
             ends = moved.get(name[is_sum])
             if name not in self.at or ends is None or name[-1] == "rest" or (is_sum and any(ends)):
                 continue

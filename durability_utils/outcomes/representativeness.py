@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from functools import cache
 from math import lgamma
 from statistics import NormalDist
 
@@ -94,6 +95,17 @@ def _letters_and_p(data: pd.DataFrame, summary: pd.DataFrame, test: str) -> tupl
     return letters, float(p["p_unc"].iloc[0])
 
 
+@cache
+def compared_again(groups: tuple[tuple[int, float, float], ...]) -> tuple[list[str], float]:
+    """Letters and p of `compare_groups` by Games-Howell for GROUPS of which n, mean and SD are all that is known.
+
+    The test depends on nothing else, so values with these stand in for the true ones.
+    """
+    values = [mean + sd * spread / spread.std(ddof=1) for n, mean, sd in groups for spread in [np.linspace(-1, 1, n)]]
+    data = pd.DataFrame({"group": np.repeat(GROUPS, [*map(len, values)]), "value": np.concatenate(values)})
+    return _letters_and_p(data, pd.DataFrame(groups, index=GROUPS, columns=["n", "mean", "sd"]), "games_howell")
+
+
 def first_is_a(letters: pd.Series) -> list[str]:
     """Letters renamed in the order in which they appear, so that the first group begins with `a`."""
     letters = letters.str.replace(" ", "")
@@ -145,30 +157,22 @@ def differences_in_words(table: pd.DataFrame, effects: pd.DataFrame, against: st
 
 
 def hedges_g(difference: float, n: tuple[int, int], sds: tuple[float, float]) -> tuple[float, float, float]:
-    """Hedges' g of two groups that need not spread alike, with the ends of its 95 % interval.
+    """Hedges' g of two groups that need not spread alike, with the ends of its 95 % interval, g -+ 1.96 SE.
 
-    g = J * difference / s, s^2 = (SD1^2 + SD2^2) / 2, J the correction for n1 + n2 - 2 degrees of freedom; its variance
-    is that of `hedges_interval`. NaN for a group below two, or where neither spreads. Source: Bonett (2008); Hedges
-    (1981) for J; as `escalc(measure = "SMDH")` of R's metafor. Misuse: beside a g by the pooled SD, which gives the
-    larger group's spread more weight; the two differ where sizes and spreads do.
-    """
-    average = np.sqrt(np.mean(np.square(sds)))
-    if min(n) < 2 or not average > 0:
-        return np.nan, np.nan, np.nan
-    g = _small_sample(n) * difference / average
-    return (float(g), *hedges_interval(g, n, sds))
-
-
-def hedges_interval(g: float, n: tuple[int, int], sds: tuple[float, float]) -> tuple[float, float]:
-    """The 95 % limits g -+ 1.96 SE, with s and J as in `hedges_g`:
-
-    SE^2 = J^2 * (g^2 * sum(SD^4 / (n - 1)) / (8 s^4) + sum(SD^2 / (n - 1)) / s^2), sums over both groups.
+    g = J * difference / s, s^2 = (SD1^2 + SD2^2) / 2, J the correction for n1 + n2 - 2 degrees of freedom, and
+    SE^2 = J^2 * (g^2 * sum(SD^4 / (n - 1)) / (8 s^4) + sum(SD^2 / (n - 1)) / s^2), sums over both groups. NaN for a
+    group below two, or where neither spreads. Source: Bonett (2008); Hedges (1981) for J; as
+    `escalc(measure = "SMDH")` of R's metafor. Misuse: beside a g by the pooled SD, which gives the larger group's
+    spread more weight; the two differ where sizes and spreads do.
     """
     variances, df = np.square(sds), np.subtract(n, 1)
     average = variances.mean()
+    if min(n) < 2 or not average > 0:
+        return np.nan, np.nan, np.nan
+    g = _small_sample(n) * difference / np.sqrt(average)
     error = _small_sample(n) * np.sqrt(g**2 * (variances**2 / df).sum() / (8 * average**2)
                                        + (variances / df).sum() / average)
-    return float(g - TWO_SIDED * error), float(g + TWO_SIDED * error)
+    return float(g), float(g - TWO_SIDED * error), float(g + TWO_SIDED * error)
 
 
 def _small_sample(n: tuple[int, int]) -> float:

@@ -54,7 +54,8 @@ KNOWN = {"response": [("discharged", *STAGES)], "mode": [FOLLOW_UPS, MODES], **_
 # What a person would miss: the higher, the later it falls. A mean is worth 1.
 WORTH = {"response": 100, "improvement_6m": 20, "recovery_6m": 20, "service": 15, "mode": 8, "followed": 6, "kept": 6,
          "sample": 4, "group": 3, "improvement_path": 2, "recovery_path": 2, "at_risk": 2}
-FAR = 20  # so many patients away from the truth other counts are looked for
+# So far from the truth other numbers are looked for: patients, sums of their values, and of the squares of these.
+FAR, FAR_SUMS = 20, {"mean": 2_000, "squares": 100_000}
 
 
 def is_known(count: Count) -> bool:
@@ -113,9 +114,13 @@ def worth(controlled: Controlled) -> dict["Count | Mean", int]:
 # -- unknown whole numbers -------------------------------------------------------------------------
 
 class Mean(NamedTuple):
-    """The mean of the values of those who are counted; as an unknown their sum."""
+    """The mean of the values of those who are counted; as an unknown their sum, or that of their squares (power 2)."""
 
     of: Count
+    power: int = 1
+
+    def __str__(self) -> str:
+        return f"{'mean' if self.power == 1 else 'squares'} of {self.of}"
 
 
 class System:
@@ -226,7 +231,8 @@ class _Problem:
         if self.truth is None:
             raise InputError("nothing was shared: the tables contradict what is taken for granted of them, as that "
                              "parts add up to their total")
-        far = np.where(np.isinf(low), 100 * FAR, FAR)  # sums are larger
+        names = [str(name if isinstance(name, Count | Mean) else name[1]) for name in self.place]
+        far = np.array([FAR_SUMS.get(name.split()[0], FAR) for name in names])
         self.down, self.up = np.maximum(low - self.truth, -far), np.minimum(high - self.truth, far)
         shift = self.matrix @ self.truth
         self.row_low, self.row_high = self.row_low - shift, self.row_high - shift
@@ -336,16 +342,8 @@ def knowledge(controlled: Controlled, compared: Sequence[str]) -> System:
             system.between(low, high, [count], shown=(count,))
     for total, parts in controlled.parts.items():
         system.between(0, 0, [total], parts)
-    for n, true_sum in controlled.sums.items():
-        total, (least, most) = Mean(n), _range_of(n.what[0])
-        system.exact[total] = true_sum
-        system.bounds[total] = -np.inf, np.inf  # changes may be for the worse
-        system.weighted(0, np.inf, {total: 1, n: -least})
-        system.weighted(-np.inf, 0, {total: 1, n: -most})
-        if (mean := controlled.means.get(n)) is not None:
-            twenty = round(20 * mean)
-            system.weighted(0, np.inf, {total: 20, n: 1 - twenty}, (total, n))
-            system.weighted(-np.inf, 0, {total: 20, n: -1 - twenty}, (total, n))
+    for n in controlled.sums:
+        _means(system, n, controlled)
     for service in services:
         _response(system, service)
         _sample(system, service, controlled)
@@ -360,6 +358,32 @@ def knowledge(controlled: Controlled, compared: Sequence[str]) -> System:
     if "all" in services:
         _services(system, [service for service in services if service != "all"], compared, controlled)
     return system
+
+
+def _means(system: System, n: Count, controlled: Controlled) -> None:
+    """The sum of whole numbers behind a mean, and of their squares behind its SD, each number within its range."""
+    total, (least, most) = Mean(n), _range_of(n.what[0])
+    system.exact[total] = controlled.sums[n]
+    system.bounds[total] = -np.inf, np.inf  # changes may be for the worse
+    system.weighted(0, np.inf, {total: 1, n: -least})
+    system.weighted(-np.inf, 0, {total: 1, n: -most})
+    if (mean := controlled.means.get(n)) is not None:
+        twenty = round(20 * mean)
+        system.weighted(0, np.inf, {total: 20, n: 1 - twenty}, (total, n))
+        system.weighted(-np.inf, 0, {total: 20, n: -1 - twenty}, (total, n))
+    if n not in controlled.squares:
+        return
+    squares = Mean(n, 2)
+    system.exact[squares] = controlled.squares[n]
+    # of whole numbers x from least to most (x - least)(most - x) is never below 0, nor is (x - k)(x - k - 1)
+    system.weighted(-np.inf, 0, {squares: 1, total: -(least + most), n: least * most})
+    for k in {min(max(controlled.sums[n] // of, least), most) for of in {1, 2, 3, 4, max(controlled.exact[n], 1)}}:
+        system.weighted(0, np.inf, {squares: 1, total: -(2 * k + 1), n: k * (k + 1)})
+    if (sd := controlled.spreads.get(n)) is not None and mean is not None:  # (n - 1) SD^2 + n mean^2
+        near, far = sorted((abs(mean - 0.05), abs(mean + 0.05)))
+        low, high = (sd - 0.05) ** 2, (sd + 0.05) ** 2
+        system.weighted(-low, np.inf, {squares: 1, n: -low - (near**2 if abs(mean) > 0.05 else 0)}, (total, n))
+        system.weighted(-np.inf, -high, {squares: 1, n: -high - far**2}, (total, n))
 
 
 def _absent_paths(controlled: Controlled) -> set[Count]:
@@ -424,9 +448,26 @@ def _groups(system: System, service: str) -> None:
     for variable, (group, (of, without)) in product(VARIABLES, sizes.items()):
         if (count := _of(service, "group", variable, group)) in system.exact:
             system.between(0, np.inf, of, [*without, count])
+    for name, group in product(("phq9", "gad7"), GROUPS):  # a change needs a baseline
+        _at_most(system, *([_of(service, "group", f"{name}_{what}", group)] for what in ("change", "baseline")))
+    if service == "all":  # it need not compare all services
+        return
+    changes = [_of(service, "group", "phq9_change", group) for group in GROUPS]
+    _at_most(system, [_of(service, "service", "paired")], changes)
+    _at_most(system, [_of(service, "improvement_6m", "total")], changes[2:])
+    of_all, of_steps = (_of(service, "group", "sessions", GROUPS[2]),
+                        [_of(service, "sample", "sessions", step) for step in STEP_GROUPS])
+    _at_most(system, of_steps, [of_all])
+    _at_most(system, [of_all, _of(service, "sample", "step", "total")], [*of_steps, either])
+    if system.exact.keys() >= {Mean(of_all), *map(Mean, of_steps)}:  # of those without a step the rest
+        most = _range_of("sessions")[1]
+        _at_most(system, [*map(Mean, of_steps)], [Mean(of_all)])
+        system.weighted(-np.inf, 0, {Mean(of_all): 1, of_all: -most} | {
+            name: factor for of in of_steps for name, factor in ((Mean(of), -1), (of, most))})
     answered, same = _of(service, "group", "age", GROUPS[2]), _of(service, "sample", "age", "n")
-    if service != "all" and {answered, same} <= set(system.exact):
-        system.between(0, 0, [answered], [same])
+    for one, other in ((answered, same), *((Mean(answered, power), Mean(same, power)) for power in (1, 2))):
+        if {one, other} <= set(system.exact):
+            system.between(0, 0, [one], [other])
 
 
 @cache
@@ -470,6 +511,12 @@ def _outcomes(system: System, service: str, step: str, time: str) -> None:
                 followed = [path.below(code) for code in codes if path.below(code) in system.exact]
                 if table in system.exact and followed:
                     system.between(0, np.inf, [table], followed)
+        for fewer, more in _within(2):  # nor can those who completed one only have recovered without improving
+            early, both = ({outcome: [Count(service, step, f"{outcome}_{name}", (*pair, *end)) for pair in pairs
+                                      for end in product(*[OUTCOMES[outcome]] * times)]
+                            for outcome, pairs in (("improvement", more), ("recovery", fewer))}
+                           for name, times in (("6m", 0), ("path", 1)))
+            _at_most(system, [*early["recovery"], *both["improvement"]], [*early["improvement"], *both["recovery"]])
 
 
 def _at_most(system: System, fewer: list[Count], more: list[Count]) -> None:
@@ -587,7 +634,7 @@ def _services(system: System, services: list[str], compared: Sequence[str], cont
         if of.kind == "at_risk":  # nobody is, beyond the end of a service's table
             parts = [part for part in parts if part in system.exact]
         if isinstance(count, Mean):
-            parts = [Mean(part) for part in parts]
+            parts = [count._replace(of=part) for part in parts]
         if (of.service == "all" and not of.is_total and parts and system.exact.keys() >= set(parts)
                 and sum(map(system.exact.get, parts)) == system.exact[count]):
             system.between(0, 0, [count], parts)

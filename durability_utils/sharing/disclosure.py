@@ -6,11 +6,11 @@ stop. A count has one name wherever it stands, and looks the same everywhere.
 Rules. `nhs`: counts below 5 become `*`, others are rounded to the nearest 5. `opensafely` (its output checks): 7 and
 below become `[REDACTED]`, others are rounded to 5; totals are sums of rounded counts. In both, percentages and
 intervals are computed from the counts as shown, so they tell nothing more, and stand where these leave them within ten
-points; means, standard deviations and effect sizes have one decimal and stand only where their n does and is 8 or more,
-and the SD 1.2 or more; a range, two patients' values, never does; a level with a hidden n is left out with its name,
-and levels are listed by name; a table without any shown n is left out as a whole. A share by a model is shown as one of
-rounded counts: to the nearest 5 of those from whom it was estimated. What else has to be hidden, so that nothing hidden
-can be worked out, `audit` finds; it looks no different.
+points; means and standard deviations have one decimal and stand only where their n does and is 8 or more, and the SD
+1.2 or more, and effect sizes, letters and p follow from them; a range, two patients' values, never stands; a level with
+a hidden n is left out with its name, and levels are listed by name; a table without any shown n is left out as a whole.
+A share by a model is shown as one of rounded counts: to the nearest 5 of those from whom it was estimated. What else
+has to be hidden, so that nothing hidden can be worked out, `audit` finds; it looks no different.
 
 NHS England hides and rounds counts like this, and computes percentages from unrounded ones ("Key Metrics Dashboard/KM
 monthly update - Suppressed.sql" in its repository nhsengland/Talking-Therapies). It shows few rates of large groups.
@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 
 from durability_utils.outcomes.proportions import Proportion, proportion, rounded_percent
-from durability_utils.outcomes.representativeness import VARIABLES, hedges_interval
+from durability_utils.outcomes.representativeness import VARIABLES, compared_again, hedges_g
 from durability_utils.study.errors import InputError
 from durability_utils.study.holds import Holds
 
@@ -136,9 +136,25 @@ def exact_counts(tables: Tables) -> dict[Count, int]:
 
 def exact_sums(tables: Tables, exact: dict[Count, int]) -> dict[Count, int]:
     """The sum of whole numbers behind every mean, by the count of those whose numbers they are."""
-    return {count: round(mean * exact[count]) if exact[count] else 0
-            for table in tables.values() for column, kinds in table.statistics.items()
-            for count, kind, mean in zip(table.first, kinds, table.cells[column], strict=True) if kind == "mean"}
+    return {count: round(mean * exact[count]) if exact[count] else 0 for count, mean in _numbers(tables, "mean")}
+
+
+def exact_squares(tables: Tables, exact: dict[Count, int]) -> dict[Count, int]:
+    """The sum of their squares behind every mean that stands with an SD."""
+    sums = exact_sums(tables, exact)
+    return {count: round(sums[count] ** 2 / max(n, 1) + (sd**2 * (n - 1) if n > 1 else 0))
+            for count, sd in _numbers(tables, "sd") if count in sums for n in [exact[count]]}
+
+
+def _numbers(tables: Tables, which: str) -> list[tuple[Count, float]]:
+    """Every mean, or every SD, with the count of those whose it is."""
+    found = [(count, number) for table in tables.values() for column, kinds in table.statistics.items()
+             for count, kind, number in zip(table.first, kinds, table.cells[column], strict=True) if kind == which]
+    if which == "sd":
+        found += [(count, sd) for table in tables.values() for pair in table.holds.effects.values()
+                  for of, column in zip(pair, ("sd", "sd_against"), strict=True)
+                  for count, sd in zip(table.counts[of], table.cells[column], strict=True)]
+    return found
 
 
 def _told_by_means(tables: Tables, exact: dict[Count, int]) -> frozenset[Count]:
@@ -148,13 +164,8 @@ def _told_by_means(tables: Tables, exact: dict[Count, int]) -> frozenset[Count]:
     with one decimal: below an SD of 1.2 the smallest and the largest number are often known, and up to 1.0 sometimes
     all; with a mean near an end of the scale, whatever the SD. Eight and more are shown as 10 or more.
     """
-    spreads = [(count, sd) for table in tables.values() for column, kinds in table.statistics.items()
-               for count, kind, sd in zip(table.first, kinds, table.cells[column], strict=True) if kind == "sd"]
-    spreads += [(count, sd) for table in tables.values() for pair in table.holds.effects.values()
-                for of, column in zip(pair, ("sd", "sd_against"), strict=True)
-                for count, sd in zip(table.counts[of], table.cells[column], strict=True)]
-    return frozenset(count for count, sd in spreads if sd < LEAST_SPREAD).union(
-        count for count in exact_sums(tables, exact) if exact[count] < FEWEST_OF_MEANS)
+    return frozenset(count for count, sd in _numbers(tables, "sd") if sd < LEAST_SPREAD).union(
+        count for count, _ in _numbers(tables, "mean") if exact[count] < FEWEST_OF_MEANS)
 
 
 def group_of(count: Count) -> Count:
@@ -195,9 +206,9 @@ class Controlled:
     """The tables of a run under a rule; the counts in `hidden` and the means in `without_means` are hidden, too.
 
     tables: by service, step and name, all cells texts; `given` has what they hold. shown: every count as it stands
-    there. rates: per cent with its interval, as texts, by (n, of). means: those that are shown, by their count.
-    relapsed: as so many of those at risk a curve is shown. exact, sums: the true counts, and the true sums behind all
-    means, shown or not.
+    there. rates: per cent with its interval, as texts, by (n, of). means, spreads (SDs): those that are shown, by their
+    count. relapsed: as so many of those at risk a curve is shown. exact, sums, squares: the true counts, and the true
+    sums of values and of their squares behind all means and SDs, shown or not.
     """
 
     def __init__(self, tables: Tables, rule: str, hidden: frozenset[Count] = frozenset(),
@@ -210,10 +221,12 @@ class Controlled:
         if rule == "opensafely":
             self.shown |= {total: self._total(total, parts) for total, parts in self.parts.items()}
         self.rates: dict[tuple[Count, Count], tuple[str, str, str]] = {}
-        self.means: dict[Count, float] = {}
         self.relapsed: dict[Count, int] = {}
-        self.sums = exact_sums(tables, self.exact)
+        self.sums, self.squares = exact_sums(tables, self.exact), exact_squares(tables, self.exact)
         self.without_means = without_means | _told_by_means(tables, self.exact) if rule != "none" else frozenset()
+        self.means, self.spreads = ({count: round(number, 1) for count, number in _numbers(tables, which)
+                                     if self._is_shown(count) and count not in self.without_means
+                                     and not pd.isna(number)} for which in ("mean", "sd"))
         self.tables = {key: self._table(table) for key, table in tables.items()
                        if any(map(self._is_shown, table.first))}
 
@@ -333,35 +346,40 @@ class Controlled:
         return 100 * proportion(fewest, whole).low, 100 * proportion(most, max(least, most)).high
 
     def _effects(self, shown: pd.DataFrame, column: str, counts: list[list[Count]]) -> None:
-        """Hedges' g and the SDs to one decimal, its interval computed from those and the counts as shown."""
-        pairs = list(zip(*counts, strict=True))
-        shown[column] = [self._text(g, pair) for g, pair in zip(shown[column], pairs, strict=True)]
+        """Hedges' g with its interval, from n, mean and SD as shown: it tells nothing beyond them."""
         for sd, of in zip(("sd", "sd_against"), counts, strict=True):
             shown[sd] = [self._text(value, [n]) for value, n in zip(shown[sd], of, strict=True)]
-        limits = []
-        for g, *sds, pair in zip(shown[column], shown["sd"], shown["sd_against"], pairs, strict=True):
-            numbers = g not in ("", SYMBOLS[self.rule])
-            limits.append(hedges_interval(float(g), [self.shown[n] for n in pair], list(map(float, sds)))
-                          if numbers else (g, g))
-        shown["low"], shown["high"] = (
-            [f"{value:.1f}".replace("-0.0", "0.0") if isinstance(value, float) else value for value in ends]
-            for ends in zip(*limits, strict=True))
+        shown[[column, "low", "high"]] = [
+            [f"{number:.1f}".replace("-0.0", "0.0") for number in hedges_g(
+                means[0] - means[1], tuple(map(self.shown.get, pair)), tuple(map(self.spreads.get, pair)))]
+            if self._have_means(pair) else [SYMBOLS[self.rule]] * 3
+            for pair in zip(*counts, strict=True) for means in [[*map(self.means.get, pair)]]]
+
+    def _have_means(self, counts: Iterable[Count]) -> bool:
+        return {*counts} <= self.means.keys() & self.spreads.keys()
+
+    def _compared(self, kind: str, value, here: Count, compared: list[Count]) -> str:
+        """Letters, or p, of one of several groups, from n, mean and SD as shown of all of them."""
+        if self.rule != "none":
+            if not self._have_means(compared):
+                return SYMBOLS[self.rule]
+            letters, p = compared_again(tuple((self.shown[of], self.means[of], self.spreads[of]) for of in compared))
+            value = letters[compared.index(here)] if kind == "letters" else p
+        return value if kind == "letters" else "" if pd.isna(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
 
     def _statistic(self, kind: str, value, row: Sequence[Count], compared: list[Count]) -> str:
         """One of STATISTICS as text: `row` has the counts of its row, `compared` those of all groups compared."""
         if kind == "share":
             return self._rate(row[0], row[-1])[0]
         if kind in ("letters", "p"):
-            return self._text(value, compared, "{}" if kind == "letters" else "< 0.001" if value < 0.001 else "{:.3f}")
+            return self._compared(kind, value, row[0], compared)
         text = self._text(value, row[:1])
         if kind == "effective" and text not in ("", SYMBOLS[self.rule]):
             return text if self.rule == "none" else str(shown_count(value, self.rule))
-        if kind == "mean" and text not in ("", SYMBOLS[self.rule]):
-            self.means[row[0]] = float(text)
         return text
 
-    def _text(self, value, counts: Iterable[Count], form: str = "{:.1f}") -> str:
-        """A value as text where the counts and means behind it are shown; blank where there is none."""
+    def _text(self, value, counts: Iterable[Count]) -> str:
+        """A value to one decimal where the counts and means behind it are shown; blank where there is none."""
         if not self._is_shown(*counts) or self.without_means.intersection(counts):
             return SYMBOLS[self.rule]
-        return "" if pd.isna(value) else form.format(value).replace("-0.0", "0.0")
+        return "" if pd.isna(value) else f"{value:.1f}".replace("-0.0", "0.0")

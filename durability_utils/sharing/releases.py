@@ -153,7 +153,7 @@ def _remember(system: System, release: Release, patients: Patients) -> tuple[dic
             if not any(few) and n == release.system.exact[name]:
                 system.between(0, 0, [unknown], [then(name)])
             elif sum(few) <= most:
-                means.add(unknown)
+                means.add(Mean(unknown.of))
             continue
         if not -few[1] <= n - release.system.exact[name] <= few[0]:
             continue
@@ -167,9 +167,7 @@ def _remember(system: System, release: Release, patients: Patients) -> tuple[dic
 
 
 def _name(unknown: tuple) -> str:
-    if isinstance(unknown, Mean):
-        return f"mean of {unknown.of}"
-    return str(unknown) if isinstance(unknown, Count) else repr(tuple(unknown))
+    return str(unknown) if isinstance(unknown, Count | Mean) else repr(tuple(unknown))
 
 
 def _finite(number: float) -> float | None:

@@ -30,7 +30,7 @@ from durability_utils.analyses.relapse import by_month, scores_after_discharge, 
 from durability_utils.analyses.specifications import estimates_holds, gathered, row
 from durability_utils.outcomes import representativeness, response, transitions
 from durability_utils.outcomes.proportions import proportion
-from durability_utils.outcomes.representativeness import EFFECT_SIZES, GROUPS, hedges_interval, sample_holds
+from durability_utils.outcomes.representativeness import EFFECT_SIZES, GROUPS, sample_holds
 from durability_utils.outcomes.response import ANSWERS_BY_MODE
 from durability_utils.outcomes.rules import OUTCOMES, STEP_GROUPS, carry_back, classify, in_step
 from durability_utils.outcomes.transitions import by_status_at_end
@@ -273,15 +273,26 @@ COUNTS = table(time=["6m", "6m"], mode=["post", "online"], n=[30, 20], of=[50, 5
                high=[0.7, 0.5])
 
 
-def test_limits_of_g_follow_from_the_numbers_beside_them():
-    # g of 1.318 from 22 patients (SD 8.07) and 67 (SD 4), shown as 1.3, 20, 8.1, 65 and 4.0; a group of 3 is hidden
-    effects = table(variable=["sessions"] * 2, against=GROUPS[:2], n=[22, 22], n_against=[67, 3], sd=[8.07, 8.07],
-                    sd_against=[4.0, 2.0], g=[1.318, 2.0], low=[0.675, 1.0], high=[1.962, 3.0])
-    tables = {("A", "all", "effects"): table_of("A", "all", effects, EFFECT_SIZES)}
-    shown = Controlled(tables, "nhs").tables["A", "all", "effects"].drop(columns=["variable", "against"])
-    low, high = hedges_interval(1.3, (20, 65), (8.1, 4.0))
-    assert shown.iloc[0].tolist() == ["20", "65", "8.1", "4.0", "1.3", f"{low:.1f}", f"{high:.1f}"]
-    assert shown.iloc[1].tolist() == ["20", "*", "8.1", *"****"]
+def test_letters_p_and_g_follow_from_n_mean_and_sd_as_shown():
+    """22 patients are shown as 20, 67 as 65, 43 as 45, with one decimal of mean and SD; a group of 3 is hidden.
+
+    Oracle for p: R 4.2.2, oneway.test(y ~ group)$p.value of y = c(v(65, 12.3, 5.1), v(45, 14.9, 5.0), v(20, 14.3, 4.9))
+    where v(n, m, s) = m + s * scale(1:n). Letters: by ptukey(|t| * sqrt(2), 3, Welch's df) the first two differ (0.025)
+    and the others do not (0.27, 0.89). For g: escalc(measure = "SMDH") of R's metafor 3.8-1 says -0.1198, -0.6497,
+    0.4102 of 20 (14.3, SD 4.9) and 45 (14.9, SD 5.0).
+    """
+    compared = table(variable=["age"] * 3 + ["sessions"] * 3, group=[*GROUPS] * 2, n=[67, 43, 22, 67, 43, 3],
+                     mean=[12.34, 14.86, 14.27] * 2, sd=[5.06, 5.03, 4.91] * 2, letters=["z"] * 6, p=[0.7] * 6)
+    effects = table(variable=["age", "sessions"], against=[GROUPS[1]] * 2, n=[22, 3], n_against=[43, 43],
+                    sd=[4.91] * 2, sd_against=[5.03] * 2, g=[9.0] * 2, low=[8.0] * 2, high=[10.0] * 2)
+    shown = Controlled(declared({("A", "all", "representativeness"): compared}) | {
+        ("A", "all", "effects"): table_of("A", "all", effects, EFFECT_SIZES)}, "nhs").tables
+    cells = shown["A", "all", "representativeness"][["n", "mean", "sd", "letters", "p"]].to_numpy().tolist()
+    assert cells == [["65", "12.3", "5.1", "a", "0.029"], ["45", "14.9", "5.0", "b", "0.029"],
+                     ["20", "14.3", "4.9", "ab", "0.029"], ["65", "12.3", "5.1", "*", "*"],
+                     ["45", "14.9", "5.0", "*", "*"], ["*", "*", "*", "*", "*"]]
+    assert shown["A", "all", "effects"].drop(columns=["variable", "against"]).to_numpy().tolist() == [
+        ["20", "45", "4.9", "5.0", "-0.1", "-0.6", "0.4"], ["*", "45", "*", "5.0", "*", "*", "*"]]
 
 
 def is_shared(cells: pd.DataFrame, holds: Holds | None, results: Path, step: str = "all") -> bool:
