@@ -96,14 +96,16 @@ def _letters_and_p(data: pd.DataFrame, summary: pd.DataFrame, test: str) -> tupl
 
 
 @cache
-def compared_again(groups: tuple[tuple[int, float, float], ...]) -> tuple[list[str], float]:
-    """Letters and p of `compare_groups` by Games-Howell for GROUPS of which n, mean and SD are all that is known.
+def compared_again(groups: frozenset[tuple[str, int, float, float]]) -> tuple[dict[str, str], float]:
+    """Letters by group and p, as `compare_groups` by Games-Howell, of some of GROUPS by their n, mean and SD.
 
     The test depends on nothing else, so values with these stand in for the true ones.
     """
-    values = [mean + sd * spread / spread.std(ddof=1) for n, mean, sd in groups for spread in [np.linspace(-1, 1, n)]]
-    data = pd.DataFrame({"group": np.repeat(GROUPS, [*map(len, values)]), "value": np.concatenate(values)})
-    return _letters_and_p(data, pd.DataFrame(groups, index=GROUPS, columns=["n", "mean", "sd"]), "games_howell")
+    summary = pd.DataFrame(groups, columns=["group", "n", "mean", "sd"]).set_index("group").reindex(GROUPS)
+    values = pd.concat({of.Index: pd.Series(of.mean + of.sd * spread / spread.std(ddof=1)) for of in
+                        summary.dropna().itertuples() for spread in [np.linspace(-1, 1, int(of.n))]}, names=["group"])
+    letters, p = _letters_and_p(values.rename("value").reset_index("group"), summary, "games_howell")
+    return dict(zip(GROUPS, letters, strict=True)), p
 
 
 def first_is_a(letters: pd.Series) -> list[str]:

@@ -363,8 +363,9 @@ class Controlled:
         if self.rule != "none":
             if not self._have_means(compared):
                 return SYMBOLS[self.rule]
-            letters, p = compared_again(tuple((self.shown[of], self.means[of], self.spreads[of]) for of in compared))
-            value = letters[compared.index(here)] if kind == "letters" else p
+            letters, p = compared_again(frozenset((of.what[-1], self.shown[of], self.means[of], self.spreads[of])
+                                                  for of in compared))
+            value = letters[here.what[-1]] if kind == "letters" else p
         return value if kind == "letters" else "" if pd.isna(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
 
     def _statistic(self, kind: str, value, row: Sequence[Count], compared: list[Count]) -> str:
