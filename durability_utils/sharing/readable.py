@@ -206,7 +206,7 @@ def _compared(counts: _Counts, pooled: str) -> Section | None:
                    pd.DataFrame(rows, columns=["Characteristic", *heads, "p"]), notes=
                    "Change: baseline less end of treatment. Means in a row that share a letter were not shown to "
                    "differ at 5 % (Games-Howell); p by Welch\u2019s analysis of variance, not adjusted for the number "
-                   "of rows. "
+                   "of rows; both from n, mean and SD as shown. "
                    f"Patients without a value are left out of its row{'; n there: ' + fewer if fewer else ''}.")
 
 
@@ -314,6 +314,7 @@ def _effect_sizes(counts: _Counts, pooled: str) -> Section | None:
     return Section(2, "Size of the differences of those who consented and answered", f"Hedges\u2019 g. {pooled}.",
                    pd.DataFrame(rows, columns=["Characteristic", "n", "n against", "g (95 % interval)"]), notes=
                    "Positive: those who consented and answered have the higher value. Equal variances are not assumed. "
+                   "From n, means and SDs as shown. "
                    "Patients without a value are left out of its row.")
 
 

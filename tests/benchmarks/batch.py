@@ -46,8 +46,8 @@ KINDS = {"imports": ("_find_and_load",), "study file": ("read_study",), "reading
          "writing tables": ("write_table",), "tables for readers": ("shown", "_repr_html_")}
 
 
-def durability(output: Path, *options: str) -> float:
-    return seconds(subprocess.run, [sys.executable, "-m", "durability_utils", "run", STUDY, "--output", output,
+def durability(output: Path, *options: str, study: Path = STUDY) -> float:
+    return seconds(subprocess.run, [sys.executable, "-m", "durability_utils", "run", study, "--output", output,
                                     "--quiet", *options], check=True)
 
 
