@@ -19,6 +19,7 @@ import pandas as pd
 import PIL.Image
 from IPython.display import Image
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from pyarrow.parquet import ParquetFile
 
 from durability_utils.study.dictionary import dictionary
 from durability_utils.study.errors import InputError
@@ -98,7 +99,8 @@ def read_cohort(results: str | Path, study: Study, service: str,
         )
     if unknown := [name for name in columns or () if name not in dictionary().index]:
         raise InputError(f"columns: found {unknown[0]!r}, expected those of data/dictionary.csv")
-    read = (pd.read_parquet(paths[name], columns=columns) for name in there)
+    # as pandas reads it, which sets up a data set for each file
+    read = (ParquetFile(paths[name]).read(columns, use_threads=False).to_pandas(use_threads=False) for name in there)
     cohorts = [keep(cohort) if keep else cohort for cohort in read]
     sizes = [len(cohort) for cohort in cohorts]
     cohort = pd.concat(cohorts, ignore_index=True)

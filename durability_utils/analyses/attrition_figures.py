@@ -1,8 +1,8 @@
 """The pictures of `08_attrition`: one function each, from finished numbers, in the style of `figures.py`."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from durability_utils.analyses.attrition import AUXILIARY, VARIABLES
@@ -39,7 +39,7 @@ def _panels(width: float, height: float, rows: int = 1, **shared) -> tuple[Figur
     return figure, axes
 
 
-def _says(panel: plt.Axes, words: str) -> None:
+def _says(panel: Axes, words: str) -> None:
     panel.text(0.5, 0.5, words, transform=panel.transAxes, ha="center", va="center", color="#666666", fontsize=9,
                wrap=True)
     panel.tick_params(bottom=False, labelbottom=False, left=False, labelleft=False)
