@@ -99,8 +99,8 @@ def read_cohort(results: str | Path, study: Study, service: str,
         )
     if unknown := [name for name in columns or () if name not in dictionary().index]:
         raise InputError(f"columns: found {unknown[0]!r}, expected those of data/dictionary.csv")
-    # as pandas reads it, which sets up a data set for each file
-    read = (ParquetFile(paths[name]).read(columns, use_threads=False).to_pandas(use_threads=False) for name in there)
+    # as `pandas.read_parquet`, which sets up a data set for each file
+    read = (ParquetFile(paths[name]).read(columns).to_pandas() for name in there)
     cohorts = [keep(cohort) if keep else cohort for cohort in read]
     sizes = [len(cohort) for cohort in cohorts]
     cohort = pd.concat(cohorts, ignore_index=True)
@@ -147,7 +147,7 @@ def write_figure(figure: matplotlib.figure.Figure, path: str | Path) -> Image:
 def png(figure: matplotlib.figure.Figure, dpi: int = 150) -> bytes:
     """The figure as a PNG without metadata, in a third of the bytes that all its colours take.
 
-    It has at most 64: the 16 most frequent, those of its areas, as they are, and of those on the edges of lines and
+    It has at most 48: the 16 most frequent, those of its areas, as they are, and of those on the edges of lines and
     letters one by one the colour that is farthest from all before it. Every other becomes the nearest of these.
     """
     pixels = _pixels(figure, dpi)
@@ -156,7 +156,7 @@ def png(figure: matplotlib.figure.Figure, dpi: int = 150) -> bytes:
     order = np.lexsort((blue, green, red, counts))[::-1]
     found, colours = found[order], channels.T[order]
     chosen, distance, nearest = [], np.full(len(found), np.inf), np.zeros(len(found), np.uint8)
-    for place in range(min(64, len(found))):
+    for place in range(min(48, len(found))):
         chosen.append(place if place < 16 else distance.argmax())
         to_it = ((colours - colours[chosen[-1]]) ** 2).sum(axis=1)
         nearest[to_it < distance] = place
