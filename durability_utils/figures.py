@@ -9,14 +9,15 @@ figure carries its own caption with n and missing, so that a copied PNG cannot l
 import textwrap
 from itertools import pairwise
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from IPython.display import Image, display
+from matplotlib import colormaps
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch, PathPatch
+from matplotlib.layout_engine import TightLayoutEngine
+from matplotlib.patches import FancyBboxPatch, PathPatch, Rectangle
 from matplotlib.path import Path
 from matplotlib.ticker import LogLocator, NullLocator
 
@@ -49,18 +50,20 @@ class _Picture(Figure):
 
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **shared):
     """A figure of this size in inches with one or more axes, in the style of all of them."""
-    sns.set_theme(style="ticks", font_scale=0.95, rc={
+    sns.set_theme(style="ticks", font="DejaVu Sans", font_scale=0.95, rc={
         "axes.spines.right": False, "axes.spines.top": False, "axes.titley": 1,  # where it is: else it is searched
-        "text.parse_math": False})  # a title between dollars is one, and no mathematics
-    return plt.subplots(rows, columns, figsize=(width, height), layout="constrained", FigureClass=_Picture, **shared)
+        "text.parse_math": False,  # a title between dollars is one, and no mathematics
+        "text.hinting": "none"})  # it takes a quarter of the drawing, and so many pixels need none
+    layout = TightLayoutEngine(pad=0.6, rect=None)  # all is measured once; in a rectangle it would be twice
+    figure = _Picture(figsize=(width, height), layout=layout)
+    return figure, figure.subplots(rows, columns, **shared)
 
 
 def add_caption(figure: Figure, title: str, caption: str) -> Figure:
-    """Put a title above and the wrapped caption below; returns the figure without showing it twice."""
+    """Put a title above and the wrapped caption below; returns the figure."""
     width = int(figure.get_figwidth() * 14.5)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    figure.suptitle(title, x=0.01, y=0.99, ha="left", fontsize=12, fontweight="bold")
     figure.supxlabel("\n".join(textwrap.wrap(caption, width)), x=0.01, ha="left", fontsize=8.5, color="#444444")
-    plt.close(figure)
     return figure
 
 
@@ -152,7 +155,7 @@ def flows(table: pd.DataFrame, title: str, caption: str) -> Figure:
     for position, (time, sizes, top) in enumerate(zip(times, stacks, tops, strict=True)):
         for code in codes:
             if sizes[code]:
-                axes.add_patch(plt.Rectangle((position - width / 2, top[code] - sizes[code]), width, sizes[code],
+                axes.add_patch(Rectangle((position - width / 2, top[code] - sizes[code]), width, sizes[code],
                                              facecolor=COLOURS[code], edgecolor="black", linewidth=0.6))
                 right = position == len(times) - 1
                 axes.text(position + (0.08 if right else -0.08), top[code] - sizes[code] / 2,
@@ -209,7 +212,7 @@ def reliable_change(changes: pd.DataFrame, criterion: float, cut_off: float, top
         marks = ("The darker a square, the more patients with these two scores (logarithmic scale); outcomes are not "
                  "shown, since the patients are too many.")
         edges = np.arange(top + 2) - 0.5
-        shades = ListedColormap(plt.get_cmap("Blues")(np.linspace(0.3, 1, 256)))  # one patient is not white on white
+        shades = ListedColormap(colormaps["Blues"](np.linspace(0.3, 1, 256)))  # one patient is not white on white
         *_, squares = axes.hist2d(changes["baseline"], changes["later"], bins=edges, norm="log", cmap=shades, cmin=1,
                                   zorder=1)
         scale = figure.colorbar(squares, cax=axes.inset_axes([1.05, 0.02, 0.04, 0.6]), label="patients")
@@ -258,7 +261,7 @@ def shares_by_status(table: pd.DataFrame, title: str, caption: str) -> Figure:
              xlabel="per cent of those with this status at end",
              yticklabels=[f"{label(code)}\nat end (n = {table.loc[table['end'] == code, 'of'].iloc[0]})"
                           for code in ends[::-1]])
-    axes.legend([plt.Rectangle((0, 0), 1, 1, **style) for style in handles.values()], list(handles), loc="lower left",
+    axes.legend([Rectangle((0, 0), 1, 1, **style) for style in handles.values()], list(handles), loc="lower left",
                 bbox_to_anchor=(-0.28, 1), ncols=min(len(handles), 3), frameon=False, fontsize=8.5)
     figure.set_figheight(figure.get_figheight() + 0.4 * (len(handles) > 3))  # a second line of the legend
     return add_caption(figure, title, caption)

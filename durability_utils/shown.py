@@ -22,7 +22,7 @@ P_VALUES = re.compile(r"p|p_.*")
 NAMES = ("service", "column", "file", "key", "finding")  # their words are names, not codes
 
 _RATE = ("n", "of", "share", "low", "high")
-_NUMBERS = r"[-<]?[\d.,\u221e]+( %)?( \(.*\))?|[\d,]+/[\d,]+ \(.*\)|\d+ of \d+|\u2013|\*|"
+_NUMBERS = re.compile(r"[-<]?[\d.,\u221e]+( %)?( \(.*\))?|[\d,]+/[\d,]+ \(.*\)|\d+ of \d+|\u2013|\*|")
 _CODE = re.compile(r"[a-z0-9]+(_[a-z0-9]+)+")
 
 
@@ -41,11 +41,12 @@ class Shown:
         return self.words.to_string(index=False, max_colwidth=60) if len(self.words) else "no rows"
 
     def _repr_html_(self) -> str:
-        sides = [_side(self.words.iloc[:, at]) for at in range(self.words.shape[1])]
+        lines = list(self.words.itertuples(index=False, name=None))
+        sides = [_side(cells) for cells in zip(*lines, strict=True)] or [""] * self.words.shape[1]
         head = "".join(f'<th scope="col"{side}>{html.escape(name)}</th>'
                        for name, side in zip(self.words.columns, sides, strict=True))
         rows = ("".join(f"<td{side}>{_unbroken(cell)}</td>" for cell, side in zip(row, sides, strict=True))
-                for row in self.words.itertuples(index=False, name=None))
+                for row in lines)
         body = "\n".join(f"<tr>{row}</tr>" for row in rows)
         return (f'{_STYLE}\n<div class="scroll" tabindex="0" role="group" aria-label="table">\n<table class="shown">\n'
                 f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>")
@@ -190,10 +191,10 @@ def _estimate(value: str, low: str, high: str) -> str:
     return f"{value} ({low.removesuffix(' %')} to {high.removesuffix(' %')})"
 
 
-def _side(column: pd.Series) -> str:
-    if len(column) and column.str.fullmatch(_NUMBERS).all():
+def _side(cells: tuple[str, ...]) -> str:
+    if all(map(_NUMBERS.fullmatch, cells)):
         return ' class="n"'
-    return ' class="short"' if column.str.len().max() <= 20 else ""
+    return ' class="short"' if max(map(len, cells)) <= 20 else ""
 
 
 def _unbroken(cell: str) -> str:

@@ -166,13 +166,13 @@ class TestFigures:
         assert written == (tmp_path / "b.png").read_bytes()
         assert (shown.data, shown.alt) == (written, "What it shows")
         picture = PIL.Image.open(BytesIO(written))
-        assert (picture.format, picture.size, list(picture.info)) == ("PNG", (615, 465), ["dpi"])  # no metadata
-        assert picture.info["dpi"] == pytest.approx((150, 150), abs=0.1)
+        assert (picture.format, picture.size, list(picture.info)) == ("PNG", (590, 446), ["dpi"])  # no metadata
+        assert picture.info["dpi"] == pytest.approx((144, 144), abs=0.1)
 
     def test_in_few_colours_it_looks_as_matplotlib_draws_it_in_all_of_them(self):
         # oracle: matplotlib's own PNG of the same figure
         all_colours = BytesIO()
-        drawn().savefig(all_colours, dpi=150)
+        drawn().savefig(all_colours, dpi=144)
         expected = PIL.Image.open(all_colours).convert("RGB")
         few = PIL.Image.open(BytesIO(png(drawn())))
         assert len(expected.getcolors(2 ** 20)) > 400
@@ -183,7 +183,7 @@ class TestFigures:
         assert {colour for _, colour in areas} <= {colour for _, colour in few.convert("RGB").getcolors()}
         assert len(png(drawn())) < 0.4 * len(all_colours.getvalue())
 
-    @pytest.mark.parametrize("dpi", [100, 150])
+    @pytest.mark.parametrize("dpi", [100, 144])
     def test_whatever_its_size_no_row_of_dots_is_shifted(self, dpi):  # oracle: matplotlib's own PNG
         for tenths in range(20, 100):
             figure = matplotlib.figure.Figure(figsize=(tenths / 10, 1))

@@ -1,8 +1,8 @@
 """The pictures of `08_attrition`: one function each, from finished numbers, in the style of `figures.py`."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from durability_utils.analyses.attrition import AUXILIARY, VARIABLES
@@ -39,7 +39,7 @@ def _panels(width: float, height: float, rows: int = 1, **shared) -> tuple[Figur
     return figure, axes
 
 
-def _says(panel: plt.Axes, words: str) -> None:
+def _says(panel: Axes, words: str) -> None:
     panel.text(0.5, 0.5, words, transform=panel.transAxes, ha="center", va="center", color="#666666", fontsize=9,
                wrap=True)
     panel.tick_params(bottom=False, labelbottom=False, left=False, labelleft=False)
@@ -55,8 +55,9 @@ def estimates(table: pd.DataFrame, title: str, caption: str) -> Figure:
             rows = own.set_index("method").reindex(METHOD_WORDS)
             panel.hlines(y + shift, 100 * rows["low"], 100 * rows["high"], color=colour, linewidth=1.6)
             panel.plot(100 * rows["estimate"], y + shift, marker, color=colour, label=TIME_WORDS[time], markersize=5)
-            for at, note in zip(y + shift, rows["note"].fillna(""), strict=True):
-                panel.text(50, at, note.partition(":")[0], ha="center", va="center", color=GREY, fontsize=8)
+            for at, note in zip(y + shift, rows["note"], strict=True):
+                if isinstance(note, str) and note:
+                    panel.text(50, at, note.partition(":")[0], ha="center", va="center", color=GREY, fontsize=8)
         panel.axvline(50, color=LIGHT, zorder=0)
         panel.set(xlabel="per cent who have it", xlim=(-2, 102), ylim=(-0.6, len(y) - 0.4), yticks=y,
                   yticklabels=METHOD_WORDS.values())
@@ -180,14 +181,18 @@ def love(table: pd.DataFrame, notes: dict[str, str], title: str, caption: str) -
     return add_caption(figure, title, caption)
 
 
-def coverage(table: pd.DataFrame, title: str, caption: str) -> Figure:
-    """What `synthetic.attrition.coverage` found: the shares of intervals that hold the truth, a panel a mechanism."""
+def coverage(table: pd.DataFrame, settings: dict) -> Figure:
+    """What `synthetic.attrition.stored_coverage` has of 6 months: shares of intervals that hold the truth.
+
+    A panel a mechanism. `data/attrition_coverage.png` is this picture: it is the same in every run.
+    """
+    table = table[table["time"] == "6m"]
     words = {"recorded": "consent and answer depend on\nwhat was recorded", "consent": "consent alone depends on it,\n"
              "and more strongly", "unseen": "answer depends on\nthe unseen outcome"}
     names = {**METHOD_WORDS, "bounds": "worst to best case"}
     methods = list(dict.fromkeys(table["method"]))[::-1]
     figure, axes = new_figure(9.5, 4.8, columns=len(words), sharey=True)
-    for panel, (mechanism, title_) in zip(axes, words.items(), strict=True):
+    for panel, (mechanism, title) in zip(axes, words.items(), strict=True):
         panel.axvspan(92, 98, color=LIGHT, alpha=0.5, linewidth=0)
         cells = table[table["mechanism"] == mechanism].groupby(["outcome", "generator"], sort=False)
         for ((outcome, generator), own), shift in zip(cells, np.linspace(0.24, -0.24, len(cells)), strict=True):
@@ -199,6 +204,9 @@ def coverage(table: pd.DataFrame, title: str, caption: str) -> Figure:
         panel.set(xlabel="per cent that hold the truth", xlim=(-2, 102), yticks=range(len(methods)),
                   yticklabels=[names[method] for method in methods])
         panel.grid(axis="x", color="#e3e6e8")
-        panel.set_title(title_, fontsize=9.5)
+        panel.set_title(title, fontsize=9.5)
     axes[0].legend(loc="lower left", frameon=False, fontsize=7.5)  # where no interval is
-    return add_caption(figure, title, caption)
+    return add_caption(
+        figure, "Simulated cohorts, 6 months: how often does the interval hold the truth?",
+        f"Synthetic data. n = {settings['cohorts']} cohorts each, less those refused; none missing. Band: 92 to 98 %. "
+        "Lines: Monte-Carlo 95 % intervals.")

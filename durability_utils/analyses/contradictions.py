@@ -1,5 +1,6 @@
 """Where a paper's printed figures contradict each other; `printed` is always what `published.read_published` gives."""
 
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -8,6 +9,8 @@ from scipy.stats import studentized_range
 
 from durability_utils.analyses.published import SECTIONS, TABLES
 from durability_utils.outcomes.proportions import rounded_percent
+
+_critical = cache(studentized_range.ppf)  # it takes long, and all variables have the same groups
 
 
 def printed_table(printed: dict[str, object], table: str) -> pd.DataFrame:
@@ -72,7 +75,7 @@ def spread_for_letters(means: list[float], letters: list[str], sizes: list[int],
     """
     if min(sizes) == 0:
         return np.nan, np.nan
-    critical = studentized_range.ppf(1 - alpha, len(means), sum(sizes) - len(means))
+    critical = _critical(1 - alpha, len(means), sum(sizes) - len(means))
     low, high = 0.0, np.inf
     for i, j in combinations(range(len(means)), 2):
         limit = abs(means[i] - means[j]) / (critical * np.sqrt((1 / sizes[i] + 1 / sizes[j]) / 2))

@@ -37,7 +37,7 @@ def outcome_rates(rates: pd.DataFrame, england: pd.DataFrame, title: str, captio
         most = rates.loc[rates["rate"] == rate, "high"].max() if rate == "reliable_deterioration" else 1
         panel.set_xlim(-2 * most, 102 * most) if most > 0 else panel.set_xlim(-2, 102)
     panels[0].set_ylabel("service")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=3, frameon=False, fontsize=9)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="upper right", ncols=3, frameon=False, fontsize=9)
     return add_caption(figure, title, caption)
 
 

@@ -108,11 +108,17 @@ def row(patients: pd.DataFrame, method: str, found: tuple = (np.nan,) * 3, note:
             "assumption": ASSUMPTIONS[method], "note": note}
 
 
-def estimates(patients: pd.DataFrame, outcome: str, rules: Rules, seed: int = SEED) -> pd.DataFrame:
+def normal_draws(patients: pd.DataFrame) -> np.ndarray | None:
+    """`draw_scores` of those of these patients that models are fitted to; None where there is no model."""
+    return None if why_no_model(some := modelled(patients)) else draw_scores(some)
+
+
+def estimates(patients: pd.DataFrame, drawn: np.ndarray | None, outcome: str, rules: Rules) -> pd.DataFrame:
     """What is printed of these patients (rows of `well_at_end`): a row a method, with its largest set of variables.
 
-    Columns: `method` (of ASSUMPTIONS), `of`, `answered`, `kept`, `effective` (sample, of weighted methods), `estimate`,
-    `low`, `high` (shares, 95 %), `assumption`, `note` (why there is no estimate: `attrition.why_no_model`).
+    `drawn`: `normal_draws` of them. Columns: `method` (of ASSUMPTIONS), `of`, `answered`, `kept`, `effective` (sample,
+    of weighted methods), `estimate`, `low`, `high` (shares, 95 %), `assumption`, `note` (why there is no estimate:
+    `attrition.why_no_model`).
     """
     some, limits = modelled(patients), bounds(patients["kept"])
     note, rows = why_no_model(some), [row(patients, "complete_cases", complete_cases(patients["kept"]))]
@@ -120,7 +126,8 @@ def estimates(patients: pd.DataFrame, outcome: str, rules: Rules, seed: int = SE
         *found, effective = (np.nan,) * 4 if note else estimator(some)
         rows.append(row(some, method, tuple(found), note, effective))
     for model in MODELS:
-        found = (np.nan,) * 3 if note else imputed(some, draw_scores(some, model, seed=seed), outcome, rules)
+        found = (np.nan,) * 3 if note else imputed(
+            some, drawn if model == "normal" else draw_scores(some, model), outcome, rules)
         rows.append(row(some, model, found, note))
     return pd.DataFrame([*rows, *(row(patients, method, limits[method]) for method in limits)])
 
@@ -207,7 +214,7 @@ def other_assumptions(patients: pd.DataFrame, drawn: np.ndarray, outcome: str, r
                       prior: dict[str, tuple[float, float]], seed: int = SEED) -> list[dict]:
     """Rows of `estimates` where answering depends on the outcome: `prior` and `returned_to_baseline`.
 
-    `drawn`: `draw_scores` of these patients; `prior`: mean and SD (points of the PHQ-9) of the shift of each of
+    `drawn`: `normal_draws` of these patients; `prior`: mean and SD (points of the PHQ-9) of the shift of each of
     NOT_ANSWERED, drawn from a normal distribution once an imputation, so that what is not known of it widens the
     interval (Rubin 1987, ch. 6). Misuse: a prior is a judgement; no data speak to it.
     """
@@ -221,7 +228,7 @@ def other_assumptions(patients: pd.DataFrame, drawn: np.ndarray, outcome: str, r
 def shifted(patients: pd.DataFrame, drawn: np.ndarray, outcome: str, rules: Rules) -> pd.DataFrame:
     """The imputed share, if those who did not consent and those silent did worse by 0, 1, ... up to a reliable change.
 
-    `drawn`: `draw_scores` of these patients. Columns: `no_consent`, `silent` (points of the PHQ-9), `estimate`, `low`,
+    `drawn`: `normal_draws` of these patients. Columns: `no_consent`, `silent` (points of the PHQ-9), `estimate`, `low`,
     `high`.
     """
     points = np.arange(rules.depression.reliable_change + 1)

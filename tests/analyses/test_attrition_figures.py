@@ -1,15 +1,19 @@
 """The pictures of 08_attrition. Oracle: the numbers they were given, read back from the axes."""
 
+from io import BytesIO
 from itertools import product
 
+import matplotlib
 import numpy as np
 import pandas as pd
+import PIL.Image
 import pytest
 from conftest import texts
 from test_attrition import two_groups
 
 from durability_utils.analyses import attrition_figures, specifications
-from durability_utils.synthetic.attrition import stored_coverage
+from durability_utils.results import png
+from durability_utils.synthetic.attrition import STORED, stored_coverage
 
 NOTE = "too few: 0 answered, fewer than 30"
 
@@ -81,7 +85,15 @@ def test_love_plot_shows_both_differences_of_each_variable_from_above_to_below()
 
 
 def test_coverage_of_each_method_in_each_mechanism():
-    table = stored_coverage()[0].query("time == '6m'")
-    figure = attrition_figures.coverage(table, "title", "caption")
+    table, settings = stored_coverage()
+    figure = attrition_figures.coverage(table, settings)
+    table = table.query("time == '6m'")
     for panel, mechanism in zip(figure.axes, ("recorded", "consent", "unseen"), strict=True):
         assert markers(panel) == pytest.approx(sorted(100 * table.loc[table["mechanism"] == mechanism, "coverage"]))
+
+
+@pytest.mark.skipif(matplotlib.__version__ != "3.11.2", reason="another version draws other pixels")
+def test_the_stored_picture_is_that_of_the_stored_table():
+    drawn = attrition_figures.coverage(*stored_coverage())
+    stored, now = (np.asarray(PIL.Image.open(file)) for file in (STORED.with_suffix(".png"), BytesIO(png(drawn))))
+    assert np.array_equal(stored, now)

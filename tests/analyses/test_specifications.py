@@ -10,6 +10,10 @@ from test_attrition import SCORES, many, two_groups
 from durability_utils.analyses import attrition, imputation, specifications, weighting
 
 
+def estimates(patients, outcome):
+    return specifications.estimates(patients, specifications.normal_draws(patients), outcome, RULES)
+
+
 @pytest.fixture(scope="module")
 def recovered():
     return oracle_patients("recovery")
@@ -17,7 +21,7 @@ def recovered():
 
 @pytest.fixture(scope="module")
 def printed(recovered):
-    return specifications.estimates(recovered, "recovery", RULES)
+    return estimates(recovered, "recovery")
 
 
 def test_each_method_has_its_row_as_its_own_function_says(recovered, printed):
@@ -36,13 +40,13 @@ def test_each_method_has_its_row_as_its_own_function_says(recovered, printed):
 
 def test_where_no_model_is_fitted_the_note_says_why_and_the_bounds_stand():
     patients = two_groups({2.0: (6, 4, 60)})
-    table = specifications.estimates(patients, "improvement", RULES).set_index("method")
+    table = estimates(patients, "improvement").set_index("method")
     assert table["note"].to_dict() == dict.fromkeys(table.index, "") | dict.fromkeys(
         ("weighting", "doubly_robust", "normal", "pmm"), "too few: 10 answered, fewer than 30")
     assert table["estimate"].notna().to_dict() == {method: not note for method, note in table["note"].items()}
     assert list(specifications.curve(patients, table.reset_index(), "improvement", RULES)["method"]) == [
         "complete_cases"]
-    nobody = specifications.estimates(patients[:0], "improvement", RULES)
+    nobody = estimates(patients[:0], "improvement")
     assert nobody["estimate"].isna().all() and (nobody["of"] == 0).all()
 
 
@@ -118,10 +122,10 @@ def test_the_answer_in_words(recovered, printed):
         "50 to 61 % by 2 specifications (1 with an interval: the lowest limit is 20, the highest 90 %); 36 "
         "answered; with no assumption on the others 6 to 99 %")
     few = two_groups({2.0: (6, 4, 60)})
-    assert specifications.in_words(few, specifications.estimates(few, "improvement", RULES), curve) == (
+    assert specifications.in_words(few, estimates(few, "improvement"), curve) == (
         "nobody can say (too few: 10 answered, fewer than 30; with no assumption on the others 9 to 94 %)")
     all_of_them = two_groups({2.0: (6, 4, 0)})
-    assert specifications.in_words(all_of_them, specifications.estimates(all_of_them, "improvement", RULES), curve) == (
+    assert specifications.in_words(all_of_them, estimates(all_of_them, "improvement"), curve) == (
         "6/10 (60 %, 31 to 83), as everybody answered")
 
 

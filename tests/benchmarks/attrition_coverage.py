@@ -1,8 +1,9 @@
 """Do 95 % intervals of `08_attrition` hold a truth that is known? Two populations, three reasons for not answering.
 
 `python tests/benchmarks/attrition_coverage.py 50` tries 50 cohorts of each cell and prints what it finds; with
-`--store` the table goes to `data/attrition_coverage.csv`, and truths, first cohorts, settings, seed and versions to
-`data/attrition_coverage.json`. What is stored is of 500 cohorts a cell, half an hour on two cores.
+`--store` the table goes to `data/attrition_coverage.csv`, truths, first cohorts, settings, seed and versions to
+`data/attrition_coverage.json`, and the picture beside them. What is stored is of 500 cohorts a cell, half an hour on
+two cores.
 """
 
 import json
@@ -17,7 +18,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: each process
 
 import pandas as pd
 
-from durability_utils.analyses import imputation
+from durability_utils.analyses import attrition_figures, imputation
+from durability_utils.results import write_figure
 from durability_utils.runs.provenance import versions
 from durability_utils.synthetic import attrition
 
@@ -53,6 +55,7 @@ def main(cohorts: int, store: bool) -> None:
         found.round(DIGITS).to_csv(attrition.STORED, index=False, lineterminator="\n")
         text = json.dumps(settings(tries, truths), indent=1) + "\n"
         attrition.STORED.with_suffix(".json").write_text(text, encoding="utf-8", newline="\n")
+        write_figure(attrition_figures.coverage(*attrition.stored_coverage()), attrition.STORED.with_suffix(".png"))
 
 
 if __name__ == "__main__":

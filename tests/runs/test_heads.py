@@ -39,7 +39,8 @@ class TestRealNotebooks:
         read = {number: head.reads for number, head in real_heads().items() if head.reads != ("cohort.parquet",)}
         assert read == {
             "01": ("export",), "06": ("cohort.parquet", "published"), "07": ("cohort.parquet", "rejected.csv"),
-            "08": ("cohort.parquet", "data/attrition_coverage.csv", "data/attrition_coverage.json"),
+            "08": ("cohort.parquet", "data/attrition_coverage.csv", "data/attrition_coverage.json",
+                   "data/attrition_coverage.png"),
             "10": ("cohort.parquet", "after_discharge.parquet", "parameters/published/ali_2017.yaml"),
             "11": ("cohort.parquet", "parameters/published/england.yaml")}
 
