@@ -13,6 +13,7 @@ from test_attrition import two_groups
 
 from durability_utils.analyses import attrition_figures, specifications
 from durability_utils.results import png
+from durability_utils.study.parameters import PROJECT
 from durability_utils.synthetic.attrition import STORED, stored_coverage
 
 NOTE = "too few: 0 answered, fewer than 30"
@@ -92,7 +93,8 @@ def test_coverage_of_each_method_in_each_mechanism():
         assert markers(panel) == pytest.approx(sorted(100 * table.loc[table["mechanism"] == mechanism, "coverage"]))
 
 
-@pytest.mark.skipif(matplotlib.__version__ != "3.11.2", reason="another version draws other pixels")
+@pytest.mark.skipif(f"matplotlib=={matplotlib.__version__} " not in (PROJECT / "requirements.lock").read_text(),
+                    reason="another version than the locked one draws other pixels")
 def test_the_stored_picture_is_that_of_the_stored_table():
     drawn = attrition_figures.coverage(*stored_coverage())
     stored, now = (np.asarray(PIL.Image.open(file)) for file in (STORED.with_suffix(".png"), BytesIO(png(drawn))))
