@@ -454,7 +454,7 @@ def _groups(system: System, service: str) -> None:
         return
     changes = [_of(service, "group", "phq9_change", group) for group in GROUPS]
     _at_most(system, [_of(service, "service", "paired")], changes)
-    _at_most(system, [_of(service, "improvement_6m", "total")], changes[2:])
+    _at_most(system, [_of(service, "improvement_6m", *pair) for pair in product(IMPROVEMENT, repeat=2)], changes[2:])
     of_all, of_steps = (_of(service, "group", "sessions", GROUPS[2]),
                         [_of(service, "sample", "sessions", step) for step in STEP_GROUPS])
     _at_most(system, of_steps, [of_all])
@@ -576,7 +576,8 @@ def _definitions(system: System, service: str, step: str) -> None:
             system.between(0, 0, [on_pair], [remitted])
             _at_most(system, [still_below], [without_relapse])  # a relapse is a return to caseness
         _at_most(system, [on_pair], [_of(service, "at_risk", "all", "all", "0")])
-    _at_most(system, [at["no_return_to_caseness", "6m"][0]], [table("recovery_6m").below("total")])
+    _at_most(system, [at["no_return_to_caseness", "6m"][0]],
+             [table("recovery_6m").below(*pair) for pair in product(RECOVERY, repeat=2)])
     for definition, (outcome, well) in headlines.items():
         (all_early, kept_early), (late, kept_late), (early, kept) = (at[definition, time] for time in _BY_DEFINITION[1])
         paths = [count for count in system.exact if count[:3] == (service, step, f"{outcome}_path")
