@@ -10,9 +10,13 @@ they follow from the counts as shown. Source: Fischetti M, Salazar-Gonzalez JJ (
 problem on tabular data with linear constraints, Management Science 47: 1008-1027, one attack after the other.
 """
 
-from collections.abc import Iterable, Sequence
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise, product
+from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
@@ -311,8 +315,9 @@ def _solution(aim, matrix, row_low, row_high, low, high, gap: float, whole=None,
     so without its presolve, too, which was seen to lose solutions (1.12, with sums of whole numbers that have no ends).
     """
     whole = np.ones(len(aim)) if whole is None else whole
-    found = milp(aim, constraints=LinearConstraint(matrix, row_low, row_high), bounds=Bounds(low, high),
-                 integrality=whole, options={"mip_rel_gap": gap, "time_limit": 20, "presolve": presolve})
+    with _no_words():
+        found = milp(aim, constraints=LinearConstraint(matrix, row_low, row_high), bounds=Bounds(low, high),
+                     integrality=whole, options={"mip_rel_gap": gap, "time_limit": 20, "presolve": presolve})
     numbers = None if found.x is None else np.where(whole, np.round(found.x), found.x)
     if numbers is not None:
         rows = matrix @ numbers
@@ -321,6 +326,20 @@ def _solution(aim, matrix, row_low, row_high, low, high, gap: float, whole=None,
     if presolve:
         return _solution(aim, matrix, row_low, row_high, low, high, gap, whole, presolve=False)
     return None, numbers is None and found.status == 2
+
+
+@contextmanager
+def _no_words() -> Iterator[None]:
+    """HiGHS 1.12 now and then writes the name of one of its functions to standard output, whatever it was asked."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 # -- what is known ---------------------------------------------------------------------------------
@@ -452,9 +471,11 @@ def _groups(system: System, service: str) -> None:
         _at_most(system, *([_of(service, "group", f"{name}_{what}", group)] for what in ("change", "baseline")))
     if service == "all":  # it need not compare all services
         return
-    changes = [_of(service, "group", "phq9_change", group) for group in GROUPS]
-    _at_most(system, [_of(service, "service", "paired")], changes)
-    _at_most(system, [_of(service, "improvement_6m", *pair) for pair in product(IMPROVEMENT, repeat=2)], changes[2:])
+    for name in ("phq9", "gad7"):  # of the GAD-7 only where no other measure of anxiety stood in for it
+        changes = [_of(service, "group", f"{name}_change", group) for group in GROUPS]
+        _at_most(system, [_of(service, "service", "paired")], changes)
+        _at_most(system, [_of(service, "improvement_6m", *pair) for pair in product(IMPROVEMENT, repeat=2)],
+                 changes[2:])
     of_all, of_steps = (_of(service, "group", "sessions", GROUPS[2]),
                         [_of(service, "sample", "sessions", step) for step in STEP_GROUPS])
     _at_most(system, of_steps, [of_all])

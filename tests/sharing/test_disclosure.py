@@ -3,6 +3,7 @@
 The attack (`attack.py`) is written apart from the package's audit and sees nothing but the tables.
 """
 
+import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from itertools import product
@@ -35,7 +36,7 @@ from durability_utils.outcomes.response import ANSWERS_BY_MODE
 from durability_utils.outcomes.rules import OUTCOMES, STEP_GROUPS, carry_back, classify, in_step
 from durability_utils.outcomes.transitions import by_status_at_end
 from durability_utils.results import write_table
-from durability_utils.sharing import disclosure
+from durability_utils.sharing import audit, disclosure
 from durability_utils.sharing.audit import AT_END, DEFINITIONS, control_safely, knowledge
 from durability_utils.sharing.bundle import read_tables, table_to_share
 from durability_utils.sharing.disclosure import Controlled, Tables, table_of
@@ -459,6 +460,15 @@ def attacked_cohort(seed: int) -> dict:
     tables = tables_of(random_cohorts(seed, [*SIZES][seed // 4 % len(SIZES)] if seed % 4 < 2 else ""))
     services = list(dict.fromkeys(service for service, *_ in tables if service != "all"))
     return attacked(tables, ("nhs", "opensafely")[seed % 2], services)
+
+
+def test_what_the_solver_says_is_not_heard(monkeypatch, capfd):
+    """HiGHS writes to the process's standard output past Python; here it always does."""
+    solve = audit.milp
+    monkeypatch.setattr(audit, "milp", lambda *of, **more: (os.write(1, b"HighsMipSolverData"), solve(*of, **more))[1])
+    assert attacked(declared({("A", "all", "reliable_recovery_rates"): six_months(8, 9, 30, 61)}), "nhs", ["A"]) == {}
+    os.write(1, b"heard again")
+    assert capfd.readouterr().out == "heard again"
 
 
 def test_the_true_counts_are_a_solution_of_what_is_taken_for_granted():
