@@ -129,9 +129,13 @@ class Attack:
         for fewer, more in ((consented, discharged), (either, consented), (both, first), (both, second)):
             self.at_most([fewer], [more])
         self.modes(service, first, second)
-        for step in ("all", "step2", "step3"):
-            self.outcomes(service, step, both, either)
-            self.at_end(service, step, discharged)
+        for relate, numbers in ((self.outcomes, (both, either)), (self.at_end, (discharged,))):
+            rows = []
+            for step in ("all", "step2", "step3"):
+                before = len(self.rows)
+                relate(service, step, *numbers)
+                rows.append(self.rows[before:])
+            self.without_step(*rows)
         if flow := self.rows_of(service, "all", "response_flow"):
             names = [(service, "discharged"), (service, "consented"), (service, "either_follow_up"),
                      *((service, "all", f"reliable_{outcome}_6m", "total") for outcome in ("improvement", "recovery"))]
@@ -143,6 +147,17 @@ class Attack:
             self.steps(service, f"reliable_{outcome}_6m", either)
         self.durable(service, first, second, either)
         self.curve(service)
+
+    def without_step(self, *rows):
+        """What holds of all, and of those in each step, holds of those in none of them, where it is of nobody else."""
+        if len({*map(len, rows)}) == 1:
+            for several in zip(*rows, strict=True):
+                (low, high, of_all), *others = several
+                cells = [cell for *_, terms in several for cell, _ in terms]
+                factors = {tuple(factor for _, factor in terms) for *_, terms in several}
+                if (low, high) == (0, np.inf) and len(cells) == len({*cells}) and len(factors) == 1:
+                    self.relation(0, np.inf, *of_all,
+                                  *((cell, -factor) for *_, terms in others for cell, factor in terms))
 
     def modes(self, service, first, second):
         for time, answered in (("6m", first), ("12m", second)):
@@ -281,6 +296,7 @@ class Attack:
             if early:  # who answered at 6 months is counted as that, the others by the 12-month answer
                 self.at_most([early[0]], [table[0]])
                 self.at_most([early[1], table[0]], [table[1], early[0]])
+                self.at_most([table[1], first], [early[1], either])
                 self.at_most([self.at[key] for key in paths if key[4] == well], [early[0]])
                 self.at_most([early[0], *(self.at[key] for key in paths if key[4] != well)], [early[1]])
             if late:
@@ -356,11 +372,15 @@ class Attack:
         n = {key[2:]: at for key, at in self.at.items() if key[:2] == (service, "group")}
         for name, group in itertools.product(("phq9", "gad7"), GROUPS):
             self.at_most([n[f"{name}_change", group]], [n[f"{name}_baseline", group]])
-        if (service, "all", "end", "paired") in self.at and (service != "all" or {*self.compared} == {*self.services}):
-            self.at_most([self.at[service, "all", "end", "paired"]], [n["phq9_change", group] for group in GROUPS])
         if service == "all":
             return
-        self.at_most([self.cell(service, "all", "reliable_improvement_6m", "total")], [n["phq9_change", GROUPS[2]]])
+        for name in ("phq9", "gad7"):  # with a disorder-specific measure the GAD-7 need not be there
+            for fewer, more in (((service, "all", "end", "paired"), GROUPS),
+                                ((service, "all", "reliable_improvement_6m", "total"), GROUPS[2:])):
+                changes = [(service, "group", f"{name}_change", group) for group in more]
+                if fewer in self.at and (name == "phq9" or (fewer in self.truth and self.truth[fewer] <= sum(
+                        map(self.truth.get, changes)))):
+                    self.at_most([self.at[fewer]], [self.at[change] for change in changes])
         if not self.rows_of(service, "all", "sample_characteristics"):
             return
         # the same patients with and without a step, and with an age

@@ -482,7 +482,7 @@ def _groups(system: System, service: str) -> None:
     _at_most(system, [of_all, _of(service, "sample", "step", "total")], [*of_steps, either])
     if system.exact.keys() >= {Mean(of_all), *map(Mean, of_steps)}:  # of those without a step the rest
         most = _range_of("sessions")[1]
-        _at_most(system, [*map(Mean, of_steps)], [Mean(of_all)])
+        system.between(0, np.inf, [Mean(of_all)], map(Mean, of_steps))
         system.weighted(-np.inf, 0, {Mean(of_all): 1, of_all: -most} | {
             name: factor for of in of_steps for name, factor in ((Mean(of), -1), (of, most))})
     answered, same = _of(service, "group", "age", GROUPS[2]), _of(service, "sample", "age", "n")
@@ -518,7 +518,7 @@ def _outcomes(system: System, service: str, step: str, time: str) -> None:
               if (table := counts(outcome, product(codes, repeat=times)))[0] in system.exact]
     if len(tables) == 2:
         for fewer, more in _within(times):
-            system.between(0, np.inf, counts("improvement", more), counts("recovery", fewer))
+            _at_most(system, counts("recovery", fewer), counts("improvement", more))
     answered = _of(service, "response", "either_follow_up" if time == "6m" else "both_follow_ups")
     for table in tables:
         if step == "all" or time == "path":
@@ -530,8 +530,7 @@ def _outcomes(system: System, service: str, step: str, time: str) -> None:
             for pair in product(codes, repeat=2):
                 table, path = (Count(service, step, f"{outcome}_{name}", pair) for name in ("6m", "path"))
                 followed = [path.below(code) for code in codes if path.below(code) in system.exact]
-                if table in system.exact and followed:
-                    system.between(0, np.inf, [table], followed)
+                _at_most(system, followed, [table])
         for fewer, more in _within(2):  # nor can those who completed one only have recovered without improving
             early, both = ({outcome: [Count(service, step, f"{outcome}_{name}", (*pair, *end)) for pair in pairs
                                       for end in product(*[OUTCOMES[outcome]] * times)]
@@ -541,10 +540,18 @@ def _outcomes(system: System, service: str, step: str, time: str) -> None:
 
 
 def _at_most(system: System, fewer: list[Count], more: list[Count]) -> None:
-    """The sum of `fewer` is no more than that of `more`, if it is and all of them are in a table."""
-    if fewer and system.exact.keys() >= {*fewer, *more} and (
-            sum(map(system.exact.get, fewer)) <= sum(map(system.exact.get, more))):
-        system.between(0, np.inf, more, fewer)
+    """The sum of `fewer` is no more than that of `more`, if it is and all of them are in a table.
+
+    So it is for those without a recorded step, too: who is in neither table of a step.
+    """
+    def by_step(counts: list[Count]) -> list[Count]:
+        return [count._replace(step=step) for count in counts for step in STEP_GROUPS]
+
+    rest = [*fewer, *by_step(more)], [*more, *by_step(fewer)]
+    for few, many in ((fewer, more), *([rest] if {count.step for count in (*fewer, *more)} == {"all"} else [])):
+        if few and system.exact.keys() >= {*few, *many} and (
+                sum(map(system.exact.get, few)) <= sum(map(system.exact.get, many))):
+            system.between(0, np.inf, many, few)
 
 
 def _at_end(system: System, service: str, step: str) -> None:
@@ -606,7 +613,9 @@ def _definitions(system: System, service: str, step: str) -> None:
         kept_twice, lost_late = ([path for path in paths if (path.what[2] == well) == is_kept]
                                  for is_kept in (True, False))
         for fewer, more in (
-                ([kept], [kept_early]), ([early, kept_early], [all_early, kept]),  # others are carried
+                ([kept], [kept_early]), ([early, kept_early], [all_early, kept]),  # others are carried, who
+                ([all_early, _of(service, "response", "first_follow_up")],  # answered at 12 months only
+                 [early, _of(service, "response", "either_follow_up")]),
                 ([kept_early, *kept_twice], [kept, kept_late]),
                 ([all_early, kept, *lost_late, kept_late], [kept_early, early, late]),
                 (kept_twice, [kept_late]), ([*lost_late, kept_late], [late]),
