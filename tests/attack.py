@@ -117,9 +117,8 @@ class Attack:
     def one_service(self, service):
         rates = self.rows_of(service, "all", "response_rates")
         for row in rates:
-            pooled = row["service"] == "all" and len(rates) > 1
             for stage in ("discharged", *STAGES):
-                self.cell(row["service"], stage, text=row[stage], total=pooled)
+                self.cell(row["service"], stage, text=row[stage])
             for stage in STAGES:
                 of = "discharged" if stage == "consented" else "consented"
                 self.percentage(row[stage], row[of], row[f"{stage}_percent"])
@@ -219,16 +218,15 @@ class Attack:
 
     def at_end(self, service, step, discharged):
         rows = self.rows_of(service, step, "services_rates")
-        several = len({row["service"] for row in rows}) > 1
         for row in rows:
-            name, rate, total = (row["service"], step, "end"), row["rate"], several and row["service"] == "all"
+            name, rate = (row["service"], step, "end"), row["rate"]
             if row["denominator"] == "followed_up":
                 self.kept(*name[:2], rate.removesuffix("_kept"), row["n"], row["of"])
             else:
                 recovers = rate in ("recovery", CURED)
                 of = {"nhs": ("finished", "eligible"), "paired": ("paired", "paired_cases")}[row["denominator"]]
-                self.cell(*name, rate, text=row["n"], total=total)
-                self.cell(*name, of[recovers], text=row["of"], total=total)
+                self.cell(*name, rate, text=row["n"])
+                self.cell(*name, of[recovers], text=row["of"])
             self.percentage(row["n"], row["of"], row["percent"])
         if not rows:
             return
@@ -287,8 +285,17 @@ class Attack:
         if ("no_return_to_caseness", "6m") in counted:
             self.at_most([counted["no_return_to_caseness", "6m"][1]],
                          [self.cell(service, "all", "reliable_recovery_6m", "total")])
+        end = [self.at.get((service, "all", "end", name)) for name in ("recovery", CURED)]
+        for time in ("6m", "alone", "12m"):  # below the cut-offs at end, and not reliably recovered
+            both = [counted.get((name, time)) for name in ("no_return_to_caseness", f"{CURED}_kept")]
+            if all(both) and None not in end:
+                self.at_most([both[0][1], end[1]], [both[1][1], end[0]])
         for outcome, well in (("improvement", BETTER), ("recovery", CURED)):
             table = self.kept(service, "all", outcome, None, None)
+            others = [self.at[key] for key in self.at if key[:3] == (service, "all", f"reliable_{outcome}_6m")
+                      and len(key) == 5 and key[3] != well]
+            twice_others = [self.at[key] for key in self.at if key[:3] == (service, "all", f"{outcome}_path")
+                            and key[3] != well]
             early, late = (counted.get((f"{well}_kept", time)) for time in ("alone", "12m"))
             paths = [key for key in self.at if key[:4] == (service, "all", f"{outcome}_path", well)]
             twice = {is_kept: [self.at[key] for key in paths if (key[5] == well) == is_kept]
@@ -297,11 +304,14 @@ class Attack:
                 self.at_most([early[0]], [table[0]])
                 self.at_most([early[1], table[0]], [table[1], early[0]])
                 self.at_most([table[1], first], [early[1], either])
+                self.at_most([early[1], *twice_others], [first])
                 self.at_most([self.at[key] for key in paths if key[4] == well], [early[0]])
                 self.at_most([early[0], *(self.at[key] for key in paths if key[4] != well)], [early[1]])
             if late:
                 self.at_most(twice[True], [late[0]])
                 self.at_most([late[0], *twice[False]], [late[1]])
+                self.at_most([late[1], *others], [either])
+                self.at_most([late[1], *twice_others], [second])
             if early and late:
                 self.at_most([table[0], *twice[True]], [early[0], late[0]])
                 self.at_most([table[1], early[0], late[0], *twice[False]], [table[0], early[1], late[1]])

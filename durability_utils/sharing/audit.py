@@ -30,7 +30,6 @@ from durability_utils.outcomes.rules import IMPROVEMENT, RECOVERY, STEP_GROUPS
 from durability_utils.sharing.disclosure import (
     BASE,
     LARGEST_HIDDEN,
-    SUMMED,
     Controlled,
     Count,
     Tables,
@@ -50,6 +49,7 @@ DEFINITIONS = ("reliable_improvement_kept", "reliable_recovery_kept", "no_return
                "noticed_change_kept")
 # Definitions with the carried answers, if any, and of those who answered then (`6m_only` where others are carried).
 _BY_DEFINITION = [DEFINITIONS, (*FOLLOW_UPS, "6m_only")]
+STAGE_OF = dict(zip(_BY_DEFINITION[1], ("either_follow_up", "first_follow_up", "second_follow_up"), strict=True))
 _AT_STEPS = {**_BY_STEP, "service": [AT_END]}
 # The kinds of counts that are reckoned with below, and what may stand at each place of their names (empty: anything).
 KNOWN = {"response": [("discharged", *STAGES)], "mode": [FOLLOW_UPS, MODES], **_AT_STEPS,
@@ -67,7 +67,7 @@ def is_known(count: Count) -> bool:
     places, what = KNOWN.get(count.kind), count.what[:-1] if count.is_total else count.what
     if not places or (count.step != "all" and count.kind not in _AT_STEPS):
         return False
-    depths = range(len(places)) if count.is_total and count.kind not in SUMMED else [len(places)]
+    depths = range(len(places)) if count.is_total else [len(places)]
     return len(what) in depths and all(not allowed or name in allowed
                                        for name, allowed in zip(what, places, strict=False))
 
@@ -92,11 +92,16 @@ def without(controlled: Controlled, fallen: Iterable["Count | Mean"]) -> Control
 
 
 def intervals(controlled: Controlled, system: "System") -> dict[Count, tuple[int, int]]:
-    """The least and the most that every count has to be able to be; a sum of shown numbers says nothing itself."""
+    """The least and the most that every count has to be able to be; a sum of shown numbers says nothing itself.
+
+    Nor is anything asked of paths in tables that are left out as a whole: no cell stands for them.
+    """
     found, rule = {}, controlled.rule
+    left_out = {count for key, table in controlled.given.items() if key not in controlled.tables
+                for count in table.every_count if count.kind.endswith("_path")}
     for count in system.counts:
         n = system.exact[count]
-        if not (rule == "opensafely" and count in controlled.parts):
+        if count not in left_out and not (rule == "opensafely" and count in controlled.parts):
             is_small = n <= LARGEST_HIDDEN[rule]
             found[count] = (1, LARGEST_HIDDEN[rule]) if is_small else bounds(shown_count(n, rule), rule)
     return found
@@ -347,8 +352,7 @@ def _no_words() -> Iterator[None]:
 def knowledge(controlled: Controlled, compared: Sequence[str]) -> System:
     """Everything that somebody outside knows of the counts, the true numbers included only to look for others."""
     system = System()
-    absent = _absent_paths(controlled)
-    system.exact = {count: n for count, n in controlled.exact.items() if count not in absent}
+    system.exact = dict(controlled.exact)
     services = tuple(dict.fromkeys(count.service for count in controlled.exact))
     levels = {count.what for count in controlled.exact if count.kind == "sample" and count.what[0] in DESCRIBED}
     for service, what in product(services, sorted(levels)):  # nobody is at a level that a service does not have
@@ -405,13 +409,6 @@ def _means(system: System, n: Count, controlled: Controlled) -> None:
         system.weighted(-np.inf, -high, {squares: 1, n: -high - far**2}, (total, n))
 
 
-def _absent_paths(controlled: Controlled) -> set[Count]:
-    """Paths in tables that are not shown, nor among all: nothing says more of them than what they are parts of."""
-    return {count for key, table in controlled.given.items() if key not in controlled.tables
-            for count in table.every_count if count.kind.endswith("_path")
-            and not isinstance(controlled.shown.get(count._replace(service="all")), int)}
-
-
 def _range_of(variable: str) -> tuple[float, float]:
     """The smallest and largest value of a variable of which means are shown, as everybody knows it."""
     ranges = dictionary()[["minimum", "maximum"]]
@@ -435,9 +432,6 @@ def _response(system: System, service: str) -> None:
     for time, answered in (("6m", first), ("12m", second)):
         if (total := _of(service, "mode", time, "total")) in system.exact:
             system.between(0, 0, [total], [answered])
-    for stage in (discharged, consented, first, second, both, either):
-        if (pooled := stage.below("total")) in system.exact:
-            system.between(0, 0, [pooled], [stage])
 
 
 def _sample(system: System, service: str, controlled: Controlled) -> None:
@@ -561,9 +555,6 @@ def _at_end(system: System, service: str, step: str) -> None:
     improvement, recovery = (Count(service, step, f"{outcome}_6m", ()) for outcome in OUTCOMES)
     worse_later, same_later, better_later = (improvement.below(code, "total") for code in IMPROVEMENT)
     not_cured_later, cured_later = (recovery.below(code, "total") for code in RECOVERY)
-    for pooled in (Count(service, step, "service", (name, "total")) for name in AT_END):
-        if pooled in system.exact:
-            system.between(0, 0, [pooled], [pooled._replace(what=pooled.what[:1])])
     for fewer, more in (
             ([finished], [Count(service, step, "response", ("discharged",))]), ([eligible], [finished]),
             ([paired], [finished]), ([paired_case], [paired]), ([paired_case], [eligible]),
@@ -587,18 +578,20 @@ def _definitions(system: System, service: str, step: str) -> None:
         return table("followed").below(definition, time), table("kept").below(definition, time)
 
     headlines = {f"{codes[-1]}_kept": (outcome, codes[-1]) for outcome, codes in OUTCOMES.items()}
+    either, first, second = (_of(service, "response", stage) for stage in STAGE_OF.values())
+    below_at_end, cured = table("service").below("recovery"), table("service").below(RECOVERY[-1])
     at = {(definition, time): counts(definition, time) for definition, time in product(*_BY_DEFINITION)}
     for (_, time), (followed, kept) in at.items():
-        stage = {"6m": "either_follow_up", "6m_only": "first_follow_up", "12m": "second_follow_up"}[time]
         _at_most(system, [kept], [followed])
-        _at_most(system, [followed], [_of(service, "response", stage)])
+        _at_most(system, [followed], [_of(service, "response", STAGE_OF[time])])
         _at_most(system, [followed], [_of(service, "sample", "step", step)])
     for time in _BY_DEFINITION[1]:
         (improved, still_improved), (recovered, still_recovered), (remitted, still_below), (
             on_pair, without_relapse), _ = (at[definition, time] for definition in DEFINITIONS)
         for fewer, more in (
                 ([recovered], [improved]), ([still_recovered], [still_improved]),
-                ([recovered], [remitted]), ([still_recovered], [still_below])):
+                ([recovered], [remitted]), ([still_recovered], [still_below]),
+                ([remitted, cured], [recovered, below_at_end])):  # below the cut-offs, and not reliably recovered
             _at_most(system, fewer, more)
         if on_pair in system.exact and system.exact[on_pair] == system.exact.get(remitted):
             system.between(0, 0, [on_pair], [remitted])
@@ -610,12 +603,15 @@ def _definitions(system: System, service: str, step: str) -> None:
         (all_early, kept_early), (late, kept_late), (early, kept) = (at[definition, time] for time in _BY_DEFINITION[1])
         paths = [count for count in system.exact if count[:3] == (service, step, f"{outcome}_path")
                  and count.what[0] == well]
+        # whoever had not got well at end is somebody else
+        others, twice_others = ([table(f"{outcome}_{name}").below(*codes) for codes in product(
+            OUTCOMES[outcome], repeat=times) if codes[0] != well] for name, times in (("6m", 2), ("path", 3)))
         kept_twice, lost_late = ([path for path in paths if (path.what[2] == well) == is_kept]
                                  for is_kept in (True, False))
         for fewer, more in (
                 ([kept], [kept_early]), ([early, kept_early], [all_early, kept]),  # others are carried, who
-                ([all_early, _of(service, "response", "first_follow_up")],  # answered at 12 months only
-                 [early, _of(service, "response", "either_follow_up")]),
+                ([all_early, first], [early, either]),  # answered at 12 months only
+                ([late, *others], [either]), ([early, *twice_others], [first]), ([late, *twice_others], [second]),
                 ([kept_early, *kept_twice], [kept, kept_late]),
                 ([all_early, kept, *lost_late, kept_late], [kept_early, early, late]),
                 (kept_twice, [kept_late]), ([*lost_late, kept_late], [late]),
@@ -643,8 +639,8 @@ def _steps(system: System, service: str) -> None:
     for count in system.counts:
         if (count.service, count.step) == (service, "all") and not count.is_total:
             by_step = [count._replace(step=step) for step in STEP_GROUPS]
-            if all(part in system.exact for part in by_step):
-                system.between(0, np.inf, [count], by_step)
+            system.between(0, np.inf, [count], there := [part for part in by_step if part in system.exact])
+            if len(there) == len(by_step):
                 if count.kind not in _BY_STEP:
                     continue  # not only of those who answered
                 of_all, of_steps = tables.setdefault(count.kind, ([], []))
@@ -666,6 +662,10 @@ def _services(system: System, services: list[str], compared: Sequence[str], cont
             parts = [part for part in parts if part in system.exact]
         if isinstance(count, Mean):
             parts = [count._replace(of=part) for part in parts]
-        if (of.service == "all" and not of.is_total and parts and system.exact.keys() >= set(parts)
-                and sum(map(system.exact.get, parts)) == system.exact[count]):
+        there = [part for part in parts if part in system.exact]
+        if of.service != "all" or of.is_total or not there:
+            continue
+        if there == parts and sum(map(system.exact.get, parts)) == system.exact[count]:
             system.between(0, 0, [count], parts)
+        elif isinstance(count, Count):
+            _at_most(system, there, [count])

@@ -48,7 +48,6 @@ WORDS = {
                   "shown as [REDACTED].",
 }
 STATISTICS = {"share", "mean", "sd", "range", "effective", "letters", "p"}
-SUMMED = ("response", "service")  # counts whose row of all services is a sum of theirs; others have tables of all
 
 # -- which counts a table holds --------------------------------------------------------------------
 
@@ -112,14 +111,9 @@ Tables = dict[TableName, Table]
 def table_of(service: str, step: str, cells: pd.DataFrame, holds: Holds) -> Table:
     """A table of one service and step with its counts named."""
     whose = cells[holds.service] if holds.service else [service] * len(cells)
-
-    def named(of: str, kind: str, *what: str) -> Count:
-        # the row of all services is their sum: `opensafely` adds up what it shows of each
-        is_sum = holds.service and of == "all" and len(cells) > 1 and kind in SUMMED
-        return Count(of, step, kind, (*what, "total") if is_sum else what)
-
-    return Table(cells, holds, {column: [named(of, *name) for of, name in zip(whose, names, strict=True)]
-                                for column, names in holds.names(cells.to_dict("records")).items()})
+    return Table(cells, holds, {
+        column: [Count(of, step, name[0], name[1:]) for of, name in zip(whose, names, strict=True)]
+        for column, names in holds.names(cells.to_dict("records")).items()})
 
 
 def exact_counts(tables: Tables) -> dict[Count, int]:
@@ -174,15 +168,13 @@ def group_of(count: Count) -> Count:
 
 
 def parts_of(exact: dict[Count, int]) -> dict[Count, list[Count]]:
-    """The counts that each total is the sum of, within its table, and of services where a row is that of all."""
+    """The counts that each total is the sum of, within its table."""
     parts = defaultdict(list)
     for count in exact:
         if not count.is_total:
-            possible = [count._replace(what=(*count.what[:depth], "total")) for depth in range(len(count.what))]
-            if count.service != "all":
-                possible.append(count._replace(service="all").below("total"))
-            for total in filter(exact.__contains__, possible):
-                parts[total].append(count)
+            for total in (count._replace(what=(*count.what[:depth], "total")) for depth in range(len(count.what))):
+                if total in exact:
+                    parts[total].append(count)
     return dict(parts)
 
 

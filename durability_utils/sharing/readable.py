@@ -64,9 +64,8 @@ class _Counts:
         self.controlled = controlled
 
     def response(self, service: str, stage: str) -> Count:
-        """Of a stage on the way from discharge to the answers; of several services it is their sum."""
-        count = Count(service, "all", "response", (stage,))
-        return total if (total := count.below("total")) in self.controlled.shown else count
+        """Of a stage on the way from discharge to the answers."""
+        return Count(service, "all", "response", (stage,))
 
     def n(self, count: Count) -> str:
         return cell(str(self.controlled.shown.get(count, "")))
