@@ -352,7 +352,8 @@ def _no_words() -> Iterator[None]:
 def knowledge(controlled: Controlled, compared: Sequence[str]) -> System:
     """Everything that somebody outside knows of the counts, the true numbers included only to look for others."""
     system = System()
-    system.exact = dict(controlled.exact)
+    absent = _absent_paths(controlled)
+    system.exact = {count: n for count, n in controlled.exact.items() if count not in absent}
     services = tuple(dict.fromkeys(count.service for count in controlled.exact))
     levels = {count.what for count in controlled.exact if count.kind == "sample" and count.what[0] in DESCRIBED}
     for service, what in product(services, sorted(levels)):  # nobody is at a level that a service does not have
@@ -407,6 +408,14 @@ def _means(system: System, n: Count, controlled: Controlled) -> None:
         low, high = (sd - 0.05) ** 2, (sd + 0.05) ** 2
         system.weighted(-low, np.inf, {squares: 1, n: -low - (near**2 if abs(mean) > 0.05 else 0)}, (total, n))
         system.weighted(-np.inf, -high, {squares: 1, n: -high - far**2}, (total, n))
+
+
+def _absent_paths(controlled: Controlled) -> set[Count]:
+    """Paths of services of which no path is shown, unless they are among all: nothing else says anything of them."""
+    told = {count.service for key in controlled.tables for count in controlled.given[key].every_count
+            if count.kind.endswith("_path")}
+    return {count for count in controlled.exact if count.kind.endswith("_path") and count.service not in told
+            and not isinstance(controlled.shown.get(count._replace(service="all")), int)}
 
 
 def _range_of(variable: str) -> tuple[float, float]:
