@@ -312,6 +312,9 @@ class Attack:
                 self.at_most([late[0], *twice[False]], [late[1]])
                 self.at_most([late[1], *others], [either])
                 self.at_most([late[1], *twice_others], [second])
+            if early and late and paths:  # who kept it at either time, less who did at both
+                self.at_most([early[1], late[1]], [either, *(self.at[key] for key in paths)])
+                self.at_most([early[0], late[0]], [either, *(self.at[key] for key in paths if {*key[3:]} == {well})])
             if early and late:
                 self.at_most([table[0], *twice[True]], [early[0], late[0]])
                 self.at_most([table[1], early[0], late[0], *twice[False]], [table[0], early[1], late[1]])

@@ -617,8 +617,11 @@ def _definitions(system: System, service: str, step: str) -> None:
             OUTCOMES[outcome], repeat=times) if codes[0] != well] for name, times in (("6m", 2), ("path", 3)))
         kept_twice, lost_late = ([path for path in paths if (path.what[2] == well) == is_kept]
                                  for is_kept in (True, False))
+        either_time = [  # twice at both
+            ([early, late], [*paths, either]),
+            ([kept, kept_late], [*(path for path in paths if path.what == (well,) * 3), either])] if paths else []
         for fewer, more in (
-                ([kept], [kept_early]), ([early, kept_early], [all_early, kept]),  # others are carried, who
+                *either_time, ([kept], [kept_early]), ([early, kept_early], [all_early, kept]),  # others are carried, who
                 ([all_early, first], [early, either]),  # answered at 12 months only
                 ([late, *others], [either]), ([early, *twice_others], [first]), ([late, *twice_others], [second]),
                 ([kept_early, *kept_twice], [kept, kept_late]),
