@@ -621,8 +621,8 @@ def _definitions(system: System, service: str, step: str) -> None:
             ([early, late], [*paths, either]),
             ([kept, kept_late], [*(path for path in paths if path.what == (well,) * 3), either])] if paths else []
         for fewer, more in (
-                *either_time, ([kept], [kept_early]), ([early, kept_early], [all_early, kept]),  # others are carried, who
-                ([all_early, first], [early, either]),  # answered at 12 months only
+                *either_time, ([kept], [kept_early]), ([early, kept_early], [all_early, kept]),  # others are carried,
+                ([all_early, first], [early, either]),  # who answered at 12 months only
                 ([late, *others], [either]), ([early, *twice_others], [first]), ([late, *twice_others], [second]),
                 ([kept_early, *kept_twice], [kept, kept_late]),
                 ([all_early, kept, *lost_late, kept_late], [kept_early, early, late]),
