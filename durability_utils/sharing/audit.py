@@ -65,7 +65,8 @@ FAR, FAR_SUMS = 20, {"mean": 2_000, "squares": 100_000}
 def is_known(count: Count) -> bool:
     """Whether a count is reckoned with here; a table with any other tells more of the same patients, unnoticed."""
     places, what = KNOWN.get(count.kind), count.what[:-1] if count.is_total else count.what
-    if not places or (count.step != "all" and count.kind not in _AT_STEPS):
+    if not places or (count.step != "all" and count.kind not in _AT_STEPS) or (
+            count.is_total and count.kind in ("response", "service")):  # of which no table has a sum
         return False
     depths = range(len(places)) if count.is_total else [len(places)]
     return len(what) in depths and all(not allowed or name in allowed
