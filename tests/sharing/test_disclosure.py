@@ -321,8 +321,8 @@ def test_the_tables_of_the_notebooks_are_shared(tmp_path):
     replace(ANSWERS_BY_MODE, rates={}),                                             # share, low, high: of what?
     replace(ANSWERS_BY_MODE, rates={}, statistics={"share": "smallest", "low": "p", "high": "p"}),
     replace(ANSWERS_BY_MODE, rates={}, statistics={"share": "mean", "low": "p", "high": "p"}),  # a mode has no mean
-], ids=["undeclared", "nothing", "words", "patients", "kind", "deeper", "variable", "total", "a sum", "columns", "statistic",
-        "mean"])
+], ids=["undeclared", "nothing", "words", "patients", "kind", "deeper", "variable", "total", "a sum", "columns",
+        "statistic", "mean"])
 def test_a_table_of_which_anything_is_unknown_is_in_no_bundle(holds, tmp_path):
     assert is_shared(COUNTS, ANSWERS_BY_MODE, tmp_path)
     assert not is_shared(COUNTS, holds, tmp_path)
