@@ -651,11 +651,10 @@ def _steps(system: System, service: str) -> None:
     tables = {}
     for count in system.counts:
         if (count.service, count.step) == (service, "all") and not count.is_total:
-            by_step = [count._replace(step=step) for step in STEP_GROUPS]
-            system.between(0, np.inf, [count], there := [part for part in by_step if part in system.exact])
-            if len(there) == len(by_step):
-                if count.kind not in _BY_STEP:
-                    continue  # not only of those who answered
+            by_step = [part for step in STEP_GROUPS if (part := count._replace(step=step)) in system.exact]
+            if by_step:
+                system.between(0, np.inf, [count], by_step)
+            if len(by_step) == len(STEP_GROUPS) and count.kind in _BY_STEP:  # only of those who answered
                 of_all, of_steps = tables.setdefault(count.kind, ([], []))
                 of_all.append(count)
                 of_steps.extend(by_step)
