@@ -28,6 +28,7 @@ from durability_utils.study.holds import Holds
 from durability_utils.study.study_file import STEPS, Study
 
 _FORMULA_STARTS = ("=", "+", "-", "@")
+_NEGATIVE = re.compile(r"-\d+(\.\d+)?")
 _NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -190,14 +191,14 @@ def _pixels(figure: matplotlib.figure.Figure, dpi: int) -> np.ndarray:
 
 
 def not_a_formula(cell):
-    """A text as a table holds it: with a leading apostrophe where a spreadsheet would run it as a formula.
+    """A text as a table holds it: with a leading apostrophe where a spreadsheet would run it as a formula (-1 is none).
 
     Characters that no spreadsheet and no XML can hold become blanks.
     """
     if not isinstance(cell, str):
         return cell
     cell = cell if cell.isprintable() else _NOT_IN_XML.sub(" ", cell)
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) and not _NEGATIVE.fullmatch(cell) else cell
 
 
 def write_aside(path: Path, write) -> None:

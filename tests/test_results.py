@@ -88,8 +88,8 @@ class TestTables:
         assert (tmp_path / "t.csv").read_bytes().decode().split("\n") == [
             "text,kind,mixed,number,share,count",
             "'=1+1,'-,-5,-1,-0.5,-1",
-            "'+44,x,'-5,2,0.3333333333333333,",  # unrounded
-            "'-5,x,0.5,-3,,3",
+            "'+44,x,-5,2,0.3333333333333333,",  # unrounded
+            "-5,x,0.5,-3,,3",
             "'@sum,x,,4,1e-09,4",
             "a=b,x,'=x,5,2.0,5",
             ",,2016-06-01,6,3.0,6",
@@ -222,7 +222,7 @@ class TestCohort:
         folder = cleaning_folder(tmp_path / "r", study, "A")
         assert (folder / "cleaning_log.csv").read_text() == "rule,rows\nrows_read,1\n"
         assert (folder / "rejected.csv").read_text() == (
-            "row,patient_id,column,value,reason,refused\n2,007,age,'-1,out_of_range,value\n")
+            "row,patient_id,column,value,reason,refused\n2,007,age,-1,out_of_range,value\n")
 
     def test_one_service(self, study, tmp_path):
         self.save(study, tmp_path, "A", "007", "7")
