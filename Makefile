@@ -29,7 +29,7 @@ test: cohorts  ## what guards a change, the notebooks' stored outputs included: 
 test-all: cohorts  ## the same and all that is slow, each with its reason
 	$(PYTEST)
 
-bench: .venv/installed  ## how fast it is, side by side with other ways: two hours or more
+bench: .venv/installed  ## how fast it is, side by side with other ways: four hours or more
 	for script in tests/benchmarks/*.py; do echo; echo "$$script"; $(BIN)/python "$$script"; done
 
 lab: .venv/installed  ## JupyterLab on the notebook that says where to begin
