@@ -62,8 +62,9 @@ def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **s
 def add_caption(figure: Figure, title: str, caption: str) -> Figure:
     """Put a title above and the wrapped caption below; returns the figure."""
     width = int(figure.get_figwidth() * 14.5)
-    figure.suptitle(title, x=0.01, y=0.99, ha="left", fontsize=12, fontweight="bold")
-    figure.supxlabel("\n".join(textwrap.wrap(caption, width)), x=0.01, ha="left", fontsize=8.5, color="#444444")
+    edge = min(0.01, 0.1 / figure.get_figheight())  # of hundreds of services a hundredth of the height is an inch
+    figure.suptitle(title, x=0.01, y=1 - edge, ha="left", fontsize=12, fontweight="bold")
+    figure.supxlabel("\n".join(textwrap.wrap(caption, width)), x=0.01, y=edge, ha="left", fontsize=8.5, color="#444444")
     return figure
 
 

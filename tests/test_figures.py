@@ -160,3 +160,14 @@ def test_what_is_committed_of_a_notebook_is_small(path):
     sizes = [len(picture) for picture in pictures]
     assert max(sizes, default=0) < 115_000
     assert path.stat().st_size - sum(sizes) < 180_000
+
+
+def test_the_title_and_the_caption_of_a_picture_of_two_hundred_services_stand_outside_of_its_panels():
+    rates = pd.DataFrame({"service": [f"S{number:03d}" for number in range(200)], "discharged": 9}).assign(**{
+        f"{stage}{end}": number for stage in ("consented", "first_follow_up", "second_follow_up")
+        for end, number in (("", 3), ("_share", 1 / 3), ("_low", 0.1), ("_high", 0.6))})
+    figure = figures.response_rates(rates, "Response rates", "n = 1,800; none missing.")
+    figure.draw_without_rendering()
+    panels = [axes.get_tightbbox() for axes in figure.axes]
+    assert not any(figure._suptitle.get_window_extent().overlaps(panel) for panel in panels)
+    assert not any(figure._supxlabel.get_window_extent().overlaps(panel) for panel in panels)

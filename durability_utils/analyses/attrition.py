@@ -176,21 +176,24 @@ def _services(service: pd.Series, passed: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({f"service_{name}": (service == name).astype(float) for name in most_first})
 
 
-def probabilities(found: list[Stage], times: np.ndarray | float = 1.0) -> list[np.ndarray]:
+def probabilities(found: list[Stage]) -> list[np.ndarray]:
     """Each patient's probability of passing each stage, by logistic regression among those who are there.
 
-    `times`: how often each patient counts (in a resample). For patients who are not there it means nothing.
+    For patients who are not there it means nothing.
     """
-    return [expit(stage.design @ logistic(stage.design, stage.passed, times * stage.there)) for stage in found]
+    return [expit(stage.design @ logistic(stage.design, stage.passed, stage.there)) for stage in found]
 
 
-def logistic(design: np.ndarray, outcome: np.ndarray, weights: np.ndarray, ridge: float = 0.0) -> np.ndarray:
+def logistic(design: np.ndarray, outcome: np.ndarray, weights: np.ndarray, ridge: float = 0.0,
+             start: np.ndarray | float = 0.0) -> np.ndarray:
     """Coefficients of a logistic regression of the outcome (0 to 1; also a share), each patient counted `weights`.
 
-    Newton's method. `ridge` / 2 times the sum of the squared coefficients, the first aside, is the penalty.
-    Where groups are separated coefficients have no end; they are then those of the last step.
+    Newton's method, from the coefficients `start`. `ridge` / 2 times the sum of the squared coefficients, the first
+    aside, is the penalty. Where groups are separated coefficients have no end; they are then those of the last step.
     """
-    coefficients, penalty = np.zeros(design.shape[1]), ridge * (np.arange(design.shape[1]) > 0)
+    counted = weights > 0  # most patients are not there to answer
+    design, outcome, weights = design[counted], outcome[counted], weights[counted]
+    coefficients, penalty = np.full(design.shape[1], start), ridge * (np.arange(design.shape[1]) > 0)
     for _ in range(40):
         fitted = expit(design @ coefficients)
         slope = design.T @ (weights * (outcome - fitted)) - penalty * coefficients

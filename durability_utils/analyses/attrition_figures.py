@@ -174,8 +174,9 @@ def love(table: pd.DataFrame, notes: dict[str, str], title: str, caption: str) -
         panel.axvline(0, color="black", linewidth=0.8)
         for limit in (-0.1, 0.1):
             panel.axvline(limit, color=GREY, linestyle=":", linewidth=1)
-        panel.legend(loc="lower left", bbox_to_anchor=(0, 1.08), ncols=2, frameon=False, fontsize=8.5)
-        panel.set(yticks=y, yticklabels=[label(name) for name in variables])
+        panel.legend(loc="lower left", bbox_to_anchor=(0, 1 + 0.41 / figure.get_figheight()), ncols=2, frameon=False,
+                     fontsize=8.5)
+        panel.set(yticks=y, yticklabels=[label(name) for name in variables], ylim=(-0.6, len(variables) - 0.4))
         panel.locator_params(axis="x", nbins=6)
         panel.grid(axis="y", color="#e3e6e8")
     return add_caption(figure, title, caption)

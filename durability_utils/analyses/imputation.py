@@ -103,7 +103,7 @@ def _normal(known: np.ndarray, design: np.ndarray, wanted: np.ndarray, rng: np.r
 
 def _matched(known: np.ndarray, design: np.ndarray, wanted: np.ndarray, _: np.random.Generator) -> np.ndarray:
     # the known value of whose prediction by least squares is nearest
-    coefficients = np.linalg.lstsq(design, known)[0]
+    coefficients = np.linalg.pinv(design.T @ design) @ (design.T @ known)
     fitted = design @ coefficients
     order = np.argsort(fitted, kind="stable")
     between = (fitted[order[1:]] + fitted[order[:-1]]) / 2

@@ -17,7 +17,6 @@ from durability_utils.analyses.attrition import (
     Stage,
     effective_sample_size,
     logistic,
-    probabilities,
     stages,
     weights_of,
 )
@@ -43,17 +42,16 @@ def weighted(patients: pd.DataFrame, found: list[Stage] | None = None) -> Estima
     something.
     """
     found = found or stages(patients)
-    start = [logistic(stage.design, stage.passed, stage.there) for stage in found]
+    start = _start(found)
     kept, passed = patients["kept"].fillna(0).to_numpy(), found[-1].passed
     weights = weights_of(found, _fitted(found, start))
     share = np.average(kept, weights=weights)
 
-    def equations(theta):
-        *coefficients, share = _split(theta, start)
-        fitted = _fitted(found, coefficients)
-        return np.vstack([*_scores(found, fitted), passed * (kept - share) / np.prod(fitted, axis=0)])
+    def residuals(*predictors):
+        fitted = expit(predictors[:-1])
+        return *_residuals(found, fitted), passed * (kept - predictors[-1]) / np.prod(fitted, axis=0)
 
-    return _estimate(share, equations, start, weights)
+    return _estimate(share, residuals, found, start, weights)
 
 
 def doubly_robust(patients: pd.DataFrame, found: list[Stage] | None = None, by_weights: bool = True) -> Estimate:
@@ -69,7 +67,7 @@ def doubly_robust(patients: pd.DataFrame, found: list[Stage] | None = None, by_w
     """
     found = found or stages(patients)
     kept, n = patients["kept"].fillna(0).to_numpy(), len(patients)
-    start = [logistic(stage.design, stage.passed, stage.there) for stage in found] if by_weights else []
+    start = _start(found) if by_weights else []
 
     def weights(fitted):
         # of each stage's outcome model, about 1 in the mean: 1 / (probability of passing this stage and all before)
@@ -81,31 +79,29 @@ def doubly_robust(patients: pd.DataFrame, found: list[Stage] | None = None, by_w
         outcomes.append(logistic(stage.design, target, weight, RIDGE))
         target = expit(stage.design @ outcomes[-1])
 
-    def equations(theta):
-        parts = _split(theta, start + outcomes)
-        fitted, target, rows = _fitted(found, parts[:len(start)]), kept, []
-        stacked = reversed(list(zip(found, weights(fitted), strict=True)))
-        for (stage, weight), coefficients in zip(stacked, parts[len(start):-1], strict=True):
-            expected = expit(stage.design @ coefficients)
-            penalty = np.concatenate([[0], coefficients[1:]]) * RIDGE / n
-            rows.append((weight * (target - expected) * stage.design.T) - penalty[:, None])
-            target = expected
-        return np.vstack([*_scores(found, fitted), *rows, target - parts[-1]])
+    def residuals(*predictors):
+        fitted = expit(predictors[:len(found)])
+        expected = [kept, *expit(predictors[len(found):-1])]
+        regressions = [weight * (above - below) for weight, above, below in zip(
+            reversed([*weights(fitted)]), expected, expected[1:], strict=False)]
+        return *_residuals(found, fitted), *regressions, expected[-1] - predictors[-1]
 
     *_, last = weights(_fitted(found, start))
     if not by_weights:
         return Estimate(float(target.mean()), np.nan, np.nan, float(last.sum()))
-    return _estimate(target.mean(), equations, start + outcomes, last)
+    return _estimate(target.mean(), residuals, [*found, *found[::-1]], start + outcomes, last, len(start))
 
 
 def bootstrapped(patients: pd.DataFrame, resamples: int = RESAMPLES, seed: int = SEED) -> Estimate:
     """`weighted`, with the standard error of so many bootstrap samples of the patients, models fitted anew in each."""
     found, kept = stages(patients), patients["kept"].fillna(0).to_numpy()
-    rng, everyone = np.random.default_rng(seed), np.full(len(patients), 1 / len(patients))
-    weights, redrawn = weights_of(found, probabilities(found)), []
+    rng, everyone, start = np.random.default_rng(seed), np.full(len(patients), 1 / len(patients)), _start(found)
+    weights, redrawn = weights_of(found, _fitted(found, start)), []
     for _ in range(resamples):
         times = rng.multinomial(len(patients), everyone)
-        redrawn.append(np.average(kept, weights=times * weights_of(found, probabilities(found, times))))
+        again = [logistic(stage.design, stage.passed, times * stage.there, start=coefficients)
+                 for stage, coefficients in zip(found, start, strict=True)]
+        redrawn.append(np.average(kept, weights=times * weights_of(found, _fitted(found, again))))
     least = 0.5 / found[-1].passed.sum()  # where everybody or nobody in a resample kept it the logit does not exist
     error = np.std(logit(np.clip(redrawn, least, 1 - least)), ddof=1)
     return interval(np.average(kept, weights=weights), error, effective_sample_size(weights))
@@ -120,39 +116,61 @@ def interval(share: float, error: float, effective: float) -> Estimate:
     return Estimate(float(share), *(float(expit(logit(share) + shift)) for shift in (-half, half)), effective)
 
 
+def _start(found: list[Stage]) -> list[np.ndarray]:
+    return [logistic(stage.design, stage.passed, stage.there) for stage in found]
+
+
 def _fitted(found: list[Stage], coefficients: list[np.ndarray]) -> list[np.ndarray]:
     return [expit(stage.design @ beta) for stage, beta in zip(found, coefficients, strict=False)]
 
 
-def _scores(found: list[Stage], fitted: list[np.ndarray]) -> list[np.ndarray]:
-    # the logistic regressions' estimating equations, a row a coefficient
-    return [stage.there * (stage.passed - p) * stage.design.T for stage, p in zip(found, fitted, strict=False)]
+def _residuals(found: list[Stage], fitted: np.ndarray) -> list[np.ndarray]:
+    # those of the logistic regressions of passing each stage
+    return [stage.there * (stage.passed - p) for stage, p in zip(found, fitted, strict=True)]
 
 
-def _split(theta: np.ndarray, parts: list) -> list[np.ndarray]:
-    return np.split(theta, np.cumsum([len(part) for part in parts]))
-
-
-def _estimate(share: float, equations, solved: list, weights: np.ndarray) -> Estimate:
-    theta = np.concatenate([*solved, [share]])
-    error = np.sqrt((influence(equations, theta, weights > 0)[-1] ** 2).sum())
+def _estimate(share: float, residuals, found: list[Stage], solved: list, weights: np.ndarray,
+              plain: int | None = None) -> Estimate:
+    # `found`: the stage of each of the regressions `solved`, of which all after the first `plain` have a ridge
+    penalties = [RIDGE * (np.arange(len(one)) > 0) * (plain is not None and at >= plain)
+                 for at, one in enumerate(solved)]
+    designs = [*(stage.design for stage in found), np.ones((len(weights), 1))]
+    moved = influence(residuals, designs, [*solved, np.array([share])], [*penalties, np.zeros(1)], weights > 0)
+    error = np.sqrt((moved[-1] ** 2).sum())
     return interval(share, error / (share * (1 - share)), effective_sample_size(weights))
 
 
-def influence(equations, theta: np.ndarray, own: np.ndarray) -> np.ndarray:
+def influence(residuals, designs: list[np.ndarray], theta: list[np.ndarray], penalties: list[np.ndarray],
+              own: np.ndarray) -> np.ndarray:
     """What leaving each patient out would change in each parameter, to first order: parameters x patients.
 
-    `equations(theta)`: parameters x patients, adding up to 0 at `theta`. The sum of squares is the variance by the
-    jackknife. With the same slopes for all it would be the empirical sandwich, too narrow where few answered and some
-    stand for many; a patient of `own` (those who answered) takes the own slopes along, as HC3 does in a regression.
+    The equations of a regression are `design.T @ residual - penalty * coefficients`, 0 at `theta`; `residuals` takes
+    the linear predictors of all regressions (designs @ theta, patients each) and gives the residuals of all. The sum of
+    squares is the variance by the jackknife. With the same slopes for all it would be the empirical sandwich, too
+    narrow where few answered and some stand for many; a patient of `own` (those who answered) takes the own slopes
+    along, as HC3 does in a regression.
     """
-    at, slopes = equations(theta), np.zeros((len(theta), len(theta)))
-    of_each = np.empty((own.sum(), len(theta), len(theta)))
-    for place in range(len(theta)):
-        step = np.zeros(len(theta))
-        step[place] = 1e-6 * max(1, abs(theta[place]))
-        slope = (equations(theta - step) - equations(theta + step)) / (2 * step[place])
-        slopes[:, place], of_each[:, :, place] = slope.sum(axis=1), slope[:, own].T
+    predictors, n = [design @ of for design, of in zip(designs, theta, strict=True)], len(own)
+    places = np.split(np.arange(sum(map(len, theta))), np.cumsum([len(of) for of in theta])[:-1])
+    penalty, all_theta = np.concatenate(penalties), np.concatenate(theta)
+    at = np.vstack([residual * design.T for residual, design in zip(residuals(*predictors), designs, strict=True)])
+    at -= (penalty * all_theta / n)[:, None]
+    slopes, of_each = np.diag(penalty), np.zeros((own.sum(), len(theta), len(theta)))
+    for column, (design, predictor) in enumerate(zip(designs, predictors, strict=True)):
+        # a patient's residuals depend on the patient's own predictors only, so that one step does for all
+        down, up = (residuals(*predictors[:column], predictor + step, *predictors[column + 1:]) for step in (-1e-6, 1e-6))
+        for row, (before, after) in enumerate(zip(down, up, strict=True)):
+            slope = (before - after) / 2e-6
+            if slope.any():
+                slopes[np.ix_(places[row], places[column])] += designs[row].T @ (slope[:, None] * design)
+                of_each[:, row, column] = slope[own]
     found = -np.linalg.solve(slopes, at)
-    found[:, own] = -np.linalg.solve(slopes - of_each, at[:, own].T[:, :, None])[:, :, 0].T
+    # the own slopes of a patient are rows @ of_each @ rows.T: the inverse without them by Woodbury's identity
+    rows = np.zeros((own.sum(), len(at), len(theta)))
+    for column, design in enumerate(designs):
+        rows[:, places[column], column] = design[own]
+    inverse = np.linalg.inv(slopes - np.diag(penalty / n))
+    plain, turned, back = inverse @ at[:, own].T[:, :, None], inverse @ rows, np.swapaxes(rows, 1, 2)
+    more = np.linalg.solve(np.eye(len(theta)) - of_each @ back @ turned, of_each @ back @ plain)
+    found[:, own] = -(plain + turned @ more)[:, :, 0].T
     return found

@@ -5,7 +5,7 @@ lines to look at, never a correction. Its words stand in `study/findings.py`.
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import combinations
+from itertools import combinations, compress
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ PERSON = ["discharge_date", "age", "phq9_baseline", "gad7_baseline", "phq9_end",
 WHO = ["patient_id", *PERSON]
 # columns depend on each other, so that more patients agree than the product of the columns' chances
 TIMES_CHANCE = 10
+A_THOUSANDTH = 0.001  # of the smaller service: between many large ones a few agree in some pair
 LONG_ID = 6  # shorter ids are counted up in each service
 
 
@@ -63,16 +64,22 @@ def same_people(study: Study, cohorts: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
     `column` names the two services, `of` is the size of the smaller one; no lines, since these are of two exports.
     """
-    found = []
-    for (one, first), (other, second) in combinations(cohorts.items(), 2):
-        pair, smaller = f"{one}, {other}", min(len(first), len(second))
-        shared = np.intersect1d(first["patient_id"], second["patient_id"])
-        alike, chance = _alike(first, second)
-        if alike >= FEW and alike > TIMES_CHANCE * chance:
-            found.append(Found("same_people", pair, alike, smaller))
-        if len(shared) >= FEW and np.median([len(name) for name in shared]) >= LONG_ID:
-            found.append(Found("same_ids", pair, len(shared), smaller))
-    return _table(found, study, "all")
+    names = list(cohorts)
+    if len(names) < 2:
+        return _table([], study, "all")
+    everyone = pd.concat([people[WHO].assign(service=place) for place, people in enumerate(cohorts.values())])
+    ids = everyone[["service", "patient_id"]].drop_duplicates()
+    sizes = np.bincount(everyone["service"], minlength=len(names))
+    smaller = np.minimum.outer(sizes, sizes)
+    shared, long = (_in_both(some["service"], some["patient_id"], len(names))
+                    for some in (ids, ids[ids["patient_id"].str.len() >= LONG_ID]))
+    alike, chance = _alike(everyone, len(names))
+    enough = alike >= np.maximum(FEW, A_THOUSANDTH * smaller)
+    found = {"same_people": (alike, enough & (alike > TIMES_CHANCE * chance)),
+             "same_ids": (shared, (shared >= FEW) & (2 * long > shared))}
+    return _table((Found(kind, f"{names[one]}, {names[other]}", int(count[one, other]), smaller[one, other])
+                   for one, other in combinations(range(len(names)), 2)
+                   for kind, (count, so) in found.items() if so[one, other]), study, "all")
 
 
 def same_people_there(study: Study, results: Path) -> pd.DataFrame:
@@ -81,18 +88,37 @@ def same_people_there(study: Study, results: Path) -> pd.DataFrame:
     return same_people(study, {str(name): people for name, people in cohorts.groupby("service", observed=True)})
 
 
-def _alike(first: pd.DataFrame, second: pd.DataFrame) -> tuple[int, float]:
-    """How many of the first have the very dates, ages and scores of one of the second, and how many would by chance."""
-    columns = [name for name in PERSON if first[name].notna().any() and second[name].notna().any()]
-    first, second = (frame[columns].dropna() for frame in (first, second))
-    if len(columns) < len(PERSON) - 1:  # with fewer, strangers look alike
-        return 0, 0
-    chance = float(len(first) * len(second))
-    for name in columns:
-        shares, others = (frame[name].value_counts(normalize=True) for frame in (first, second))
-        chance *= shares.mul(others, fill_value=0).sum()
-    alike = first.drop_duplicates().merge(second.drop_duplicates())
-    return len(alike), chance
+def _alike(everyone: pd.DataFrame, services: int) -> tuple[np.ndarray, np.ndarray]:
+    """How many of a service have the very dates, ages and scores of one of another, and how many would by chance.
+
+    Both services x services, over the columns that both services have; 0 where these are too few, as then strangers
+    look alike.
+    """
+    has = everyone.groupby("service")[PERSON].count().reindex(range(services), fill_value=0).to_numpy() > 0
+    both = has[:, None] & has
+    alike, chance = np.zeros((services, services)), np.zeros((services, services))
+    for which in np.unique(both.reshape(-1, len(PERSON)), axis=0):
+        if which.sum() < len(PERSON) - 1:
+            continue
+        columns = [*compress(PERSON, which)]
+        people = everyone[["service", *columns]].dropna()
+        n = np.bincount(people["service"], minlength=services)
+        at_random = np.outer(n, n).astype(float)
+        for name in columns:
+            at_random *= _in_both(people["service"], people[name], services) / np.maximum(np.outer(n, n), 1)
+        distinct, pairs = people.drop_duplicates(), (both == which).all(axis=2)
+        alike[pairs] = _in_both(distinct["service"], distinct.groupby(columns).ngroup(), services)[pairs]
+        chance[pairs] = at_random[pairs]
+    return alike, chance
+
+
+def _in_both(service: pd.Series, values: pd.Series, services: int) -> np.ndarray:
+    """Services x services: in how many pairs, a row of each, both have the same value."""
+    from scipy.sparse import csr_array  # not for `durability check` of one service
+
+    codes, distinct = pd.factorize(values)
+    counts = csr_array((np.ones(len(codes)), (service, codes)), shape=(services, len(distinct)))
+    return (counts @ counts.T).toarray()
 
 
 def _twice(cohort: pd.DataFrame) -> Iterable[Found]:

@@ -99,7 +99,8 @@ def _reliable(phq9_change, anxiety_change, phq9_criterion, anxiety_criterion):
 
 
 def _categories(codes, categories, missing) -> pd.Categorical:
-    return pd.Categorical.from_codes(np.where(missing, -1, codes), categories=list(categories), ordered=True)
+    return pd.Categorical.from_codes(np.where(missing, np.int8(-1), codes), dtype=pd.CategoricalDtype(categories, True),
+                                     validate=False)
 
 
 # -- applied to a cohort ---------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def completed(cohort: pd.DataFrame, time: str) -> pd.Series:
     """
     expect_one_of(time, FOLLOW_UPS, "time")
     expect(cohort, evidence(time))
-    return cohort[evidence(time)].notna().any(axis="columns")
+    return pd.Series(np.logical_or.reduce([cohort[name].notna() for name in evidence(time)]), cohort.index)
 
 
 # What needs which consent: to the up-flow of treatment data, and to be contacted.

@@ -110,7 +110,7 @@ def scores_in(cohort: pd.DataFrame, column: str, rules: Rules | None = None, nam
     if not whole:
         low, high = _widest_range(rules)
     expected = f"{'whole ' if whole else ''}numbers from {low:g} to {high:g}, and {_MISSING}"
-    if kind == "nothing":
+    if kind == "nothing" or (kind == "numbers" and values.isna().all()):
         return np.broadcast_to(np.nan, len(values))
     if kind != "numbers":
         hint = " (`pd.to_numeric` makes numbers of text)" if kind == "text" else ""

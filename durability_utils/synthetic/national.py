@@ -17,8 +17,8 @@ from durability_utils.synthetic.exports import FILES, write_export
 from durability_utils.synthetic.scores import random_generator
 
 SMALLEST, LARGEST, MEAN = 500, 12_000, 5_000  # patients discharged from a service
-SHIFTS = {"age": (9, (16, 95)), **{f"{name}_{time}": (3, (0, most)) for name, most in (("phq9", 27), ("gad7", 21))
-                                   for time in ("baseline", "end")}}  # by at most so much, within these limits
+SHIFTS = {f"{name}_{time}": (3, (0, most)) for name, most in (("phq9", 27), ("gad7", 21))
+          for time in ("baseline", "end")}  # by at most so much, within these limits
 LIKE = PROJECT / "parameters" / "durability_2016.yaml"
 
 
@@ -39,7 +39,7 @@ def write_national(services: int, folder: str | Path, seed: int = 2016) -> Path:
     numbered = list(enumerate(sizes(services, seed), start=1))
     for batch in (numbered[first:first + len(FILES)] for first in range(0, services, len(FILES))):
         like = dict(zip(FILES, batch, strict=False))
-        cohort = pd.concat(_drawn(of_six[six], size, seed + number) for six, (number, size) in like.items())
+        cohort = pd.concat(_drawn(of_six[six], size, seed, number) for six, (number, size) in like.items())
         for six, (number, _) in like.items():
             name, columns = f"S{number:03d}", PROJECT / "parameters" / "columns" / f"service_{six.lower()}.yaml"
             path = folder / f"{name.lower()}{Path(FILES[six]).suffix}"
@@ -53,12 +53,14 @@ def write_national(services: int, folder: str | Path, seed: int = 2016) -> Path:
     return folder / "national.yaml"
 
 
-def _drawn(cohort: pd.DataFrame, patients: int, seed: int) -> pd.DataFrame:
-    """So many patients of a service, of ids, ages, days and scores of their own, so that nobody is there twice."""
-    rng = random_generator(seed, "national")
+def _drawn(cohort: pd.DataFrame, patients: int, seed: int, number: int) -> pd.DataFrame:
+    """So many patients like those of a service, with ids, ages, days and scores of their own: nobody is there twice."""
+    rng = random_generator(seed + number, "national")
     drawn = cohort.sample(patients, replace=True, random_state=rng, ignore_index=True)
-    numbers = rng.permutation(ID_SPREAD * patients)[:patients] + 1
+    before = (number - 1) // len(FILES) * ID_SPREAD * LARGEST  # ids of services in the same style
+    numbers = before + rng.permutation(ID_SPREAD * patients)[:patients] + 1
     shifted = {column: (drawn[column] + rng.integers(-most, most + 1, patients)).clip(*limits)
                for column, (most, limits) in SHIFTS.items()}
     return drawn.assign(patient_id=[patient_id(cohort["service"].iloc[0], number) for number in numbers],
-                        discharge_date=rng.permutation(drawn["discharge_date"].to_numpy()), **shifted)
+                        **{column: rng.permutation(drawn[column].to_numpy()) for column in ("discharge_date", "age")},
+                        **shifted)

@@ -31,7 +31,7 @@ def _by_scores(patients, estimator=weighting.weighted):
 def plain(monkeypatch):
     """The variance without slopes of patients' own: the empirical sandwich."""
     influence = weighting.influence
-    monkeypatch.setattr(weighting, "influence", lambda equations, theta, own: influence(equations, theta, own & False))
+    monkeypatch.setattr(weighting, "influence", lambda *given: influence(*given[:-1], given[-1] & False))
 
 
 @pytest.mark.parametrize(("outcome", "time", "apart", "name"), [
@@ -61,11 +61,18 @@ def test_the_plain_sandwich_is_delicatessen_s_and_the_parameters_its_root(estima
     seen, influence = [], weighting.influence
     monkeypatch.setattr(weighting, "influence", lambda *given: seen.append(given) or influence(*given))
     _by_scores(oracle_patients(time=time), estimator)
-    (equations, theta, own), = seen
-    oracle = MEstimator(equations, init=theta)
+    (residuals, designs, solved, penalties, own), = seen
+
+    def equations(theta):
+        parts = np.split(theta, np.cumsum([len(of) for of in solved])[:-1])
+        found = residuals(*(design @ of for design, of in zip(designs, parts, strict=True)))
+        return np.vstack([residual * design.T - (penalty * of / len(own))[:, None] for residual, design, penalty, of
+                          in zip(found, designs, penalties, parts, strict=True)])
+
+    oracle = MEstimator(equations, init=np.concatenate(solved))
     oracle.estimate(deriv_method="capprox", dx=1e-6)
-    assert theta == pytest.approx(oracle.theta, abs=1e-6)
-    found = influence(equations, theta, own & False)
+    assert np.concatenate(solved) == pytest.approx(oracle.theta, abs=1e-6)
+    found = influence(residuals, designs, solved, penalties, own & False)
     assert (found ** 2).sum(axis=1) == pytest.approx(np.diag(oracle.variance), rel=1e-4)
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from durability_utils.cohort.cleaning import clean_service
+from durability_utils.cohort.plausibility import same_people
 from durability_utils.study.study_file import read_study
 from durability_utils.synthetic import national
 
@@ -24,6 +25,7 @@ def test_each_service_has_its_patients_after_cleaning(study):
     lost = [size - len(cohort) for size, cohort in zip(national.sizes(7), cohorts.values(), strict=True)]
     assert all(0 <= few <= 5 for few in lost)  # of conflicting rows both are refused
     assert all(cohort["patient_id"].is_unique for cohort in cohorts.values())
+    assert same_people(study, cohorts).empty
     first, last = cohorts["S001"], cohorts["S007"]  # both like service A
     assert len(first.merge(last, on=[*first.columns.drop("patient_id")])) < len(last) / 100
 
