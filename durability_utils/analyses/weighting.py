@@ -23,6 +23,7 @@ from durability_utils.analyses.attrition import (
 
 RIDGE = 1.0  # as a normal prior with SD 1 of each coefficient (log odds a SD): few events do not separate patients
 RESAMPLES = 200
+SEPARATED = 1e-9  # a direction in which slopes are less than this, of the steepest: nobody there tells of it any more
 
 
 class Estimate(NamedTuple):
@@ -148,7 +149,8 @@ def influence(residuals, designs: list[np.ndarray], theta: list[np.ndarray], pen
     the linear predictors of all regressions (designs @ theta, patients each) and gives the residuals of all. The sum of
     squares is the variance by the jackknife. With the same slopes for all it would be the empirical sandwich, too
     narrow where few answered and some stand for many; a patient of `own` (those who answered) takes the own slopes
-    along, as HC3 does in a regression.
+    along, as HC3 does in a regression. Where groups are separated (of some nobody answered), coefficients have no end
+    and nothing moves them: they are left out.
     """
     predictors, n = [design @ of for design, of in zip(designs, theta, strict=True)], len(own)
     places = np.split(np.arange(sum(map(len, theta))), np.cumsum([len(of) for of in theta])[:-1])
@@ -158,19 +160,20 @@ def influence(residuals, designs: list[np.ndarray], theta: list[np.ndarray], pen
     slopes, of_each = np.diag(penalty), np.zeros((own.sum(), len(theta), len(theta)))
     for column, (design, predictor) in enumerate(zip(designs, predictors, strict=True)):
         # a patient's residuals depend on the patient's own predictors only, so that one step does for all
-        down, up = (residuals(*predictors[:column], predictor + step, *predictors[column + 1:]) for step in (-1e-6, 1e-6))
+        down, up = (residuals(*predictors[:column], predictor + step, *predictors[column + 1:])
+                    for step in (-1e-6, 1e-6))
         for row, (before, after) in enumerate(zip(down, up, strict=True)):
             slope = (before - after) / 2e-6
             if slope.any():
                 slopes[np.ix_(places[row], places[column])] += designs[row].T @ (slope[:, None] * design)
                 of_each[:, row, column] = slope[own]
-    found = -np.linalg.solve(slopes, at)
+    found = -np.linalg.pinv(slopes, SEPARATED) @ at
     # the own slopes of a patient are rows @ of_each @ rows.T: the inverse without them by Woodbury's identity
     rows = np.zeros((own.sum(), len(at), len(theta)))
     for column, design in enumerate(designs):
         rows[:, places[column], column] = design[own]
-    inverse = np.linalg.inv(slopes - np.diag(penalty / n))
+    inverse = np.linalg.pinv(slopes - np.diag(penalty / n), SEPARATED)
     plain, turned, back = inverse @ at[:, own].T[:, :, None], inverse @ rows, np.swapaxes(rows, 1, 2)
-    more = np.linalg.solve(np.eye(len(theta)) - of_each @ back @ turned, of_each @ back @ plain)
+    more = np.linalg.pinv(np.eye(len(theta)) - of_each @ back @ turned, SEPARATED) @ (of_each @ back @ plain)
     found[:, own] = -(plain + turned @ more)[:, :, 0].T
     return found

@@ -30,7 +30,7 @@ PERSON = ["discharge_date", "age", "phq9_baseline", "gad7_baseline", "phq9_end",
 WHO = ["patient_id", *PERSON]
 # columns depend on each other, so that more patients agree than the product of the columns' chances
 TIMES_CHANCE = 10
-A_THOUSANDTH = 0.001  # of the smaller service: between many large ones a few agree in some pair
+A_THOUSANDTH = 0.001  # of a service (the smaller one) at least: among thousands a few agree
 LONG_ID = 6  # shorter ids are counted up in each service
 
 
@@ -129,7 +129,7 @@ def _twice(cohort: pd.DataFrame) -> Iterable[Found]:
         chance = len(people) ** 2 / 2 * np.prod([(people[name].value_counts(normalize=True) ** 2).sum()
                                                  for name in columns])
         again = people.duplicated(columns)
-        if again.sum() >= FEW and again.sum() > TIMES_CHANCE * chance:
+        if again.sum() >= max(FEW, A_THOUSANDTH * len(people)) and again.sum() > TIMES_CHANCE * chance:
             yield Found("same_person_twice", "patient_id", people.index[again], len(people))
 
 

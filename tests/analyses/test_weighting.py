@@ -101,6 +101,19 @@ def test_with_two_groups_weighting_is_standardisation_by_hand(apart, plain):
     assert found.effective == pytest.approx(300 ** 2 / 2250)
 
 
+@pytest.mark.parametrize("estimator", [weighting.weighted, weighting.doubly_robust])
+def test_a_group_of_which_nobody_answered_tells_nothing_and_stops_nothing(estimator):
+    """Oracle: the same estimate without the group, of whom nobody stands for anybody."""
+    def stage(patients):
+        answered, apart = patients["kept"].notna().to_numpy(), patients["phq9_end"].to_numpy() == 9
+        design = np.column_stack([np.ones(len(patients)), *([apart] if apart.any() else [])]).astype(float)
+        return [attrition.Stage("answered", design, ["apart"], np.ones(len(patients), bool), answered)]
+
+    alone, with_group = two_groups({2.0: (36, 4, 60)}), two_groups({2.0: (36, 4, 60), 9.0: (0, 0, 150)})
+    expected, found = (estimator(patients, stage(patients)) for patients in (alone, with_group))
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
 def test_consent_and_answer_apart_by_hand():
     # of 100 in group 2, 50 consented and 40 of these answered, 30 kept it: 1 / (1/2 * 4/5) = 2.5 each
     # of 100 in group 9, 80 consented and 40 answered, 20 kept it: 2.5 each, too

@@ -38,6 +38,7 @@ def with_memory(study: Path, output: Path) -> tuple[float, list[float]]:
         while process.poll() is None:
             memory.append(psutil.Process(process.pid).memory_info().rss / 2**20)
             time.sleep(6)
+    memory = [size for size in memory if size]  # one that has just ended has none
     if process.returncode:
         raise SystemExit("the batch failed")
     return time.perf_counter() - started, memory
