@@ -86,7 +86,7 @@ Withhold = Annotated[bool, typer.Option("--withhold", help="Leave out what would
                                                            "earlier bundle.")]
 Override = Annotated[str, typer.Option(metavar="WHY", help="Share it all the same; the sentence is recorded.")]
 RESULTS = Path("results")
-JOBS = batch.cores() + 2  # while kernels start and end others work
+JOBS = batch.cores() + 1  # while a kernel starts or ends others work
 
 
 @app.command()

@@ -14,7 +14,7 @@ from papermill.exceptions import PapermillExecutionError
 from papermill.execute import execute_notebook, remove_error_markers
 from traitlets.config import Config
 
-from durability_utils.runs.kernels import WarmKernel, own_folder
+from durability_utils.runs.kernels import PromptClient, WarmKernel, own_folder
 from durability_utils.study.errors import NO_MEMORY, InputError, lacks_memory
 
 logging.getLogger("papermill").setLevel(logging.CRITICAL)
@@ -94,7 +94,7 @@ def error(notebook, words: bool = True) -> str:
 def _private(sockets: str, connection: str) -> Config:
     """A kernel on socket files of this user: to a TCP port another user of a shared host could listen."""
     places = {} if os.name == "nt" else {"transport": "ipc", "ip": f"{sockets}/s"}
-    return Config(KernelManager={"connection_file": connection} | places)
+    return Config(KernelManager={"connection_file": connection, "client_factory": PromptClient} | places)
 
 
 def _cell_seconds(notebook) -> float:

@@ -6,6 +6,7 @@ without threads that holds the imports and nothing else, to fork a child, and th
 state passes from one notebook to the next. Where that is not possible an ordinary kernel is started instead.
 """
 
+import asyncio
 import gc
 import multiprocessing
 import os
@@ -14,14 +15,17 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from contextlib import contextmanager, suppress
 from functools import cache
 from multiprocessing import forkserver, resource_tracker, util
 from pathlib import Path
+from queue import Empty
 from types import ModuleType
 from typing import ClassVar
 
 from filelock import FileLock, Timeout
+from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 
 # What the notebooks import, and what these import only when it is used first. Not matplotlib_inline: imported early it
@@ -31,12 +35,14 @@ PRELOADED = ("durability_utils.runs.kernels", "durability_utils.cohort.cleaning"
              *(f"durability_utils.analyses.{name}" for name in (
                  "attrition_figures", "case_mix", "definition_figures", "pooling", "published", "relapse_figures",
                  "services_figures", "specifications")),
-             "contourpy", "pingouin", "scikit_posthocs", "statsmodels.api", "statsmodels.stats.proportion",
+             "IPython.core.completerlib", "IPython.core.debugger", "IPython.core.magics.execution",
+             "IPython.core.oinspect", "IPython.core.pylabtools", "IPython.extensions.storemagic", "contourpy",
+             "pingouin", "scikit_posthocs", "statsmodels.api", "statsmodels.stats.proportion",
              "statsmodels.duration.survfunc", "statsmodels.tools.numdiff", "surpyval", "ipykernel.ipkernel",
              "ipykernel.kernelapp", "pandas.io.formats.csvs", "pandas.io.formats.html", "pandas.io.formats.string",
-             "pandera.backends.pandas.builtin_checks", "pandera.backends.pandas.register", "pyarrow.dataset",
-             "pyarrow.parquet", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PngImagePlugin",
-             "PIL.PpmImagePlugin")
+             "pandera.backends.pandas.builtin_checks", "pandera.backends.pandas.register", "pandera.pandas",
+             "pyarrow.dataset", "pyarrow.parquet", "sqlite3", "tornado.platform.asyncio", "tornado.queues",
+             "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PngImagePlugin", "PIL.PpmImagePlugin")
 # Threads do not live through a fork, so the fork server may have none; and several kernels share the cores anyway.
 WITHOUT_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system",
                    "JE_ARROW_MALLOC_CONF": "background_thread:false"}
@@ -104,6 +110,33 @@ class WarmKernel(LocalProvisioner):
     async def kill(self, restart: bool = False) -> None:
         self.peaks[self.parent.connection_file] = _peak_memory(self.pid)
         await super().kill(restart)
+        for _ in range(200):  # who waits for its end looks every tenth of a second only: it has ended by then
+            if await self.poll() is not None:
+                break
+            await asyncio.sleep(0.005)
+
+
+class PromptClient(AsyncKernelClient):
+    """A client that is ready once the kernel has answered; the usual one then listens a fifth of a second more."""
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        ends = time.monotonic() + (timeout or float("inf"))
+        while True:
+            asked, idle = self.kernel_info(), False
+            try:
+                while (reply := await self.get_shell_msg(timeout=1))["parent_header"].get("msg_id") != asked:
+                    pass
+                while not idle:  # the last of what the kernel says of the question; nothing where it is not heard yet
+                    said = await self.get_iopub_msg(timeout=0.02)
+                    idle = (said["parent_header"].get("msg_id") == asked
+                            and said["content"].get("execution_state") == "idle")
+                self._handle_kernel_info_reply(reply)
+                return
+            except Empty:
+                if not await self.is_alive():
+                    raise RuntimeError("the kernel died before it was ready") from None
+                if time.monotonic() > ends:
+                    raise RuntimeError(f"the kernel was not ready in {timeout} seconds") from None
 
 
 def _peak_memory(pid: int) -> float | None:

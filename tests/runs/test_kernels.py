@@ -1,5 +1,6 @@
 """Forked kernels: as fresh, as isolated and of the same output as ordinary ones, which are the oracle here."""
 
+import asyncio
 import hashlib
 import multiprocessing
 import os
@@ -15,6 +16,7 @@ import psutil
 import pytest
 from copied_project import change, processes_of, wait_for
 from filelock import FileLock
+from jupyter_client import AsyncKernelManager
 from nbformat.v4 import new_code_cell, new_notebook
 from tiny_study import make_study
 
@@ -108,6 +110,25 @@ def test_the_parent_that_kernels_are_forked_from_has_one_thread(run_cells):
     [[output]], _ = run_cells("import os; print(len(os.listdir(f'/proc/{os.getppid()}/task')), "
                               "'forkserver' in open(f'/proc/{os.getppid()}/cmdline').read())")
     assert output["text"] == "1 True\n"
+
+
+@pytest.mark.parametrize(("lives", "words"), [(False, "died before it was ready"), (True, "not ready in 0.1 seconds")])
+def test_a_kernel_that_never_answers_is_told_from_one_that_died(tmp_path, monkeypatch, lives, words):
+    manager = AsyncKernelManager(connection_file=str(tmp_path / "kernel.json"), transport="ipc",
+                                 ip=str(tmp_path / "s"), client_factory=kernels.PromptClient)
+    manager.write_connection_file()  # and nobody there
+
+    async def waits():
+        client = manager.client()
+        monkeypatch.setattr(client, "is_alive", lambda: asyncio.sleep(0, lives))
+        client.start_channels()
+        try:
+            await client.wait_for_ready(timeout=0.1)
+        finally:
+            client.stop_channels()
+
+    with pytest.raises(RuntimeError, match=words):
+        asyncio.run(waits())
 
 
 def test_every_preloaded_module_exists():
