@@ -13,12 +13,8 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
-import matplotlib.figure
 import numpy as np
 import pandas as pd
-import PIL.Image
-from IPython.display import Image
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from pyarrow.parquet import ParquetFile
 
 from durability_utils.study.dictionary import dictionary
@@ -136,22 +132,27 @@ def write_table(table: pd.DataFrame, path: str | Path, holds: Holds | None = Non
         write_aside(beside, lambda aside: aside.write_text(holds.as_json(), encoding="utf-8", newline="\n"))
 
 
-def write_figure(figure: matplotlib.figure.Figure, path: str | Path) -> Image:
-    """Write the figure as a PNG, and return it for a notebook to show: drawn once is enough."""
+def write_figure(figure, path: str | Path):
+    """Write the matplotlib figure as a PNG, and return it for a notebook to show: drawn once is enough."""
+    from IPython.display import Image  # here, as all that draws: who only reads cohorts need not wait for it
+    from matplotlib.figure import Figure
+
     path = Path(path)
-    if not isinstance(figure, matplotlib.figure.Figure):
+    if not isinstance(figure, Figure):
         raise InputError(f"figure: found a {type(figure).__name__}, expected a matplotlib Figure (of axes: `.figure`)")
     write_aside(path, lambda aside: aside.write_bytes(png(figure)))
     return Image(path.read_bytes(), width=round(96 * figure.get_figwidth()), alt=figure.get_suptitle())
 
 
-def png(figure: matplotlib.figure.Figure, dpi: int = 144) -> bytes:
+def png(figure, dpi: int = 144) -> bytes:
     """The figure as a PNG without metadata, in a third of the bytes that all its colours take.
 
     It has at most 64: the 16 most frequent, those of its areas, as they are, and of those on the edges of lines and
     letters one by one the colour that is farthest from all before it. Every other becomes the nearest of these.
     `dpi`: 144 is one and a half times the 96 an inch at which `write_figure` has it shown.
     """
+    import PIL.Image
+
     pixels = _pixels(figure, dpi)
     found, counts = np.unique(pixels, return_counts=True)
     red, green, blue = channels = np.stack([found & 255, found >> 8 & 255, found >> 16]).astype(np.int32)
@@ -172,11 +173,13 @@ def png(figure: matplotlib.figure.Figure, dpi: int = 144) -> bytes:
     return written.getvalue()
 
 
-def _pixels(figure: matplotlib.figure.Figure, dpi: int) -> np.ndarray:
+def _pixels(figure, dpi: int) -> np.ndarray:
     """The figure as rows of numbers, each red, green and blue as three bytes.
 
     As `savefig` draws it, which draws all of it twice where the figure has a layout.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     before, canvas, layout = (figure.dpi, figure.canvas), FigureCanvasAgg(figure), figure.get_layout_engine()
     try:
         figure.dpi = dpi

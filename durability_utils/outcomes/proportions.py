@@ -1,6 +1,8 @@
 """Proportions as they always stand here: n of N, per cent and a 95 % interval."""
 
+from math import sqrt
 from numbers import Real
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +10,8 @@ import pandas as pd
 
 from durability_utils.study.errors import InputError
 from durability_utils.study.expected import expect_columns
+
+TWO_SIDED = NormalDist().inv_cdf(0.975)
 
 
 class Proportion(NamedTuple):
@@ -30,16 +34,17 @@ class Proportion(NamedTuple):
 def proportion(n: int, of: int) -> Proportion:
     """n of `of` with Wilson's 95 % score interval (Wilson 1927; Brown, Cai & DasGupta 2001).
 
+    With N patients, a share p and z = 1.959964: (p + z^2 / 2N -+ z sqrt(p (1 - p) / N + z^2 / 4N^2)) / (1 + z^2 / N).
     Raises InputError where they are no counts, or there are more than all.
     """
     n, of = _counts(n, of)
     if of == 0:
         return Proportion(n, of, np.nan, np.nan, np.nan)
-    from statsmodels.stats.proportion import proportion_confint  # a second to import: not for a page without rates
-
-    low, high = proportion_confint(n, of, method="wilson")
+    share, spread = n / of, TWO_SIDED ** 2 / of
+    middle = (share + spread / 2) / (1 + spread)
+    half = sqrt(spread * (share * (1 - share) + spread / 4)) / (1 + spread)
     # rounded, since 0 of 299 would begin at 8.7e-19
-    return Proportion(n, of, n / of, round(float(low), 12), round(float(high), 12))
+    return Proportion(n, of, share, round(middle - half, 12), round(middle + half, 12))
 
 
 def rounded_percent(n: int, of: int, digits: int = 0) -> int | float | None:

@@ -4,11 +4,11 @@ import re
 import warnings
 from functools import cache
 from math import lgamma
-from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 
+from durability_utils.outcomes.proportions import TWO_SIDED
 from durability_utils.outcomes.response import response_flags, who_answered
 from durability_utils.outcomes.rules import in_step
 from durability_utils.study.expected import expect, expect_columns, expect_one_of
@@ -17,7 +17,6 @@ from durability_utils.study.labels import label
 
 GROUPS = ("no_consent", "consent_no_participation", "consent_and_participation")
 HALF = 0.5  # a standard deviation that is not to be overlooked where no difference was shown
-TWO_SIDED = NormalDist().inv_cdf(0.975)
 VARIABLES = ("age", "phq9_baseline", "phq9_change", "gad7_baseline", "gad7_change", "sessions")
 # test: pingouin's analysis of variance, its comparison of pairs, and the name of p in the latter's table
 TESTS = {"games_howell": ("welch_anova", "pairwise_gameshowell", "pval"),

@@ -203,7 +203,7 @@ def _input_files(run: Run) -> list[Path]:
 
 
 def _bases(run: Run) -> list[Path]:
-    return [run.results, PROJECT, run.home, run.home.parent]
+    return [run.results.resolve(), PROJECT.resolve(), run.home, run.home.parent]
 
 
 @contextmanager

@@ -21,7 +21,7 @@ PACKAGE = PROJECT / "durability_utils"
 
 def hashes(files: list[Path], bases: list[Path]) -> dict[str, str]:
     """The SHA-256 of every file that is there, by its name (see `name_below`); of two with one name as `name (2)`."""
-    found = {}
+    found, bases = {}, [base.resolve() for base in bases]
     for file in dict.fromkeys(files):
         with suppress(OSError):
             name = name_below(file, bases)
@@ -56,12 +56,9 @@ def own_code() -> dict[str, str]:
 
 
 def name_below(file: Path, bases: list[Path]) -> str:
-    """The path of `file` below the first of `bases` that holds it, with forward slashes; else its name."""
+    """The path of `file` below the first of `bases` (resolved) that holds it, with forward slashes; else its name."""
     file = file.resolve()
-    for base in bases:
-        if file.is_relative_to(base.resolve()):
-            return file.relative_to(base.resolve()).as_posix()
-    return file.name
+    return next((file.relative_to(base).as_posix() for base in bases if base in file.parents), file.name)
 
 
 @cache
