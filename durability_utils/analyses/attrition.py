@@ -28,6 +28,7 @@ from durability_utils.study.rules import Rules
 # Below these numbers a model of answering or of scores says more about itself than about the patients: of those who
 # did (consent, answer) and did not, of those who kept it and did not, of answers a variable, of answers in a group.
 LEAST_ON_A_SIDE, LEAST_OF_EACH, A_VARIABLE, LEAST_IN_GROUP = 30, 5, 10, 5
+MOST_SERVICES = 20  # that have a variable of their own: hundreds would leave no room for other variables
 LEAST_EFFECTIVE, LARGEST_SHARE = 10, 0.25  # effective sample after both stages; one patient's part of all weights
 MOST_MODELLED = 20_000  # of more patients the models see a random sample: resampling a million would take hours
 SEED = 2016
@@ -144,10 +145,10 @@ def covariates(patients: pd.DataFrame, passed: np.ndarray, variables: str = "all
     The four scores at end and baseline, and those of the columns `also` that the patients have; then, for sets of
     VARIABLES up to `variables`, services (first those with most who passed), step, age and sessions, in this order, as
     far as there are A_VARIABLE patients for each variable who `passed` and as many who did not. Services with fewer
-    than LEAST_IN_GROUP who passed are one group, the reference (at least the one with the fewest). A missing value is
-    the mean of the others; a column without differences, or one of two values of which one has fewer than
-    LEAST_IN_GROUP who passed or who did not, is left out. No column where fewer than LEAST_ON_A_SIDE passed, or did
-    not.
+    than LEAST_IN_GROUP who passed are one group, the reference (at least the one with the fewest), and so are all but
+    the MOST_SERVICES with most who passed. A missing value is the mean of the others; a column without differences, or
+    one of two values of which one has fewer than LEAST_IN_GROUP who passed or who did not, is left out. No column where
+    fewer than LEAST_ON_A_SIDE passed, or did not.
     """
     sides = min(passed.sum(), (~passed).sum())
     always = VARIABLES["scores"] + [name for name in also if name in patients]
@@ -172,7 +173,7 @@ def _services(service: pd.Series, passed: np.ndarray) -> pd.DataFrame:
     numbers = pd.Series(passed, service.index).groupby(service).sum().sort_values(kind="stable")
     pool = numbers.cumsum().shift(fill_value=0)
     own = numbers[(pool >= LEAST_IN_GROUP) & (numbers >= LEAST_IN_GROUP)].sort_index()
-    most_first = own.sort_values(ascending=False, kind="stable").index
+    most_first = own.sort_values(ascending=False, kind="stable").index[:MOST_SERVICES]
     return pd.DataFrame({f"service_{name}": (service == name).astype(float) for name in most_first})
 
 

@@ -111,6 +111,9 @@ SCORES = ["phq9_end", "anxiety_end", "phq9_baseline", "anxiety_baseline"]
     ({"A": 70}, 100, []),
     # all of A answered: with B, the first of those with the fewest answers, it is the reference
     ({"A": 100, "B": 50, "C": 50}, 100, ["service_C", "step3", "age", "sessions"]),
+    # of 26 services the 20 with most answers have a variable, and the patients' own keep their place
+    ({chr(65 + place): 40 - place for place in range(26)}, 100,
+     [*(f"service_{chr(65 + place)}" for place in range(20)), "step3", "age", "sessions"]),
 ])
 def test_the_variables_of_a_model(answers, each, further):
     patients = many(answers, each)
