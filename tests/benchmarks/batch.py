@@ -42,7 +42,8 @@ BIN = Path(sys.executable).parent
 # a kind of work, and the functions that do it; what one of them calls is counted with it
 KINDS = {"imports": ("_find_and_load",), "study file": ("read_study",), "reading the cohort": ("read_cohort",),
          "cleaning": ("clean_service",), "classification": ("classify", "carry_back"),
-         "pictures: layout": ("do_constrained_layout",), "pictures: all": ("new_figure", "add_caption", "write_figure"),
+         "pictures: layout": ("get_tight_layout_figure",),
+         "pictures: all": ("new_figure", "add_caption", "write_figure"),
          "writing tables": ("write_table",), "tables for readers": ("shown", "_repr_html_")}
 
 

@@ -38,7 +38,7 @@ def write_large_workbook(path: Path, patients: int) -> None:
             for patient in range(patients):
                 again, row = divmod(patient, len(rows))
                 row = re.sub(r'r="([A-Z]*)[0-9]+"', rf'r="\g<1>{patient + 2}"', rows[row])
-                sheet.write(re.sub('(<c r="A[0-9]+"[^>]*><v>)', rf"\g<1>{again}", row).encode())
+                sheet.write(re.sub('(<c r="A[0-9]+"[^>]*><v>)', rf"\g<1>{again + 10_000}", row).encode())
             sheet.write(f"</sheetData>{tail}".encode())
 
 
