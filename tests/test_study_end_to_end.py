@@ -51,7 +51,9 @@ def test_every_published_figure_comes_out_of_the_exports(study, cohort):
     printed = read_published(study.published)
     table = compare(printed, our_figures(cohort, study, study.rules))
     differing = table[table["verdict"] == "differs"]
-    assert differing.empty, differing.to_string()
+    # the paper has another window than the form
+    assert differing["figure"].tolist() == ["measures.IES-R.window"], differing.to_string()
+    assert differing[["published", "ours"]].to_numpy().tolist() == [["past month", "past seven days"]]
     contradicted = table[table["verdict"] == "paper_contradicts_itself"].set_index("figure")["ours"]
     assert contradicted.to_dict() == {  # what the paper's own counts give
         "sample.printed_n": "106", "response.participants_of_discharged_percent": "4",

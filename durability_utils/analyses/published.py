@@ -50,18 +50,19 @@ def compare(published: dict[str, object], ours: dict[str, object]) -> pd.DataFra
     """One row a published figure: `figure, published, ours, verdict, note`.
 
     Verdict: `agrees`; `paper_contradicts_itself` where the file says under `contradicted` that the paper's own counts
-    give another value, and that value is ours; else `differs` (also where we have no such figure).
+    give another value, and that value is ours; else `differs` (also where we have no such figure). The note of either is
+    the file's `because`.
     """
     rows = []
     for figure, printed in published.items():
         if figure.startswith(NOT_COMPARED):
             continue
         found, by_counts = ours.get(figure), published.get(f"contradicted.{figure}.by_counts")
-        verdict, note = "differs", ""
+        verdict, note = "differs", published.get(f"contradicted.{figure}.because", "")
         if str(found) == str(printed):
-            verdict = "agrees"
+            verdict, note = "agrees", ""
         elif by_counts is not None and str(found) == str(by_counts):
-            verdict, note = "paper_contradicts_itself", published[f"contradicted.{figure}.because"]
+            verdict = "paper_contradicts_itself"
         rows.append((figure, str(printed), "" if found is None else str(found), verdict, note))
     return pd.DataFrame(rows, columns=["figure", "published", "ours", "verdict", "note"])
 

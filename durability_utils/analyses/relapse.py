@@ -1,7 +1,7 @@
 """Time to relapse after remission: who is followed, between which months a relapse lies, and what goes with it.
 
-The rule is that of Ali et al. (2017): of those in remission at end, on PHQ-9 and GAD-7, the first month in which
-`outcomes.relapsed_on` holds on either measure. A relapse lies between the last month without it and the month in which
+In the manner of Ali et al. (2017): of those in remission at end, on PHQ-9 and GAD-7, the first month in which
+`outcomes.relapsed_on` holds on either measure. Which increase counts is a rule of the study file. A relapse lies between the last month without it and the month in which
 it is seen (interval censoring); who has none is censored at the last score.
 """
 
@@ -32,7 +32,6 @@ STATES = ("no_relapse", "relapsed", "well_again", "no_score")
 GROUPED_BY = {"residual_phq9": ("no_residual_symptoms", "residual_symptoms"),
              "residual_gad7": ("no_residual_symptoms", "residual_symptoms"), "step3": ("step2", "step3")}
 Z = NormalDist().inv_cdf(0.975)                   # of a 95 % interval
-HELD_WHERE_SPREAD = (87, 97)                      # of 100 intervals, as simulated: see `turnbull`
 EVENTS_A_VARIABLE = 10                            # Peduzzi et al. 1995: with fewer, estimates and intervals go astray
 LARGEST_COEFFICIENT = 10                          # beyond it the likelihood has no maximum: a ratio of 0 or infinity
 _CUMULATIVE = "cumulative share by Turnbull's estimate, with its interval"
@@ -188,13 +187,15 @@ def time_to_relapse(remitted: pd.DataFrame, scores: pd.DataFrame, rules: Rules,
 def time_to_re_referral(remitted: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """The same with the patient's next referral as the event, of everyone in remission with a day of discharge.
 
-    Nobody has to answer for it: each month up to the last one in which the data hold any referral is observed. No row
-    where no re-referral is known: nobody can tell that none happened from an export that does not say.
+    Nobody has to answer for it: each month up to the last one in which the data hold any referral is observed. Months
+    are begun ones, so that by month 6 is within 182 days. No row where no re-referral is known: nobody can tell that
+    none happened from an export that does not say.
     """
     until = remitted[["referral_date", "re_referred_date"]].max().max()
     known = remitted[(remitted["discharge_date"] < until) & remitted["re_referred_date"].notna().any()]
     again = known["re_referred_date"].notna()
-    month = month_of((known["re_referred_date"].fillna(until) - known["discharge_date"]).dt.days)
+    days = (known["re_referred_date"].fillna(until) - known["discharge_date"]).dt.days
+    month = np.ceil(days / DAYS_A_MONTH).astype(int)
     return pd.DataFrame({"month": month, "relapsed": again, "month_before": month - again, "observed": month,
                          "left_out": 0, **_grouped(known, rules)}).rename_axis("patient")
 
@@ -206,16 +207,31 @@ def states_by_month(remitted: pd.DataFrame, scores: pd.DataFrame, rules: Rules) 
     at caseness or missing. `well_again`: in a month after it with both scores below caseness, on every day of it.
     `no_score`: none in this month, whatever came before. Each row adds up to those followed.
     """
+    followed, seen = _states(remitted, scores, rules)
+    months = pd.RangeIndex(1, seen["month"].max() + 1, name="month") if len(seen) else pd.RangeIndex(0, name="month")
+    table = pd.crosstab(seen["month"], seen["state"]).reindex(months, columns=STATES, fill_value=0)
+    return table.assign(no_score=len(followed) - table.sum(axis=1)).reset_index().rename_axis(columns=None)
+
+
+def returns_in_words(remitted: pd.DataFrame, scores: pd.DataFrame, rules: Rules) -> str:
+    """How many of those who relapsed were `well_again` in a later month, and how many of these `relapsed` after it."""
+    _, seen = _states(remitted, scores, rules)
+    relapsed = seen.loc[seen["state"] == "relapsed"].groupby("patient")["month"]
+    back = seen.loc[seen["state"] == "well_again"].groupby("patient")["month"].min()
+    again = relapsed.max().reindex(back.index) > back
+    return (f"Of the {relapsed.ngroups} who relapsed {len(back)} were well again in a later month, and {again.sum()} of "
+            "these were relapsed once more after it.")
+
+
+def _states(remitted: pd.DataFrame, scores: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Those followed, and `patient, month, state` of each month with a score."""
     followed = time_to_relapse(remitted, scores, rules)
     scores = scores[scores["patient"].isin(followed.index)]
     below = np.logical_and.reduce([scores[measure.columns] < measure.caseness for measure in rules.pair])
     well = scores.assign(well=below).groupby(["patient", "month"])["well"].all().reset_index()
     first = well["patient"].map(followed["month"].where(followed["relapsed"], np.inf))
-    state = np.select([well["month"] < first, well["well"] & (well["month"] > first)], ["no_relapse", "well_again"],
-                      "relapsed")
-    months = pd.RangeIndex(1, well["month"].max() + 1, name="month") if len(well) else pd.RangeIndex(0, name="month")
-    table = pd.crosstab(well["month"], state).reindex(months, columns=STATES, fill_value=0)
-    return table.assign(no_score=len(followed) - table.sum(axis=1)).reset_index().rename_axis(columns=None)
+    return followed, well.assign(state=np.select(
+        [well["month"] < first, well["well"] & (well["month"] > first)], ["no_relapse", "well_again"], "relapsed"))
 
 
 def _grouped(remitted: pd.DataFrame, rules: Rules) -> dict[str, pd.Series]:
@@ -237,7 +253,8 @@ def turnbull(followed: pd.DataFrame) -> pd.DataFrame:
 
     The 95 % interval is pointwise, for one month at a time, on the log(-log) scale, with the variance from the observed
     information of the months that have a share (Turnbull 1976, section 5); that is Greenwood's where each interval is
-    one month. There is none before the first relapse, nor where everybody has relapsed. Of simulated cohorts of 60 to
+    one month. Where the estimate is 0 it runs from 0 to Clopper and Pearson's (1934) limit if every relapse that may lie
+    by then did, of those whose scores tell or may tell; where everybody has relapsed there is none. Of simulated cohorts of 60 to
     1000 patients with two follow-ups it held the true share in 94 to 96 % where each falls in one month, and in 87 to
     97 % where they are spread over four: then it is a little too narrow, and so is a bootstrap (90 to 93 %). Takes for
     granted that who stops answering runs the risk of those who go on.
@@ -250,7 +267,7 @@ def turnbull(followed: pd.DataFrame) -> pd.DataFrame:
     at_risk = len(followed) - np.append(0, (relapses + censored).cumsum()[:-1])[:len(months)]
     table = pd.DataFrame({"month": months, "at_risk": at_risk, "relapses": relapses, "censored": censored})
     if not followed["relapsed"].any():
-        return table.assign(share=0.0, at_most=0.0, low=np.nan, high=np.nan)
+        return _before_any_relapse(table.assign(share=0.0, at_most=0.0, low=np.nan, high=np.nan), followed)
     after, up_to, mass = _masses(followed)
     left, right = _interval(followed)
     within = ((left[:, None] <= after) & (up_to <= right[:, None])).astype(float)
@@ -263,7 +280,19 @@ def turnbull(followed: pd.DataFrame) -> pd.DataFrame:
         _limits(counted @ mass, np.sqrt(((counted @ variance) * counted).sum(axis=1).clip(0)))
         for counted in (up_to <= by_then, (after < by_then) & np.isfinite(up_to)))
     low = np.where((share <= 1e-9) & (at_most > 1e-9), 0, low)
-    return table.assign(share=share, at_most=at_most, low=low, high=high)
+    return _before_any_relapse(table.assign(share=share, at_most=at_most, low=low, high=high), followed)
+
+
+def _before_any_relapse(table: pd.DataFrame, followed: pd.DataFrame) -> pd.DataFrame:
+    """The table with an interval also where its share is 0: a limit of a later month holds for all before it."""
+    from scipy.stats import beta
+
+    months, before = table["month"].to_numpy()[:, None], followed["month_before"].to_numpy()
+    may = (followed["relapsed"].to_numpy() & (before < months)).sum(axis=1)
+    exact = pd.Series(beta.ppf(0.975, may + 1, (before >= months).sum(axis=1)), table.index)
+    none = (table["month"] > 0) & (table["at_most"] <= 1e-9)
+    high = table["high"].bfill().fillna(1).clip(upper=exact.fillna(1))
+    return table.assign(low=table["low"].mask(none, 0), high=table["high"].mask(none, high))
 
 
 def _interval(followed: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -300,14 +329,15 @@ def kaplan_meier(curve: pd.DataFrame) -> pd.Series:
     return 1 - (1 - curve["relapses"] / curve["at_risk"].where(curve["at_risk"] > 0)).fillna(1).cumprod()
 
 
-def summary(curve: pd.DataFrame) -> dict[str, float]:
+def summary(curve: pd.DataFrame, few: int = 0) -> dict[str, float]:
     """`n`, `relapses`, the median month of relapse and the shares relapsed at 6 and 12 months of a table of `turnbull`.
 
     Keys `median, median_low, median_high` (months by which half have relapsed; the interval inverts the pointwise one,
-    Brookmeyer & Crowley 1982; missing where not reached), `share_6m, low_6m, high_6m` and so for 12m (0 to 1; missing
-    beyond all observation).
+    Brookmeyer & Crowley 1982; missing where not reached), `share_6m, low_6m, high_6m` and so for 12m (0 to 1). All but
+    the counts are of the months with `few` or more at risk, and missing beyond them.
     """
     found = {"n": int(curve["at_risk"].max()) if len(curve) else 0, "relapses": int(curve["relapses"].sum())}
+    curve = curve[curve["at_risk"] >= few]
     for name, column in (("median", "share"), ("median_low", "high"), ("median_high", "low")):
         found[name] = curve.loc[curve[column] >= 0.5, "month"].min()
     at = curve.set_index("month").reindex(FOLLOW_UP_MONTHS.values())
@@ -315,10 +345,14 @@ def summary(curve: pd.DataFrame) -> dict[str, float]:
                     for name in ("share", "low", "high")}
 
 
-def in_words(curve: pd.DataFrame, month: int) -> str:
-    """The share relapsed by a month of a table of `turnbull`, for a reader: `43 % (38 to 47)`, or why there is none."""
-    if not curve["month"].eq(month).any():
-        return "unknown (nobody followed so long)"
+def in_words(curve: pd.DataFrame, month: int, few: int = 0) -> str:
+    """The share relapsed by a month of a table of `turnbull`, for a reader: `43 % (38 to 47)`, or why there is none.
+
+    `few`: where fewer are at risk there is none.
+    """
+    at_risk = curve.loc[curve["month"] == month, "at_risk"].sum()
+    if at_risk < max(few, 1):
+        return f"an unknown share ({at_risk or 'nobody'} at risk)"
     row = curve.set_index("month").loc[month].mul(100)
     share, at_most = f"{row['share']:.0f}", f"{row['at_most']:.0f}"
     share = share if share == at_most else f"{share} to {at_most}"
@@ -326,19 +360,20 @@ def in_words(curve: pd.DataFrame, month: int) -> str:
     return f"{share} % ({interval})"
 
 
-def bounds_in_words(followed: pd.DataFrame, silent: int, month: int) -> str:
+def bounds_in_words(followed: pd.DataFrame, silent: int, month: int, few: int = 0) -> str:
     """Between what the share with a relapse by a month lies, whatever became of those of whom that is not known.
 
     As `48 to 61 % had a relapse by month 12: none, or all, of the 47 never heard of and of the 17 ...`, of those
     `followed` and the `silent` in remission without a score. Not known either: who has no relapse and a last score
     before the month, or a relapse that may lie on either side of it. Misuse: a relapse in a month without a score,
-    and over by the next, is not in it.
+    and over by the next, is not in it. Of fewer than `few` patients it is their number, `0 to 2 of 3`.
     """
     late = followed["relapsed"] & (followed["month"] > month) & (followed["month_before"] < month)
     seen = int((followed["relapsed"] & (followed["month"] <= month)).sum())
     untold, of = int((late | (~followed["relapsed"] & (followed["month"] < month))).sum()), len(followed) + silent
-    ends = " to ".join(dict.fromkeys(f"{rounded_percent(n, of)}" for n in (seen, seen + untold + silent)))
-    return (f"{ends} % had a relapse by month {month}: none, or all, of the {silent} never heard of and of the "
+    ends = " to ".join(dict.fromkeys(f"{n if of < few else rounded_percent(n, of)}"
+                                     for n in (seen, seen + untold + silent)))
+    return (f"{ends} {f'of {of}' if of < few else '%'} had a relapse by month {month}: none, or all, of the {silent} never heard of and of the "
             f"{untold} whose scores do not tell")
 
 
@@ -351,14 +386,14 @@ def by_month(followed: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)[["variable", "level", *tables[0].columns[:-2]]]
 
 
-def by_group(months: pd.DataFrame) -> pd.DataFrame:
+def by_group(months: pd.DataFrame, few: int = 0) -> pd.DataFrame:
     """`variable, level` and the `summary` of each group in a table of `by_month`."""
-    return pd.DataFrame([{"variable": variable, "level": level, **summary(curve)}
+    return pd.DataFrame([{"variable": variable, "level": level, **summary(curve, few)}
                          for (variable, level), curve in months.groupby(["variable", "level"], sort=False)],
                         columns=["variable", "level", *summary(months.iloc[:0])])
 
 
-def by_reading(remitted: pd.DataFrame, scores: pd.DataFrame, rules: Rules) -> pd.DataFrame:
+def by_reading(remitted: pd.DataFrame, scores: pd.DataFrame, rules: Rules, few: int = 0) -> pd.DataFrame:
     """What counts as a relapse, in each reading: `relapse` (one of RELAPSE_RULES), `measure`, and shares.
 
     `measure`: `either`, then each of the pair alone, of those with a score of it after discharge. Columns: `n,
@@ -366,7 +401,7 @@ def by_reading(remitted: pd.DataFrame, scores: pd.DataFrame, rules: Rules) -> pd
     """
     on = {"either": rules.pair} | {measure.columns: (measure,) for measure in rules.pair}
     rows = [{"relapse": reading, "measure": name, **summary(turnbull(time_to_relapse(
-        remitted, scores, rules.changed(relapse=reading), measures)))} for reading in RELAPSE_RULES
+        remitted, scores, rules.changed(relapse=reading), measures)), few)} for reading in RELAPSE_RULES
         for name, measures in on.items()]
     return pd.DataFrame(rows).drop(columns=["median", "median_low", "median_high"])
 

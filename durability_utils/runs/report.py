@@ -339,15 +339,16 @@ def last_commands(results: Path) -> list[dict]:
 
 
 def published_counts(results: list[Result]) -> dict[str, int] | None:
-    """How many published figures have each verdict, and how many compared are `settings`; None where these results
-    hold no good comparison."""
+    """How many published figures have each verdict, how many compared are `settings`, and `why` any differ, as far as the
+    file of published figures says; None where these results hold no good comparison."""
     folders = [result.run.folder for result in results
                if result.run.head.owns(COMPARISON) and result.status in ("succeeded", "unchanged")]
     rows = read_table(folders[0] / "tables" / COMPARISON) if folders else []
     verdicts = [row["verdict"] for row in rows]
     settings = sum(row["figure"].startswith(SETTINGS) for row in rows if row["verdict"] != "paper_contradicts_itself")
     return {name: verdicts.count(name) for name in ("agrees", "differs", "paper_contradicts_itself")} | {
-        "settings": settings} if rows else None
+        "settings": settings, "why": [row["note"] for row in rows if row["verdict"] == "differs" and row.get("note")],
+    } if rows else None
 
 
 def published_in_words(counts: dict[str, int] | None) -> str:
@@ -356,7 +357,8 @@ def published_in_words(counts: dict[str, int] | None) -> str:
         return ""
     compared, places = counts["agrees"] + counts["differs"], counts["paper_contradicts_itself"]
     settings = f" ({counts['settings']} of them settings, such as the questionnaires)" if counts["settings"] else ""
-    said = f"{counts['agrees']} of {compared} published figures{settings} reproduced"
+    why = "".join(f"; differs: {note}" for note in counts["why"])
+    said = f"{counts['agrees']} of {compared} published figures{settings} reproduced{why}"
     return f"{said}; not counted: {places} {'place' if places == 1 else 'places'} where the paper contradicts itself"
 
 

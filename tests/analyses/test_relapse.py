@@ -176,6 +176,9 @@ def test_states_of_each_month_add_up_to_those_followed():
     assert table.to_numpy().tolist() == [[1, 1, 1, 0, 1], [2, 1, 1, 1, 0], [3, 0, 1, 0, 2], [4, 0, 1, 1, 1]]
     assert list(table) == ["month", *relapse.STATES]
     assert relapse.states_by_month(patients, rows.iloc[:0], RULES).empty
+    # the second was well again and then not, the third in month 4
+    assert relapse.returns_in_words(patients, rows, RULES) == (
+        "Of the 2 who relapsed 2 were well again in a later month, and 1 of these were relapsed once more after it.")
 
 
 def test_groups_at_end_and_who_cannot_be_followed():
@@ -220,7 +223,7 @@ def test_the_product_limit_by_hand():
     by_hand = [0, 1 / 5, 1 / 5, 1 - 4 / 5 * 2 / 3, 1 - 4 / 5 * 2 / 3]
     assert table["share"].tolist() == table["at_most"].tolist() == pytest.approx(by_hand)
     assert relapse.kaplan_meier(table).tolist() == pytest.approx(by_hand)
-    assert table[["low", "high"]].isna().all(axis=1).tolist() == [True, False, False, False, False]
+    assert table[["low", "high"]].isna().any(axis=1).tolist() == [True, False, False, False, False]
 
 
 def test_one_question_to_each_is_a_share_with_the_variance_of_a_share():
@@ -284,13 +287,37 @@ def test_with_two_follow_ups_the_interval_covers_what_is_true_or_a_little_less_w
 
 
 @pytest.mark.parametrize(("rows", "month", "words"), [
-    (TRIAL, 6, "29 % (17 to 45)"), (TRIAL, 99, "unknown (nobody followed so long)"),
+    (TRIAL, 6, "29 % (17 to 45)"), (TRIAL, 99, "an unknown share (nobody at risk)"),
     (PLACEBO, 23, "100 % (no interval)"),
     # asked once, in month 6
     (patients([6] * 10, [1] * 3 + [0] * 7).assign(month_before=[0] * 3 + [6] * 7), 3, "0 to 30 % (0 to 67)")])
 def test_a_share_in_words(rows, month, words):
     assert relapse.in_words(relapse.turnbull(rows), month) == words
 
+
+def test_of_few_at_risk_there_are_counts_and_no_shares():
+    curve = relapse.turnbull(SIX_MP)  # 21 at risk in month 6, 12 in month 13, 11 in month 16
+    assert relapse.in_words(curve, 6, 21) == relapse.in_words(curve, 6)
+    assert relapse.in_words(curve, 16, 12) == "an unknown share (11 at risk)"
+    assert np.isnan(relapse.summary(curve, 8)["median"]) and relapse.summary(curve, 6)["median"] == 23
+    found, whole = relapse.summary(curve, 16), relapse.summary(curve)
+    assert [found[name] for name in ("n", "relapses", "share_6m")] == [whole[name] for name in ("n", "relapses", "share_6m")]
+    assert np.isnan(found["share_12m"]) and whole["share_12m"] > 0
+    rows = patients([3, 4, 12], [1, 0, 0])
+    assert relapse.bounds_in_words(rows, 2, 12, 6).startswith("1 to 4 of 5 had a relapse by month 12: none, or all, of ")
+
+
+def test_before_any_relapse_the_interval_is_that_of_none():
+    # 12 well throughout: binom.test(0, 12)$conf.int in R is 0 to 0.2646485
+    curve = relapse.turnbull(patients([6] * 12, [0] * 12)).set_index("month")
+    assert curve.loc[6, ["share", "low", "high"]].tolist() == pytest.approx([0, 0, 0.2646485])
+    assert curve.loc[0, ["low", "high"]].isna().all()
+    # asked in month 6, 2 of 20 have relapsed, some day before; one more patient was last well in month 5, which puts
+    # both after it: until then the limit is that of 2 of 21, binom.test(2, 21)$conf.int[2], or of month 6 if smaller
+    rows = patients([6] * 20 + [5], [1] * 2 + [0] * 19).assign(month_before=[0] * 2 + [6] * 18 + [5])
+    curve = relapse.turnbull(rows).set_index("month")
+    assert curve.loc[5, ["share", "at_most", "low"]].tolist() == [0, 0, 0]
+    assert curve.at[5, "high"] == pytest.approx(min(0.3037744, curve.at[6, "high"]), abs=5e-7)
 
 def test_the_share_lies_between_none_and_all_of_those_not_known():
     # by month 6, of 8: relapsed in 3 and in 6; well until 4, 6 and 9; a relapse between 2 and 8, and between 6 and 9
@@ -324,7 +351,7 @@ def test_nobody_followed_and_nobody_relapsed():
     last = relapse.turnbull(PLACEBO).iloc[-1]  # everybody has relapsed: there is no interval
     assert last["share"] == 1 and np.isnan(last["low"]) and np.isnan(last["high"])
     well = relapse.turnbull(patients([1, 2], [0, 0]))
-    assert (well["share"] == 0).all() and well["low"].isna().all()
+    assert (well["share"] == 0).all() and well["low"].tolist()[1:] == [0, 0]
     assert well["at_risk"].tolist() == [2, 2, 1]
     one = relapse.turnbull(patients([3], [1]).assign(month_before=1))
     assert one["share"].tolist() == pytest.approx([0, 0, 0, 1])
@@ -396,6 +423,8 @@ def test_the_next_referral_as_the_event_needs_no_answer():
     patients = cohort({"re_referred_date": received(91)}, {"referral_date": received(-200)},
                       {"re_referred_date": received(300)}, {"discharge_date": None})
     found = relapse.time_to_re_referral(patients, RULES)
+    within = relapse.time_to_re_referral(cohort(*[{"re_referred_date": received(days)} for days in (182, 183)]), RULES)
+    assert within["month"].tolist() == [6, 7]  # by month 6 is within half a year
     assert list(zip(found.index, found["month"], found["relapsed"], strict=True)) == [
         (0, 3, True), (1, 10, False), (2, 10, True)]
     curve = relapse.turnbull(found).set_index("month")["share"]

@@ -24,7 +24,8 @@ FORMS = {"A": "as_submitted", "B": "as_submitted", "C": "as_submitted",
 ADDED = ["referral_id", "referral_date", "re_referred_date", "end_reason", "wsas_baseline", "wsas_end"]
 
 # of its settings: the paper's MI is the sum of 27 items, the data set's their mean
-IN_ANOTHER_UNIT = ["measures.MI.range.1", "measures.MI.range.2", "measures.MI.caseness"]
+DIFFERS = ["measures.IES-R.window",  # not so on the form
+           "measures.MI.range.1", "measures.MI.range.2", "measures.MI.caseness"]
 
 
 def edited(text: str) -> str:
@@ -86,9 +87,9 @@ def test_every_published_figure_comes_out_of_the_tables(proposed, cohort):
     study = read_study(proposed[0])
     table = compare(read_published(study.published), our_figures(cohort, study, study.rules)).set_index("figure")
     differing = table.index[table["verdict"] == "differs"]
-    assert list(differing) == IN_ANOTHER_UNIT
+    assert sorted(differing) == sorted(DIFFERS)
     assert table["verdict"].value_counts().to_dict() == {
-        "agrees": 231, "paper_contradicts_itself": 4, "differs": len(IN_ANOTHER_UNIT)}
+        "agrees": 230, "paper_contradicts_itself": 4, "differs": len(DIFFERS)}
 
 
 @pytest.mark.slow("runs the notebooks 01 to 06 of six services: a minute")
@@ -96,6 +97,6 @@ def test_the_command_runs_the_notebooks_to_the_same_figures(proposed, tmp_path):
     notebooks = [word for number in range(1, 7) for word in ("--notebook", f"0{number}")]
     run = durability("run", proposed[0], "--output", tmp_path, "--service", "all", "--step", "all", *notebooks)
     assert run.returncode == 0, run.stderr
-    assert "231 of 234 published figures (54 of them settings, such as the questionnaires) reproduced" in run.stdout
+    assert "230 of 234 published figures (54 of them settings, such as the questionnaires) reproduced" in run.stdout
     assert "not counted: 4 places where the paper contradicts itself" in run.stdout
     assert (tmp_path / "tables" / "index.html").is_file()

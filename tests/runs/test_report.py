@@ -43,12 +43,12 @@ def test_published_figures_are_counted_with_what_they_are(runs, tmp_path):
     write_tables(tmp_path / "durability_2016" / "all" / "all")
     compared = next(run for run in runs if run.head.owns(report.COMPARISON))
     counts = report.published_counts([Result(compared, "succeeded")])
-    assert counts == {"agrees": 2, "differs": 1, "paper_contradicts_itself": 1, "settings": 0}
+    assert counts == {"agrees": 2, "differs": 1, "paper_contradicts_itself": 1, "settings": 0, "why": []}
     assert report.published_in_words(counts) == (
         "2 of 3 published figures reproduced; not counted: 1 place where the paper contradicts itself")
-    assert report.published_in_words(counts | {"settings": 2, "paper_contradicts_itself": 4}) == (
-        "2 of 3 published figures (2 of them settings, such as the questionnaires) reproduced; not counted: 4 places "
-        "where the paper contradicts itself")
+    assert report.published_in_words(counts | {"settings": 2, "paper_contradicts_itself": 4, "why": ["a slip"]}) == (
+        "2 of 3 published figures (2 of them settings, such as the questionnaires) reproduced; differs: a slip; "
+        "not counted: 4 places where the paper contradicts itself")
     # an old table says nothing of a run that failed, or did not compare at all
     assert report.published_counts([Result(compared, "failed")]) is None
     assert report.published_in_words(report.published_counts([])) == ""

@@ -61,7 +61,7 @@ def test_an_unknown_version_is_refused_and_the_known_ones_are_named():
     ("caseness: 40", "casenes: 40", "study_2016: OCI: unknown key 'casenes'; did you mean 'caseness'[?]"),
     ("items: 42", "items: 42.0", "study_2016: OCI: items: found 42.0, expected a whole number"),
     ("confirmed: true", "confirmed: 1", "study_2016: PHQ-9: confirmed: found 1, expected true or false"),
-    ("from_memory: [reliability]", "from_memory: [residuals]",
+    ("from_memory: [population_sd, reliability]", "from_memory: [population_sd, residuals]",
      "study_2016: GAD-7: found .*, expected .*; from_memory only of keys that it has"),
     ("range: [0, 168]", "range: [0]", r"study_2016: OCI: range: found \[0\], expected \[lowest, highest\]"),
     ("    for: OCD\n", "", "study_2016: OCI: the key 'for' is missing; expected a text"),
