@@ -32,9 +32,10 @@ MOST_SERVICES = 20  # that have a variable of their own: hundreds would leave no
 LEAST_EFFECTIVE, LARGEST_SHARE = 10, 0.25  # effective sample after both stages; one patient's part of all weights
 MOST_MODELLED = 20_000  # of more patients the models see a random sample: resampling a million would take hours
 SEED = 2016
-# Which variables a model may have, as far as there are numbers for them: each set is the one before it and more.
-VARIABLES = {"scores": ["phq9_end", "anxiety_end", "phq9_baseline", "anxiety_baseline"], "services": ["service"],
-             "all": ["step3", "age", "sessions"]}
+# Which variables a model may have, as far as there are numbers for them: each set is the one before it and more, but
+# for the first, in which services come before the scores at baseline.
+VARIABLES = {"services_first": [], "scores": ["phq9_end", "anxiety_end", "phq9_baseline", "anxiety_baseline"],
+             "services": ["service"], "all": ["step3", "age", "sessions"]}
 AUXILIARY = ["answered_6m", "phq9_6m", "anxiety_6m"]  # what a 6-month answer tells of one at 12 months
 
 
@@ -144,7 +145,8 @@ def covariates(patients: pd.DataFrame, passed: np.ndarray, variables: str = "all
 
     The four scores at end and baseline, and those of the columns `also` that the patients have; then, for sets of
     VARIABLES up to `variables`, services (first those with most who passed), step, age and sessions, in this order, as
-    far as there are A_VARIABLE patients for each variable who `passed` and as many who did not. Services with fewer
+    far as there are A_VARIABLE patients for each variable who `passed` and as many who did not. With `services_first`
+    services come before the scores at baseline, which give way where numbers are few. Services with fewer
     than LEAST_IN_GROUP who passed are one group, the reference (at least the one with the fewest), and so are all but
     the MOST_SERVICES with most who passed. A missing value is the mean of the others; a column without differences, or
     one of two values of which one has fewer than LEAST_IN_GROUP who passed or who did not, is left out. No column where
@@ -164,7 +166,10 @@ def covariates(patients: pd.DataFrame, passed: np.ndarray, variables: str = "all
             ((column == value) & side).sum() >= LEAST_IN_GROUP for value in values for side in (passed, ~passed)))
 
     usable = [name for name in table if tells(table[name].to_numpy())] if sides >= LEAST_ON_A_SIDE else []
-    chosen = table[usable[:max(len(always), sides // A_VARIABLE)]]
+    if variables == "services_first":
+        usable.sort(key=lambda name: name.endswith("_baseline"))
+    room = usable[:max(len(always), sides // A_VARIABLE)]
+    chosen = table[[name for name in table if name in room]]
     return ((chosen - chosen.mean()) / chosen.std()).fillna(0)
 
 
@@ -231,7 +236,11 @@ def why_no_model(patients: pd.DataFrame) -> str:
         return f"too few: {well} kept it and {answered - well} did not, fewer than {LEAST_OF_EACH} on one side"
     if silent < LEAST_ON_A_SIDE:
         return f"too few: {silent} did not answer, fewer than {LEAST_ON_A_SIDE} (see the bounds)"
-    found = stages(patients)
+    return why_no_weights(stages(patients))
+
+
+def why_no_weights(found: list[Stage]) -> str:
+    """Why those who passed these stages cannot stand for the others, in words: the second part of `why_no_model`."""
     fitted = probabilities(found)
     for stage, probability in zip(found, fitted, strict=True):
         left = stage.there & ~stage.passed

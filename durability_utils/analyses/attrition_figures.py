@@ -28,6 +28,7 @@ STAGE_WORDS = {"consented": "consent", "answered": "answer"}
 _CHOICES = {**{METHOD_WORDS[method]: [method] for method in ("complete_cases", "weighting", "doubly_robust")},
             "g-formula": ["g_formula"], **{METHOD_WORDS[method]: [method] for method in ("normal", "pmm")},
             "consent and answer apart": ["consented"], "services": ["service_"],
+            "services in both": ["service_.*;.*service_"],
             "step, age or sessions": VARIABLES["all"], "the 6-month answer": AUXILIARY[:1]}
 
 
@@ -209,5 +210,5 @@ def coverage(table: pd.DataFrame, settings: dict) -> Figure:
     axes[0].legend(loc="lower left", frameon=False, fontsize=7.5)  # where no interval is
     return add_caption(
         figure, "Simulated cohorts, 6 months: how often does the interval hold the truth?",
-        f"Synthetic data. n = {settings['cohorts']} cohorts each, less those refused; none missing. Band: 92 to 98 %. "
+        f"Synthetic data. n = {settings['cohorts']} cohorts each, for models less those refused. Band: 92 to 98 %. "
         "Lines: Monte-Carlo 95 % intervals.")

@@ -38,6 +38,11 @@ class Pooled(NamedTuple):
 
 # -- drawing ---------------------------------------------------------------------------------------
 
+def imputed_first(patients: pd.DataFrame) -> bool:
+    """Whether enough patients have 6-month scores, that these are drawn before those of 12 months."""
+    return "phq9_6m" in patients and bool(patients["phq9_6m"].notna().sum() >= LEAST_ON_A_SIDE)
+
+
 def draw_scores(patients: pd.DataFrame, model: str = "normal", variables: str = "all",
                 imputations: int = IMPUTATIONS, seed: int = SEED) -> np.ndarray:
     """PHQ-9 (points) and anxiety (reliable changes) of those who did not answer: 2 x imputations x patients.
@@ -51,7 +56,7 @@ def draw_scores(patients: pd.DataFrame, model: str = "normal", variables: str = 
     rng, answered = np.random.default_rng(seed), patients["kept"].notna().to_numpy()
     # a time's two scores are there or not together; the last time is the one that is asked for
     scores = [patients[["phq9_later", "anxiety_later"]].where(patients["kept"].notna()).to_numpy(float)]
-    if "phq9_6m" in patients and patients["phq9_6m"].notna().sum() >= LEAST_ON_A_SIDE:
+    if imputed_first(patients):
         scores.insert(0, patients[["phq9_6m", "anxiety_6m"]].to_numpy(float))
     base = np.column_stack([np.ones(len(patients)), covariates(patients, answered, variables)])
     own = [[at, at + 1] for at in range(base.shape[1], base.shape[1] + 2 * len(scores), 2)]  # a time's columns

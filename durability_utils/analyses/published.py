@@ -50,8 +50,8 @@ def compare(published: dict[str, object], ours: dict[str, object]) -> pd.DataFra
     """One row a published figure: `figure, published, ours, verdict, note`.
 
     Verdict: `agrees`; `paper_contradicts_itself` where the file says under `contradicted` that the paper's own counts
-    give another value, and that value is ours; else `differs` (also where we have no such figure). The note of either is
-    the file's `because`.
+    give another value, and that value is ours; else `differs` (also where we have no such figure). The note of either
+    is the file's `because`.
     """
     rows = []
     for figure, printed in published.items():

@@ -1,8 +1,9 @@
 """Time to relapse after remission: who is followed, between which months a relapse lies, and what goes with it.
 
 In the manner of Ali et al. (2017): of those in remission at end, on PHQ-9 and GAD-7, the first month in which
-`outcomes.relapsed_on` holds on either measure. Which increase counts is a rule of the study file. A relapse lies between the last month without it and the month in which
-it is seen (interval censoring); who has none is censored at the last score.
+`outcomes.relapsed_on` holds on either measure. Which increase counts is a rule of the study file. A relapse lies
+between the last month without it and the month in which it is seen (interval censoring); who has none is censored at
+the last score.
 """
 
 from pathlib import Path
@@ -219,8 +220,8 @@ def returns_in_words(remitted: pd.DataFrame, scores: pd.DataFrame, rules: Rules)
     relapsed = seen.loc[seen["state"] == "relapsed"].groupby("patient")["month"]
     back = seen.loc[seen["state"] == "well_again"].groupby("patient")["month"].min()
     again = relapsed.max().reindex(back.index) > back
-    return (f"Of the {relapsed.ngroups} who relapsed {len(back)} were well again in a later month, and {again.sum()} of "
-            "these were relapsed once more after it.")
+    return (f"Of the {relapsed.ngroups} who relapsed {len(back)} were well again in a later month, and {again.sum()} "
+            "of these were relapsed once more after it.")
 
 
 def _states(remitted: pd.DataFrame, scores: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -253,11 +254,11 @@ def turnbull(followed: pd.DataFrame) -> pd.DataFrame:
 
     The 95 % interval is pointwise, for one month at a time, on the log(-log) scale, with the variance from the observed
     information of the months that have a share (Turnbull 1976, section 5); that is Greenwood's where each interval is
-    one month. Where the estimate is 0 it runs from 0 to Clopper and Pearson's (1934) limit if every relapse that may lie
-    by then did, of those whose scores tell or may tell; where everybody has relapsed there is none. Of simulated cohorts of 60 to
-    1000 patients with two follow-ups it held the true share in 94 to 96 % where each falls in one month, and in 87 to
-    97 % where they are spread over four: then it is a little too narrow, and so is a bootstrap (90 to 93 %). Takes for
-    granted that who stops answering runs the risk of those who go on.
+    one month. Where the estimate is 0 it runs from 0 to Clopper and Pearson's (1934) limit if every relapse that may
+    lie by then did, of those whose scores tell or may tell; where everybody has relapsed there is none. Of simulated
+    cohorts of 60 to 1000 patients with two follow-ups it held the true share in 94 to 96 % where each falls in one
+    month, and in 87 to 97 % where they are spread over four: then it is a little too narrow, and so is a bootstrap (90
+    to 93 %). Takes for granted that who stops answering runs the risk of those who go on.
     """
     expect_columns(followed, ["month", "month_before", "relapsed"], "followed")
     expect_bool(followed["relapsed"], "followed: relapsed")
@@ -373,8 +374,8 @@ def bounds_in_words(followed: pd.DataFrame, silent: int, month: int, few: int = 
     untold, of = int((late | (~followed["relapsed"] & (followed["month"] < month))).sum()), len(followed) + silent
     ends = " to ".join(dict.fromkeys(f"{n if of < few else rounded_percent(n, of)}"
                                      for n in (seen, seen + untold + silent)))
-    return (f"{ends} {f'of {of}' if of < few else '%'} had a relapse by month {month}: none, or all, of the {silent} never heard of and of the "
-            f"{untold} whose scores do not tell")
+    return (f"{ends} {f'of {of}' if of < few else '%'} had a relapse by month {month}: none, or all, of the {silent} "
+            f"never heard of and of the {untold} whose scores do not tell")
 
 
 def by_month(followed: pd.DataFrame) -> pd.DataFrame:

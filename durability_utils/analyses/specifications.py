@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from durability_utils.analyses.attrition import (
+    AUXILIARY,
     SEED,
     VARIABLES,
     bounds,
@@ -15,20 +16,22 @@ from durability_utils.analyses.attrition import (
     stages,
     weights_of,
     why_no_model,
+    why_no_weights,
 )
 from durability_utils.analyses.imputation import (
     MODELS,
     NOT_ANSWERED,
     draw_scores,
     imputed,
+    imputed_first,
     kept_of,
     pooled_share,
     returned_to_baseline,
 )
 from durability_utils.analyses.weighting import doubly_robust, weighted
-from durability_utils.outcomes.proportions import proportion
 from durability_utils.outcomes.rules import OUTCOMES
 from durability_utils.study.holds import Holds
+from durability_utils.study.labels import label
 from durability_utils.study.rules import Rules
 
 ASSUMPTIONS = {
@@ -48,6 +51,7 @@ ASSUMPTIONS = {
 }
 _ESTIMATE = dict.fromkeys(("estimate", "low", "high"), "estimated share with its interval")
 _PLACE = "well_at_end/{outcome}/{time}"
+NO_OUTCOME_MODEL = "too few: of those who answered, or were silent, for a model of the outcome"
 SHARED = ("weighting", "doubly_robust", "normal", "pmm", "prior")  # rows that a bundle may have, of counts that it has
 HOLDS = {
     "curve": Holds("The share who kept it, by every specification", statistics=_ESTIMATE,
@@ -113,18 +117,29 @@ def normal_draws(patients: pd.DataFrame) -> np.ndarray | None:
     return None if why_no_model(some := modelled(patients)) else draw_scores(some)
 
 
-def estimates(patients: pd.DataFrame, drawn: np.ndarray | None, outcome: str, rules: Rules) -> pd.DataFrame:
+def of_those_who_answered(patients: pd.DataFrame, method: str, few: int) -> dict:
+    """The row of `complete_cases`, or of those carried back; of fewer than `few` who answered the counts alone."""
+    answered = patients["kept"].notna().sum()
+    if answered < few:
+        return row(patients, method, note=f"too few: {answered} answered, fewer than {few}")
+    return row(patients, method, complete_cases(patients["kept"]))
+
+
+def estimates(patients: pd.DataFrame, drawn: np.ndarray | None, outcome: str, rules: Rules,
+              few: int = 0) -> pd.DataFrame:
     """What is printed of these patients (rows of `well_at_end`): a row a method, with its largest set of variables.
 
     `drawn`: `normal_draws` of them. Columns: `method` (of ASSUMPTIONS), `of`, `answered`, `kept`, `effective` (sample,
     of weighted methods), `estimate`, `low`, `high` (shares, 95 %), `assumption`, `note` (why there is no estimate:
-    `attrition.why_no_model`).
+    `attrition.why_no_model`; where the outcome has no variables, as it has those of answering, nothing is doubly
+    robust; of those who answered where they are fewer than `few`).
     """
     some, limits = modelled(patients), bounds(patients["kept"])
-    note, rows = why_no_model(some), [row(patients, "complete_cases", complete_cases(patients["kept"]))]
+    note, rows = why_no_model(some), [of_those_who_answered(patients, "complete_cases", few)]
     for method, estimator in (("weighting", weighted), ("doubly_robust", doubly_robust)):
-        *found, effective = (np.nan,) * 4 if note else estimator(some)
-        rows.append(row(some, method, tuple(found), note, effective))
+        said = note or ("" if method == "weighting" or stages(some)[-1].names else NO_OUTCOME_MODEL)
+        *found, effective = (np.nan,) * 4 if said else estimator(some)
+        rows.append(row(some, method, tuple(found), said, effective))
     for model in MODELS:
         found = (np.nan,) * 3 if note else imputed(
             some, drawn if model == "normal" else draw_scores(some, model), outcome, rules)
@@ -136,8 +151,9 @@ def curve(patients: pd.DataFrame, printed: pd.DataFrame, outcome: str, rules: Ru
     """Each estimate that assumes no shift, over methods, sets of variables, and consent and answer apart or as one.
 
     `printed`: what `estimates` gives of the same patients. Columns: `method` (with `g_formula`, which has no interval),
-    `stages` (`consented, answered` where apart), `variables` (those of any of its models), `estimate`, `low`, `high`,
-    `printed` (bool). Of sets that come to the same variables there is one; where there is no model, those who answered.
+    `stages` (`consented, answered` where apart), `variables` (of each stage: `a, b; a`), `estimate`, `low`, `high`,
+    `printed` (bool). Of sets that come to the same variables there is one, of stages with too little overlap none (see
+    `why_no_model`); where there is no model, those who answered.
     """
     some, ready = modelled(patients), printed.set_index("method")[["estimate", "low", "high"]]
     rows, answered = {("complete_cases", "", ""): ready.loc["complete_cases"]}, some["kept"].notna().to_numpy()
@@ -145,15 +161,17 @@ def curve(patients: pd.DataFrame, printed: pd.DataFrame, outcome: str, rules: Ru
         largest = variables == list(VARIABLES)[-1]
         for apart in (True, False):
             found = stages(some, variables, apart)
-            names = dict.fromkeys(name for stage in found for name in stage.names)
-            key = ", ".join(stage.word for stage in found), ", ".join(names)
-            for method in ("weighting", "doubly_robust", "g_formula"):
+            if why_no_weights(found):
+                continue
+            key = ", ".join(stage.word for stage in found), "; ".join(", ".join(stage.names) for stage in found)
+            for method in ("weighting", "doubly_robust", "g_formula")[:3 if found[-1].names else 1]:
                 if (method, *key) not in rows:
                     rows[method, *key] = (
                         ready.loc[method] if largest and apart and method in ready.index
                         else weighted(some, found)[:3] if method == "weighting"
                         else doubly_robust(some, found, method == "doubly_robust")[:3])
-        key = "", ", ".join(covariates(some, answered, variables))
+        early = AUXILIARY[1:] if imputed_first(some) else []
+        key = "", ", ".join([*covariates(some, answered, variables), *early])
         for model in MODELS:
             if (model, *key) not in rows:
                 rows[model, *key] = ready.loc[model] if largest else imputed(
@@ -164,50 +182,119 @@ def curve(patients: pd.DataFrame, printed: pd.DataFrame, outcome: str, rules: Ru
 
 
 def span(shares: pd.Series) -> str:
-    """From the least to the largest of these shares, for a reader: `75 to 88 %`."""
-    return f"{100 * shares.min():.0f} to {100 * shares.max():.0f} %"
+    """From the least to the largest of these shares, for a reader: `75 to 88 %`, or `75 %` of one."""
+    return " to ".join(dict.fromkeys(f"{100 * share:.0f}" for share in (shares.min(), shares.max()))) + " %"
 
 
-def in_words(patients: pd.DataFrame, printed: pd.DataFrame, curve: pd.DataFrame) -> str:
-    """What share has it, for a reader: the span of the `curve`, or why there is none; `printed` is of `estimates`."""
-    answered, note = int(patients["kept"].notna().sum()), printed["note"].max()
-    limits = f"with no assumption on the others {span(printed['estimate'].tail(2))}"
-    if answered == len(patients):
-        return f"{proportion(patients['kept'].sum(), answered).text()}, as everybody answered"
-    if note:
-        return f"nobody can say ({note}; {limits})"
-    return (f"{span(curve['estimate'])} by {len(curve)} specifications ({curve['low'].notna().sum()} with an interval: "
-            f"the lowest limit is {100 * curve['low'].min():.0f}, the highest {100 * curve['high'].max():.0f} %); "
-            f"{answered} answered; {limits}")
+def no_model(printed: pd.DataFrame) -> str:
+    """Why a table of `estimates` has none by a model, or nothing."""
+    return printed.set_index("method").at["weighting", "note"]
 
 
-def left_unlike(patients: pd.DataFrame) -> tuple[str, float]:
-    """The variable in which those who answered differ most from all after weighting, and by how many SDs."""
-    after = balance(patients).query("stage == 'answered'").set_index("variable")["after"]
-    return after.abs().idxmax(), float(after[after.abs().idxmax()])
+def allowed_for(curve: pd.DataFrame) -> pd.DataFrame:
+    """Of a `curve` the specifications that allow for who answered: all but those who answered as they are."""
+    return curve[curve["method"] != "complete_cases"]
+
+
+def answer_in_words(wells: dict[tuple[str, str], pd.DataFrame], printed: dict, curves: dict) -> str:
+    """Two sentences: what share still has each outcome by the models, and of how few it is known, with the bounds.
+
+    By outcome and time: `wells` (rows of `well_at_end`), `printed` (of `estimates`), `curves` (of `curve`).
+    """
+    shares, known, limits = [], [], []
+    for outcome, code in OUTCOMES.items():
+        keys = [key for key in wells if key[0] == outcome and len(wells[key])]
+        if not keys:
+            continue
+        spans = ["an unknown share" if no_model(printed[key]) else span(allowed_for(curves[key])["estimate"])
+                 for key in keys]
+        shares.append((f"{len(wells[keys[0]]):,} with {label(code)} at end", " and ".join(
+            f"{found} at {label(time)}" for found, (_, time) in zip(spans, keys, strict=True))))
+        known.append(" and ".join(f"{wells[key]['kept'].notna().sum()} at {label(key[1])}" for key in keys))
+        limits.append(" and ".join(span(printed[key]["estimate"].tail(2)) for key in keys))
+    if not shares:
+        return "Nobody had reliably improved or recovered at end."
+    first = (f"If those who did not consent or did not answer fare as patients alike in what was recorded, of "
+             f"{'; of '.join(map(' '.join, shares))} still have it, by the method")
+    if not any("%" in found for _, found in shares):
+        first = ("No method that allows for who answered can be used here: what share still has it, of "
+                 f"{' and of '.join(whom for whom, _ in shares)}, nobody can say")
+    return (f"{first}. It is known of {', and of '.join(known)}: if nothing is assumed of the others, "
+            f"{', and '.join(limits)} are possible.")
+
+
+def overview(wells: dict[tuple[str, str], pd.DataFrame], printed: dict, curves: dict) -> pd.DataFrame:
+    """The answer as a table, in words: a row an outcome and time that anybody had at end; as `answer_in_words`."""
+    rows = []
+    for (outcome, time), well in wells.items():
+        if not len(well):
+            continue
+        table, found = printed[outcome, time], allowed_for(curves[outcome, time])
+        said = {"share": no_model(table).partition(":")[0]}
+        if not no_model(table):
+            said = {"share": span(found["estimate"]), "specifications": len(found),
+                    "limits": f"{100 * found['low'].min():.0f} to {100 * found['high'].max():.0f} %"}
+        rows.append({"had it at end": f"{len(well):,} {label(OUTCOMES[outcome])}", "asked at": label(time),
+                     "agreed to be contacted": well["consented"].sum(), "known": well["kept"].notna().sum(),
+                     "still have it": said["share"], "by specifications": said.get("specifications", np.nan),
+                     "their intervals": said.get("limits", ""), "nothing assumed": span(table["estimate"].tail(2))})
+    return pd.DataFrame(rows)
+
+
+def left_unlike(patients: pd.DataFrame) -> pd.Series:
+    """In which `variable` those who answered differ most from all after weighting: `before`, `after` it, in SDs."""
+    rows = balance(patients).query("stage == 'answered'").reset_index(drop=True)
+    return rows.loc[rows["after"].abs().idxmax()]
+
+
+def unlike_in_words(wells: dict[tuple[str, str], pd.DataFrame], printed: dict) -> str:
+    """Where weighting leaves, or makes, those who answered unlike all, and services of which nobody answered."""
+    said, silent = [], []
+    for (outcome, time), well in wells.items():
+        if no_model(printed[outcome, time]):
+            continue
+        row, where = left_unlike(modelled(well)), f"{label(OUTCOMES[outcome])}, {label(time)}"
+        said.append(f"{label(row['variable'])} {row['after']:+.2f} SD ({where}; {row['before']:+.2f} before)")
+        known = well["kept"].notna().groupby(well["service"]).agg(["sum", "size"])
+        without = known.loc[known["sum"] == 0, "size"]
+        if len(without):
+            silent.append(f"{', '.join(without.index)} ({where}), {without.sum():,} of {len(well):,} patients")
+    unlike = f"After weighting those who answered still differ from all in {', '.join(said)}: where it is more than " \
+             "before, weighting one thing has unbalanced another. " if said else ""
+    return unlike + (f"Nobody answered of services {'; '.join(silent)}: others stand for them." if silent else "")
 
 
 def trust_in_words(coverage: pd.DataFrame, settings: dict, names: dict[str, str], least: float = 0.92) -> str:
-    """How the methods did on simulated cohorts, for a reader; `names`: what they are called there.
+    """When each method held on simulated cohorts, and when not, for a reader; `names`: what they are called there.
 
     `coverage`, `settings`: as `synthetic.attrition.stored_coverage` gives them.
     """
-    seen, unseen = (coverage[(coverage["mechanism"] == "unseen") == right] for right in (False, True))
-    held = seen.groupby("method", sort=False)["coverage"].agg(["min", span]).drop("bounds")
-    did, did_not = (", ".join(f"{names[method]} ({row['span']})" for method, row in held[
-        (held["min"] >= least) == right].iterrows()) for right in (True, False))
-    alone = unseen["method"] == "complete_cases"
-    with_model, without = (100 * unseen.loc[rows, "bias"].dropna() for rows in (~alone, alone))
+    seen, unseen = (coverage[((coverage["mechanism"] == "unseen") == right) & (coverage["method"] != "bounds")]
+                    for right in (False, True))
+    held, failed = [], []
+    for method, rows in seen.groupby("method", sort=False):
+        short = rows[rows["coverage"].round(2) < least]  # as it is printed
+        if short.empty:
+            held.append(f"{names[method]} ({span(rows['coverage'])})")
+            continue
+        where = short.groupby("outcome", sort=False)["generator"].unique()
+        all_of = rows.groupby("outcome")["generator"].unique()
+        cases = [outcome + ("" if len(of) == len(all_of[outcome]) else f" where the cohort is {label(of[0])}")
+                 for outcome, of in where.items()]
+        failed.append(f"{names[method]}, for {' and '.join(cases)} ({span(short['coverage'])})")
+    high = unseen.groupby("method", sort=False)["bias"].agg(["min", "max"]).mul(100).round().astype(int)
+    too_high = ", ".join(f"{names[method]} {' to '.join(dict.fromkeys(map(str, row)))}"
+                         for method, row in high.iterrows())
     answers = " or ".join(f"{n * settings['consenting'] * settings['answering']:.0f}"
                           for n in settings["patients"].values())
     return (
-        f"On simulated cohorts with some {answers} answers in which consent and answer depend on what was recorded, "
-        f"95 % intervals held the truth in {100 * least:.0f} % or more for: {did}; more seldom for: {did_not}. Up to "
-        f"{100 * seen['refused'].max():.0f} % of these cohorts had too few answers or too little overlap and count in "
-        "none. The bounds hold the truth by construction; what is not named was not tried. In the one mechanism tried "
-        "in which answering depends on the outcome itself (who did worse answers less) estimates were too high by "
-        f"{max(with_model.min(), 0):.0f} to {with_model.max():.0f} points on average with a model, and by "
-        f"{without.min():.0f} to {without.max():.0f} without.")
+        f"On simulated cohorts with some {answers} answers in which consent and answer depend on scores that the "
+        f"models have, and not on the service, 95 % intervals held the truth in {100 * least:.0f} % or more for: "
+        f"{', '.join(held)}. They did not for: {'; '.join(failed)}. Up to {100 * seen['refused'].max():.0f} % of these "
+        "cohorts had too few answers or too little overlap for a model. Where answering depended on the outcome itself "
+        "(who did worse answers less) estimates were too high on average, in points: "
+        f"{too_high}; and intervals held the truth in {span(unseen['coverage'])}. The bounds hold it by construction; "
+        "what is not named was not tried.")
 
 
 def other_assumptions(patients: pd.DataFrame, drawn: np.ndarray, outcome: str, rules: Rules,

@@ -46,13 +46,15 @@ def weighted(patients: pd.DataFrame, found: list[Stage] | None = None) -> Estima
     start = _start(found)
     kept, passed = patients["kept"].fillna(0).to_numpy(), found[-1].passed
     weights = weights_of(found, _fitted(found, start))
-    share = np.average(kept, weights=weights)
 
     def residuals(*predictors):
         fitted = expit(predictors[:-1])
         return *_residuals(found, fitted), passed * (kept - predictors[-1]) / np.prod(fitted, axis=0)
 
-    return _estimate(share, residuals, found, start, weights)
+    def share_of(counted):
+        return _average(found, kept, counted, start)
+
+    return _estimate(share_of, residuals, found, start, weights)
 
 
 def doubly_robust(patients: pd.DataFrame, found: list[Stage] | None = None, by_weights: bool = True) -> Estimate:
@@ -67,30 +69,40 @@ def doubly_robust(patients: pd.DataFrame, found: list[Stage] | None = None, by_w
     here, since it is off wherever the outcome's model is wrong.
     """
     found = found or stages(patients)
-    kept, n = patients["kept"].fillna(0).to_numpy(), len(patients)
+    kept, everyone = patients["kept"].fillna(0).to_numpy(), np.ones(len(patients))
     start = _start(found) if by_weights else []
 
-    def weights(fitted):
+    def weights(fitted, counted):
         # of each stage's outcome model, about 1 in the mean: 1 / (probability of passing this stage and all before)
         for place, stage in enumerate(found):
-            yield stage.passed * (stage.passed.sum() / n / np.prod(fitted[:place + 1], axis=0) if by_weights else 1.0)
+            passed = counted * stage.passed
+            yield passed * (passed.sum() / counted.sum() / np.prod(fitted[:place + 1], axis=0) if by_weights else 1.0)
 
-    target, outcomes = kept, []
-    for stage, weight in reversed(list(zip(found, weights(_fitted(found, start)), strict=True))):
-        outcomes.append(logistic(stage.design, target, weight, RIDGE))
-        target = expit(stage.design @ outcomes[-1])
+    def regressions(counted, coefficients, begun):
+        # the outcome by what is known at each stage, the last first, and the mean of the first one's predictions
+        target, outcomes = kept, []
+        weight = weights(_fitted(found, coefficients), counted)
+        for stage, of_stage, near in reversed(list(zip(found, weight, reversed(begun), strict=True))):
+            outcomes.append(logistic(stage.design, target, of_stage, RIDGE, near))
+            target = expit(stage.design @ outcomes[-1])
+        return outcomes, np.average(target, weights=counted)
 
     def residuals(*predictors):
         fitted = expit(predictors[:len(found)])
         expected = [kept, *expit(predictors[len(found):-1])]
-        regressions = [weight * (above - below) for weight, above, below in zip(
-            reversed([*weights(fitted)]), expected, expected[1:], strict=False)]
-        return *_residuals(found, fitted), *regressions, expected[-1] - predictors[-1]
+        steps = [weight * (above - below) for weight, above, below in zip(
+            reversed([*weights(fitted, everyone)]), expected, expected[1:], strict=False)]
+        return *_residuals(found, fitted), *steps, expected[-1] - predictors[-1]
 
-    *_, last = weights(_fitted(found, start))
+    outcomes, share = regressions(everyone, start, [0.0] * len(found))
+    *_, last = weights(_fitted(found, start), everyone)
     if not by_weights:
-        return Estimate(float(target.mean()), np.nan, np.nan, float(last.sum()))
-    return _estimate(target.mean(), residuals, [*found, *found[::-1]], start + outcomes, last, len(start))
+        return Estimate(float(share), np.nan, np.nan, float(last.sum()))
+
+    def share_of(counted):
+        return regressions(counted, _start(found, counted, start), outcomes)[1]
+
+    return _estimate(share_of, residuals, [*found, *found[::-1]], start + outcomes, last, len(start))
 
 
 def bootstrapped(patients: pd.DataFrame, resamples: int = RESAMPLES, seed: int = SEED) -> Estimate:
@@ -99,10 +111,7 @@ def bootstrapped(patients: pd.DataFrame, resamples: int = RESAMPLES, seed: int =
     rng, everyone, start = np.random.default_rng(seed), np.full(len(patients), 1 / len(patients)), _start(found)
     weights, redrawn = weights_of(found, _fitted(found, start)), []
     for _ in range(resamples):
-        times = rng.multinomial(len(patients), everyone)
-        again = [logistic(stage.design, stage.passed, times * stage.there, start=coefficients)
-                 for stage, coefficients in zip(found, start, strict=True)]
-        redrawn.append(np.average(kept, weights=times * weights_of(found, _fitted(found, again))))
+        redrawn.append(_average(found, kept, rng.multinomial(len(patients), everyone), start))
     least = 0.5 / found[-1].passed.sum()  # where everybody or nobody in a resample kept it the logit does not exist
     error = np.std(logit(np.clip(redrawn, least, 1 - least)), ddof=1)
     return interval(np.average(kept, weights=weights), error, effective_sample_size(weights))
@@ -117,8 +126,14 @@ def interval(share: float, error: float, effective: float) -> Estimate:
     return Estimate(float(share), *(float(expit(logit(share) + shift)) for shift in (-half, half)), effective)
 
 
-def _start(found: list[Stage]) -> list[np.ndarray]:
-    return [logistic(stage.design, stage.passed, stage.there) for stage in found]
+def _start(found: list[Stage], counted: np.ndarray | float = 1.0, begun: list | None = None) -> list[np.ndarray]:
+    # the regressions of passing each stage, each patient `counted` so many times
+    return [logistic(stage.design, stage.passed, counted * stage.there, start=near)
+            for stage, near in zip(found, begun or [0.0] * len(found), strict=True)]
+
+
+def _average(found: list[Stage], kept: np.ndarray, counted: np.ndarray, begun: list[np.ndarray]) -> float:
+    return np.average(kept, weights=counted * weights_of(found, _fitted(found, _start(found, counted, begun))))
 
 
 def _fitted(found: list[Stage], coefficients: list[np.ndarray]) -> list[np.ndarray]:
@@ -130,34 +145,35 @@ def _residuals(found: list[Stage], fitted: np.ndarray) -> list[np.ndarray]:
     return [stage.there * (stage.passed - p) for stage, p in zip(found, fitted, strict=True)]
 
 
-def _estimate(share: float, residuals, found: list[Stage], solved: list, weights: np.ndarray,
+def _estimate(share_of, residuals, found: list[Stage], solved: list, weights: np.ndarray,
               plain: int | None = None) -> Estimate:
     # `found`: the stage of each of the regressions `solved`, of which all after the first `plain` have a ridge
     penalties = [RIDGE * (np.arange(len(one)) > 0) * (plain is not None and at >= plain)
                  for at, one in enumerate(solved)]
     designs = [*(stage.design for stage in found), np.ones((len(weights), 1))]
-    moved = influence(residuals, designs, [*solved, np.array([share])], [*penalties, np.zeros(1)], weights > 0)
-    error = np.sqrt((moved[-1] ** 2).sum())
-    return interval(share, error / (share * (1 - share)), effective_sample_size(weights))
+    share = share_of(np.ones(len(weights)))
+    # how far the logit would move without each patient: to first order, but of those who answered, who stand for many
+    moved = influence(residuals, designs, [*solved, np.array([share])], [*penalties, np.zeros(1)])[-1]
+    moved /= share * (1 - share)
+    for one in np.flatnonzero(weights):
+        moved[one] = logit(share_of((np.arange(len(weights)) != one).astype(float))) - logit(share)
+    return interval(share, np.sqrt((moved ** 2).sum()), effective_sample_size(weights))
 
 
-def influence(residuals, designs: list[np.ndarray], theta: list[np.ndarray], penalties: list[np.ndarray],
-              own: np.ndarray) -> np.ndarray:
+def influence(residuals, designs: list[np.ndarray], theta: list[np.ndarray], penalties: list[np.ndarray]) -> np.ndarray:
     """What leaving each patient out would change in each parameter, to first order: parameters x patients.
 
     The equations of a regression are `design.T @ residual - penalty * coefficients`, 0 at `theta`; `residuals` takes
     the linear predictors of all regressions (designs @ theta, patients each) and gives the residuals of all. The sum of
-    squares is the variance by the jackknife. With the same slopes for all it would be the empirical sandwich, too
-    narrow where few answered and some stand for many; a patient of `own` (those who answered) takes the own slopes
-    along, as HC3 does in a regression. Where groups are separated (of some nobody answered), coefficients have no end
+    squares is the empirical sandwich. Where groups are separated (of some nobody answered), coefficients have no end
     and nothing moves them: they are left out.
     """
-    predictors, n = [design @ of for design, of in zip(designs, theta, strict=True)], len(own)
+    predictors = [design @ of for design, of in zip(designs, theta, strict=True)]
     places = np.split(np.arange(sum(map(len, theta))), np.cumsum([len(of) for of in theta])[:-1])
-    penalty, all_theta = np.concatenate(penalties), np.concatenate(theta)
+    penalty = np.concatenate(penalties)
     at = np.vstack([residual * design.T for residual, design in zip(residuals(*predictors), designs, strict=True)])
-    at -= (penalty * all_theta / n)[:, None]
-    slopes, of_each = np.diag(penalty), np.zeros((own.sum(), len(theta), len(theta)))
+    at -= (penalty * np.concatenate(theta) / at.shape[1])[:, None]
+    slopes = np.diag(penalty)
     for column, (design, predictor) in enumerate(zip(designs, predictors, strict=True)):
         # a patient's residuals depend on the patient's own predictors only, so that one step does for all
         down, up = (residuals(*predictors[:column], predictor + step, *predictors[column + 1:])
@@ -166,14 +182,4 @@ def influence(residuals, designs: list[np.ndarray], theta: list[np.ndarray], pen
             slope = (before - after) / 2e-6
             if slope.any():
                 slopes[np.ix_(places[row], places[column])] += designs[row].T @ (slope[:, None] * design)
-                of_each[:, row, column] = slope[own]
-    found = -np.linalg.pinv(slopes, SEPARATED) @ at
-    # the own slopes of a patient are rows @ of_each @ rows.T: the inverse without them by Woodbury's identity
-    rows = np.zeros((own.sum(), len(at), len(theta)))
-    for column, design in enumerate(designs):
-        rows[:, places[column], column] = design[own]
-    inverse = np.linalg.pinv(slopes - np.diag(penalty / n), SEPARATED)
-    plain, turned, back = inverse @ at[:, own].T[:, :, None], inverse @ rows, np.swapaxes(rows, 1, 2)
-    more = np.linalg.pinv(np.eye(len(theta)) - of_each @ back @ turned, SEPARATED) @ (of_each @ back @ plain)
-    found[:, own] = -(plain + turned @ more)[:, :, 0].T
-    return found
+    return -np.linalg.pinv(slopes, SEPARATED) @ at

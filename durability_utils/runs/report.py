@@ -339,8 +339,8 @@ def last_commands(results: Path) -> list[dict]:
 
 
 def published_counts(results: list[Result]) -> dict[str, int] | None:
-    """How many published figures have each verdict, how many compared are `settings`, and `why` any differ, as far as the
-    file of published figures says; None where these results hold no good comparison."""
+    """How many published figures have each verdict, how many compared are `settings`, and `why` any differ, as far as
+    the file of published figures says; None where these results hold no good comparison."""
     folders = [result.run.folder for result in results
                if result.run.head.owns(COMPARISON) and result.status in ("succeeded", "unchanged")]
     rows = read_table(folders[0] / "tables" / COMPARISON) if folders else []

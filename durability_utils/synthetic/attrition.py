@@ -53,9 +53,9 @@ class Cell(NamedTuple):
     time: str
 
 
-# 12 months, with what was told at 6 months, in one population and for one mechanism
+# 12 months, with what was told at 6 months, for one mechanism
 CELLS = [Cell(*names, "6m") for names in product(GENERATORS, MECHANISMS, PATIENTS)] + [
-    Cell("not_linear", "recorded", outcome, "12m") for outcome in PATIENTS]
+    Cell(generator, "recorded", outcome, "12m") for generator, outcome in product(GENERATORS, PATIENTS)]
 
 
 # -- populations -----------------------------------------------------------------------------------
