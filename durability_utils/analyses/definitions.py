@@ -66,8 +66,8 @@ def no_relapse(cohort: pd.DataFrame, time: str, rules: Rules) -> pd.Series:
     """Of those in remission at end, who has not relapsed at `time`: `outcomes.relapsed_on` PHQ-9 or GAD-7.
 
     A relapse is an increase since end of treatment (`rules.relapse_increase`) to the cut-off or above, on either
-    measure. Source: Ali et al. (2017), Delgadillo et al. (2018). Misuse: they asked every month, so that a relapse
-    between two follow-ups counted; here it does not, if the patient is well again at `time`: no year without relapse.
+    measure. In the manner of Ali et al. (2017). Misuse: they asked every month, so that a relapse between two
+    follow-ups counted; here it does not, if the patient is well again at `time`: no year without relapse.
     """
     expect_rules(rules)
     end, later = (classify(cohort, when, rules.on_pair()) for when in ("end", time))

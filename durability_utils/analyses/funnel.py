@@ -228,6 +228,9 @@ def differences_in_words(part: pd.DataFrame, found) -> str:
     rests = [f"on service {name} (without it {_p(its)})" for name, its in zip(part["service"], p, strict=True)
              if its >= 0.05]
     words = f"services differ by more than chance, with {spread_in_words(found)}"
+    if found["tau_low"] <= 0:
+        words = (f"a difference between services is suggested, but the interval of its size reaches none: "
+                 f"{spread_in_words(found)}")
     if rests:
         return f"{words}, which rests {' and '.join(rests)}"
     most = _p(max(p)).replace("=", "at most")

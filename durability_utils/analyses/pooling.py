@@ -95,8 +95,8 @@ def pooled_rates(rates: pd.DataFrame) -> pd.DataFrame:
 
     `rates`: rows of `rates.rates_from_counts` of single services. Those columns without the interval of the raw
     share, then `pooled` (posterior mean, 0 to 1), `pooled_low`, `pooled_high` (95 % interval), `above` (the services
-    that it can be told apart from, and has the higher rate), and those of `ranks`, missing where no two services of
-    that rate can be told apart. Services with fewer than LEAST_PATIENTS in a rate are in the model but not in the
+    that it can be told apart from, and has the higher rate), and those of `ranks`, missing of a service that can be
+    told apart from none. Services with fewer than LEAST_PATIENTS in a rate are in the model but not in the
     table, and rates with fewer than two others are left out: there is too little to show or to rank.
     """
     expect_columns(rates, ["service", "rate", "denominator", "n", "of", "share", "low", "high"], "rates")
@@ -107,7 +107,8 @@ def pooled_rates(rates: pd.DataFrame) -> pd.DataFrame:
             draws, part = draw_rates(part["n"], part["of"])[:, enough], part[enough]
             low, high = np.quantile(draws, [0.025, 0.975], axis=0)
             above = told_apart(draws)
-            found = (ranks(draws) if above.any() else ranks(draws) * np.nan).assign(
+            told = above.any(axis=0) | above.any(axis=1)
+            found = ranks(draws).where(pd.Series(told)).assign(
                 pooled=draws.mean(axis=0), pooled_low=low, pooled_high=high,
                 above=[", ".join(part["service"][row]) for row in above])
             parts.append(part.drop(columns=["low", "high"]).join(found.set_axis(part.index)))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from durability_utils.outcomes.proportions import with_proportions
+from durability_utils.outcomes.proportions import rounded_percent, with_proportions
 from durability_utils.outcomes.rules import expect_classified
 from durability_utils.study.expected import expect, expect_columns, expect_same_rows
 from durability_utils.study.holds import Holds
@@ -180,6 +180,19 @@ def of_compared(rates: pd.DataFrame) -> pd.DataFrame:
     return order.merge(rates, on=["rate", "denominator"])[list(rates)]
 
 
+def lacking_in_words(counts: pd.DataFrame) -> str:
+    """How many who finished lack scores, least and most in one service: `45 % ... (2 % of A's, 69 % of C's)`.
+
+    `counts`: of `end_counts`, a row a service.
+    """
+    share = (1 - counts["paired"] / counts["finished"]).dropna()
+    all_of = f"{100 * (1 - counts['paired'].sum() / counts['finished'].sum()):.0f} % of those who finished lack scores"
+    if len(share) < 2:
+        return all_of
+    ends = ", ".join(f"{100 * share[name]:.0f} % of {name}'s" for name in (share.idxmin(), share.idxmax()))
+    return f"{all_of} ({ends})"
+
+
 def completeness_in_words(counts: pd.DataFrame, rates: pd.DataFrame) -> str:
     """Why services have no ranks by the NHS denominator: a sentence on how complete their scores are.
 
@@ -198,10 +211,12 @@ def completeness_in_words(counts: pd.DataFrame, rates: pd.DataFrame) -> str:
 
 def bound_in_words(counts: pd.Series) -> str:
     """What a comparison with England is worth where `counts`, a row of `end_counts`, lacks scores: ends a sentence."""
-    if counts["paired"] == counts["finished"]:
-        return "; England's rates are of other patients, and not adjusted for who they are"
-    return (", so every rate by the NHS denominator is a lower bound and no distance from England's, on either side, "
-            "is a finding")
+    lacking, of = int(counts["finished"] - counts["paired"]), int(counts["finished"])
+    most = rounded_percent(int(counts["reliable_improvement"]) + lacking, of) if lacking else 0
+    bound = (", so every rate by the NHS denominator is a lower bound (of reliable improvement up to "
+             f"{most} % is possible)") if lacking else ""
+    return (f"{bound}; England's rates lack scores, too, and are not adjusted for who the patients are: no distance from "
+            "them is a finding")
 
 
 def known_in_words(known: int, of: int, at_6_months: int) -> str:

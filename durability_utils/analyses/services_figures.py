@@ -63,9 +63,10 @@ def funnels(places: pd.DataFrame, spread: pd.DataFrame, title: str, caption: str
         _name(panel, part, of.max())
         panel.set(xlabel="patients", ylabel="per cent", ylim=(-4, 104), xlim=(-0.05 * of.max(), of.max()))
         panel.set_title(_words(rate), fontsize=10)
-    return add_caption(
-        figure, title, f"{caption} Curves: limits of 95 % (dashed) and 99.8 % (solid) around the target (level line); "
-        "dotted: limits of 95 % with the estimated spread between services, where it is above 0.")
+    dotted = ("; dotted: limits of 95 % with the estimated spread between services, where it is above 0"
+              if (spread["tau"] > 0).any() else "")
+    return add_caption(figure, title, f"{caption} Curves: limits of 95 % (dashed) and 99.8 % (solid) around the target "
+                                      f"(level line){dotted}.")
 
 
 def _name(panel: Axes, part: pd.DataFrame, width: float) -> None:

@@ -84,7 +84,7 @@ def relapsed_on(end, later, criterion, cut_off) -> np.ndarray:
     """True where one measure shows a relapse: an increase of the criterion since end, to its cut-off or above.
 
     Scores in points; False where one is missing. The criterion is that of `rules.relapse_increase`. A patient in
-    remission at end has relapsed where either measure shows it (Ali et al. 2017; Delgadillo et al. 2018).
+    remission at end has relapsed where either measure shows it, in the manner of Ali et al. (2017).
     """
     increase = np.subtract(later, end)
     return np.greater_equal(increase, np.subtract(criterion, 1e-6)) & np.greater_equal(later, cut_off)

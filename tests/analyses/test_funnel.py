@@ -161,12 +161,21 @@ def test_what_a_difference_rests_on_is_found_by_leaving_each_service_out():
 
 def test_a_difference_that_is_not_shown_is_not_excluded():
     part = pd.DataFrame({"service": ["A", "B"], "n": [50, 60], "of": [100, 100]})
-    found = {"p": 0.155, "power": 0.284, "tau_high": 0.4951}
+    found = {"p": 0.155, "power": 0.284, "tau_low": 0.0, "tau_high": 0.4951}
     assert differences_in_words(part, found) == (
         "a difference between services beyond chance was not shown (Cochran's Q, p = 0.155, power 0.28 for a standard "
         "deviation of 5 points), and a standard deviation of up to 49.5 points is not excluded")
     assert "power" not in differences_in_words(part, found | {"power": np.nan})  # too large for so rare an outcome
     assert differences_in_words(part, found | {"p": np.nan}) == "nothing can be told of differences between services"
+
+
+def test_a_difference_of_a_size_that_may_be_none_is_suggested_only():
+    # p below .05, but the interval of the spread begins at none
+    part = pd.DataFrame({"service": ["A", "B"], "n": [50, 65], "of": [100, 100]})
+    found = {"p": 0.031, "tau": 0.07, "tau_low": 0.0, "tau_high": 0.216}
+    assert differences_in_words(part, found).startswith(
+        "a difference between services is suggested, but the interval of its size reaches none: a standard deviation "
+        "between services of 7.0 points (95 % interval 0.0 to 21.6; Cochran's Q, p = 0.031)")
 
 
 def test_a_difference_of_many_rests_on_none_and_of_two_cannot_be_tried():

@@ -110,6 +110,10 @@ def test_only_what_the_numbers_bear_out_is_ranked():
     assert found["above"].tolist() == ["B, C", "", ""]
     assert found["rank_low"].tolist() == [1, 2, 2] and found["rank_high"].tolist() == [1, 3, 3]
     assert order_in_words(found) == "A above B, C"
+    # who is told apart from none has no rank, whatever others have: B and D
+    some = pooled_rates(table(("A", 57, 119), ("B", 166, 460), ("C", 85, 290), ("D", 100, 276), ("E", 81, 252)))
+    assert some["above"].tolist() == ["C, E", "", "", "", ""]
+    assert some["rank"].notna().tolist() == some["rank_high"].notna().tolist() == [True, False, True, False, True]
     assert order_in_words(pd.concat([found] * 4)) == "8 of 66 pairs of services can be told apart"
     assert order_in_words(found.iloc[:0]) == "too few patients for an order"
     alike = pooled_rates(table(("A", 12, 24), ("B", 13, 24)))

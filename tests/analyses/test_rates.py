@@ -154,9 +154,17 @@ def test_an_order_is_that_of_completeness_only_where_it_is(improved, order):
 
 
 def test_no_distance_is_a_finding_where_scores_are_missing():
-    counts = pd.Series({"finished": 10, "paired": 9})
-    assert rates.bound_in_words(counts).endswith("no distance from England's, on either side, is a finding")
-    assert "not adjusted" in rates.bound_in_words(counts.replace(10, 9))
+    counts = pd.Series({"finished": 10, "paired": 9, "reliable_improvement": 4})
+    assert rates.bound_in_words(counts).startswith(
+        ", so every rate by the NHS denominator is a lower bound (of reliable improvement up to 50 % is possible); Eng")
+    without = rates.bound_in_words(counts.replace(10, 9))
+    assert without.startswith("; England's rates lack scores, too") and without.endswith("no distance from them is a finding")
+
+
+def test_who_lacks_scores_in_words():
+    counts = pd.DataFrame({"finished": [100, 300], "paired": [98, 102]}, ["A", "C"])
+    assert rates.lacking_in_words(counts) == "50 % of those who finished lack scores (2 % of A's, 66 % of C's)"
+    assert rates.lacking_in_words(counts[:1]) == "2 % of those who finished lack scores"
 
 
 def test_for_whom_the_later_answer_stands_in():
