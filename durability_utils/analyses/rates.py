@@ -215,8 +215,8 @@ def bound_in_words(counts: pd.Series) -> str:
     most = rounded_percent(int(counts["reliable_improvement"]) + lacking, of) if lacking else 0
     bound = (", so every rate by the NHS denominator is a lower bound (of reliable improvement up to "
              f"{most} % is possible)") if lacking else ""
-    return (f"{bound}; England's rates lack scores, too, and are not adjusted for who the patients are: no distance from "
-            "them is a finding")
+    return (f"{bound}; England's rates lack scores, too, and are not adjusted for who the patients are: no distance "
+            "from them is a finding")
 
 
 def known_in_words(known: int, of: int, at_6_months: int) -> str:
