@@ -29,10 +29,10 @@ from durability_utils.study.errors import InputError
 from durability_utils.study.study_file import STEPS, Study
 
 _NOTE = ("Rates are n/N (per cent, 95 % interval by Wilson's method). NHS rate: of everybody who finished treatment; "
-         "who lacks a score counts as not improved and not recovered. Paired: of those with all scores. Recovery leaves "
-         "out those below caseness at baseline. Kept: of those improved or recovered at end with all scores at "
-         "follow-up, those who still were.{carried} At 6 and at 12 months partly other patients answered: the difference "
-         "is no change over time. Of fewer than {few} patients counts are given, and no rate.")
+         "who lacks a score counts as not improved and not recovered. Paired: of those with all scores. Recovery "
+         "leaves out those below caseness at baseline. Kept: of those improved or recovered at end with all scores at "
+         "follow-up, those who still were.{carried} At 6 and at 12 months partly other patients answered: the "
+         "difference is no change over time. Of fewer than {few} patients counts are given, and no rate.")
 
 
 def document(study: Study, runs: list[Run], service: str) -> bytes:
