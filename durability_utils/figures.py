@@ -246,7 +246,8 @@ def shares_by_status(table: pd.DataFrame, title: str, caption: str, few: int = F
     hatched = {"facecolor": "white", "edgecolor": "#888888", "hatch": "////"}
     for row, end in enumerate(ends[::-1]):
         part, left = table[table["end"] == end].set_index("follow_up"), 0.0
-        if pd.to_numeric(part["of"].iloc[0], errors="coerce") < max(few, 1):  # of a bundle it may be a sign
+        of = part["of"].iloc[0]  # text in a bundle, of which disclosure control has judged what may be drawn
+        if not isinstance(of, str) and of < max(few, 1):
             counts = [f"{n} {label(code)}" for code, n in part["n"].reindex(codes).items() if n not in (0, "0")]
             axes.text(1, row, ", ".join(counts) or "no patients", va="center", fontsize=9, color="#555555")
             continue

@@ -27,7 +27,7 @@ def test_has_the_answer_the_flow_and_the_rates_and_is_a4(study, runs, tmp_path):
     write_tables(tmp_path / "results" / study.id / "A" / "all")
     paper = docx.Document(BytesIO(word.document(study, runs, "A")))
     text = "\n".join(paragraph.text for paragraph in paper.paragraphs).replace("\u00a0", " ")
-    assert "61 of 71 (86 %, 76 to 92) still had at 6 months." in text
+    assert "61 of 71 (86 %, 76 to 92) still were at 6 months." in text
     assert "Synthetic data." in text
     flow, rates = paper.tables
     assert [cell.text for cell in flow.rows[1].cells] == ["Discharged", "3,027"]
