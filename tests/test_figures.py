@@ -48,7 +48,7 @@ def test_of_few_patients_counts_stand_in_the_place_of_a_bar():
     figure = figures.shares_by_status(by_status_at_end(TABLE2), "t", "c", few=18)  # 71 improved at end, 17 did not
     widths = [bar.get_width() for bar in figure.axes[0].patches if isinstance(bar, Rectangle)]
     assert sum(widths) == pytest.approx(100)
-    assert any(text.startswith("8 reliable improvement, 8 no reliable improvement") for text in texts(figure))
+    assert "8 reliable improvement, 8 no reliable improvement, 1 reliable deterioration" in texts(figure)
 
 
 def test_flows_are_in_proportion_to_the_patients_and_carry_title_and_caption():

@@ -216,7 +216,7 @@ def england(answers: Answers, day, few: int) -> str:
     counts, source = _england()
     year = nearest_year(list(counts.index), day)
     own = f"{year[:4]}-04-01" <= str(day)[:10] < f"{int(year[:4]) + 1}-04-01"
-    which = "" if own else f", the {'latest' if pd.isna(day) else 'nearest'} year published,"
+    which = "," if own else f", the {'latest' if pd.isna(day) else 'nearest'} year published,"
     national = counts.loc[year]
     of = {"improvement": national["finished"], "recovery": national["finished"] - national["not_at_caseness"]}
     shares = {outcome: number(national[f"reliable_{outcome}"] / of[outcome], "share").replace(" ", "\u00a0")

@@ -135,13 +135,15 @@ def test_england_is_that_of_the_year_by_the_same_denominator(tables):
     said = england(read_answers(tables), pd.Timestamp("2016-06-01"), 10).replace("\u00a0", " ")
     assert said.startswith(
         "Of those who finished treatment in all services of England in 2017-18, the nearest year published, 66 % had "
-        "reliably improved and 48 % had reliably recovered at its end; here, by the same denominators, 110 of 160 (69 %, 61 to 75) and 60 of 150 "
-        "(40 %, 33 to 48). Whoever lacks a score at baseline or end counts as not improved, in England, too: here 30 of "
-        "160 lack one, so that no distance from England's, on either side, is a finding.")
+        "reliably improved and 48 % had reliably recovered at its end; here, by the same denominators, 110 of 160 "
+        "(69 %, 61 to 75) and 60 of 150 (40 %, 33 to 48). Whoever lacks a score at baseline or end counts as not "
+        "improved, in England, too: here 30 of 160 lack one, so that no distance from England's, on either side, is a "
+        "finding.")
     assert "Open Government Licence" in said
-    own = england(read_answers(tables), pd.Timestamp("2018-03-31"), 10).replace("\u00a0", " ")
-    assert "England in 2017-18 66 %" in own
-    assert "England in 2021-22, the latest year published, 67 %" in england(read_answers(tables), None, 10).replace("\u00a0", " ")
+    own, latest = (england(read_answers(tables), day, 10).replace("\u00a0", " ")
+                   for day in (pd.Timestamp("2018-03-31"), None))
+    assert "England in 2017-18, 66 %" in own
+    assert "England in 2021-22, the latest year published, 67 %" in latest
 
 
 def test_one_share_twice_is_said_once():

@@ -4,7 +4,7 @@ import json
 import re
 from base64 import b64encode
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from hashlib import sha256
 
 import nbformat
@@ -119,6 +119,13 @@ class TestIndex:
         assert not REQUESTS.search(page.replace("<script>", "", 1))  # which stands in the page
         assert "http" not in page.replace("http-equiv", "")
         assert str(tmp_path) not in page
+
+    def test_says_when_the_patients_were_discharged(self, index):
+        assert "Discharged" not in index().partition("<main>")[0]
+        for first, last, said in ((date(2016, 6, 1), date(2016, 6, 30), "1 to 30 June 2016"),
+                                  (date(2016, 5, 2), date(2016, 6, 30), "2 May to 30 June 2016"),
+                                  (date(2015, 6, 1), date(2016, 6, 30), "1 June 2015 to 30 June 2016")):
+            assert f"<p>Discharged {said}.</p>" in index(discharged=(first, last))
 
     def test_a_study_of_patients_has_no_notice(self, index):
         assert "Synthetic" not in index(title="Durability of gains")
