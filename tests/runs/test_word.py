@@ -47,8 +47,9 @@ def test_a_picture_has_its_counts_for_those_who_do_not_see_it(study, runs, tmp_p
     paper = docx.Document(BytesIO(word.document(study, runs, "A")))
     [picture] = paper.inline_shapes
     assert picture._inline.docPr.get("descr") == (
-        "Is reliable improvement kept? Of 17 with no reliable improvement at end, at 6 months: 17 reliable improvement. "
-        "Of 71 with reliable improvement at end, at 6 months: 10 no reliable improvement, 61 reliable improvement.")
+        "Is reliable improvement kept? Of 17 with no reliable improvement at end, at 6 months: 17 reliable "
+        "improvement. Of 71 with reliable improvement at end, at 6 months: 10 no reliable improvement, "
+        "61 reliable improvement.")
 
 
 def test_without_results_or_with_old_ones_it_is_refused(study, runs, tmp_path):
