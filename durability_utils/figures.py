@@ -23,6 +23,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from durability_utils.results import png
 from durability_utils.study.labels import label
+from durability_utils.study.study_file import FEW
 
 COLOURS = {
     "reliable_improvement": "#11456b", "no_reliable_improvement": "#c9ced3", "reliable_deterioration": "#d9822b",
@@ -234,10 +235,10 @@ def reliable_change(changes: pd.DataFrame, criterion: float, cut_off: float, top
     return add_caption(figure, title, f"{caption} {marks}")
 
 
-def shares_by_status(table: pd.DataFrame, title: str, caption: str) -> Figure:
+def shares_by_status(table: pd.DataFrame, title: str, caption: str, few: int = FEW) -> Figure:
     """Where each status at end had gone by follow-up: stacked bars from `transitions.by_status_at_end`.
 
-    What a bar lacks where a share is missing is hatched.
+    Of fewer than `few` patients counts stand in the place of a bar. What one lacks where a share is missing is hatched.
     """
     ends, codes = ([code for code in COLOURS if code in set(table[time])] for time in ("end", "follow_up"))
     figure, axes = new_figure(8.5, 1.6 + 0.55 * len(ends))
@@ -245,6 +246,11 @@ def shares_by_status(table: pd.DataFrame, title: str, caption: str) -> Figure:
     hatched = {"facecolor": "white", "edgecolor": "#888888", "hatch": "////"}
     for row, end in enumerate(ends[::-1]):
         part, left = table[table["end"] == end].set_index("follow_up"), 0.0
+        of = part["of"].iloc[0]  # text in a bundle, of which disclosure control has judged what may be drawn
+        if not isinstance(of, str) and of < max(few, 1):
+            counts = [f"{n} {label(code)}" for code, n in part["n"].reindex(codes).items() if n not in (0, "0")]
+            axes.text(1, row, ", ".join(counts) or "no patients", va="center", fontsize=9, color="#555555")
+            continue
         for code in codes:
             share = 100 * part.at[code, "share"]
             if share > 0:
@@ -253,9 +259,7 @@ def shares_by_status(table: pd.DataFrame, title: str, caption: str) -> Figure:
                 axes.text(left + share / 2, row, str(part.at[code, "n"]), ha="center", va="center",
                           color="white" if dark else "black", fontsize=9)
                 left += share
-        if part["of"].iloc[0] == 0:
-            axes.text(1, row, "no patients", va="center", fontsize=9, color="#666666")
-        elif left < 100 - 1e-9:
+        if left < 100 - 1e-9:
             axes.barh(row, 100 - left, left=left, linewidth=0.6, height=0.62, **hatched)
             handles["not shown, or lost by rounding"] = hatched
     axes.set(yticks=range(len(ends)), xlim=(0, 100), ylim=(-0.5, len(ends) - 0.5),

@@ -44,6 +44,13 @@ def test_bars_are_as_long_as_the_shares_and_name_the_patients():
     assert "no patients" in texts(figure)  # nobody had deteriorated at end
 
 
+def test_of_few_patients_counts_stand_in_the_place_of_a_bar():
+    figure = figures.shares_by_status(by_status_at_end(TABLE2), "t", "c", few=18)  # 71 improved at end, 17 did not
+    widths = [bar.get_width() for bar in figure.axes[0].patches if isinstance(bar, Rectangle)]
+    assert sum(widths) == pytest.approx(100)
+    assert "8 reliable improvement, 8 no reliable improvement, 1 reliable deterioration" in texts(figure)
+
+
 def test_flows_are_in_proportion_to_the_patients_and_carry_title_and_caption():
     figure = figures.flows(TABLE2, "Who stays well", "Synthetic. n = 88; 18 of 106 are missing.")
     assert figure.get_suptitle() == "Who stays well"

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+import pandas as pd
+
 from durability_utils.analyses.rates import nearest_year, read_england
 from durability_utils.outcomes.proportions import Proportion, proportion
 from durability_utils.shown import number, unbroken
@@ -17,7 +19,6 @@ OUTCOMES = {"improvement": "reliably improved", "recovery": "reliably recovered"
 TIMES = {"6m": "6 months", "12m": "12 months"}
 # besides the definition, the row of definitions.csv by the study's own rule
 KEPT_AT_12M = {"measures": "phq9_relevant_anxiety", "time": "12m", "population": "own"}
-_NEVER = 10**9  # no rate is of so many
 _NOT_ALL = ("worst_case", "best_case", "returned_to_baseline", "prior")  # no estimates that data speak for
 
 
@@ -112,48 +113,93 @@ def _carried(tables: Path) -> dict[str, int]:
 # -- in words --------------------------------------------------------------------------------------
 
 def in_words(answers: Answers, few: int) -> list[str]:
-    """The answer in up to three sentences; of few patients one, with counts; of no table none."""
+    """The answer in up to three paragraphs; of few patients one, with counts; of no table none."""
     if answers.are_few(few):
         return [_counts_only(answers)]
-    sentences = [_kept_in_words(answers, outcome, few) for outcome in OUTCOMES]
-    return [*filter(None, sentences), *filter(None, [_answered(answers, few)])]
+    paragraphs = [_kept_in_words(answers, outcome, few) for outcome in OUTCOMES]
+    return [*filter(None, paragraphs), *filter(None, [_answered(answers, few)])]
 
 
 def _kept_in_words(answers: Answers, outcome: str, few: int) -> str:
-    end, later = answers.end.get((outcome, "nhs")), _later(answers, outcome, few)
-    if end:
-        begun = f"{unbroken(end, few)} had {OUTCOMES[outcome]} at the end of treatment"
-        return f"{begun}; of those of them who answered, {later}." if later else f"{begun}."
-    return f"Of those who had {OUTCOMES[outcome]} at the end of treatment and answered, {later}." if later else ""
+    end, later = _end_in_words(answers, outcome, few), _later(answers, outcome, few)
+    whom = f"Of those {OUTCOMES[outcome]}" if end else f"Of those who had {OUTCOMES[outcome]} at the end of treatment"
+    whom += " who answered" if end else " and answered"
+    return " ".join(filter(None, [end, later and f"{whom}, {later}."]))
+
+
+def _end_in_words(answers: Answers, outcome: str, few: int) -> str:
+    """How many were well at end; at least so many where somebody lacks a score, with the share of those who do not."""
+    end, paired = (answers.end.get((outcome, denominator)) for denominator in ("nhs", "paired"))
+    if not end:
+        return ""
+    had = f"who finished treatment had {OUTCOMES[outcome]} at its end"
+    if paired and paired.of == end.of:
+        return f"{unbroken(end, few)} {had}."
+    lack = f" ({end.of - paired.of:,} lack a score" if paired else ""
+    if paired and paired.of >= max(few, 1):
+        lack += f"; {unbroken(paired).partition('(')[2].rstrip(')')}, of the other {paired.of:,}"
+    return f"At least {unbroken(end, end.of + 1)} {had}{lack and lack + ')'}."
 
 
 def _later(answers: Answers, outcome: str, few: int) -> str:
-    """`32 of 38 (84 %, 70 to 93) still had at 6 months and 1 of 2 at 12 months`; blank of no table."""
+    """`32 of 38 (84 %, 70 to 93) still were at 6 months and 1 of 2 at 12 months`; blank of no table."""
+    kept = _by_time(answers, outcome)
+    judged = [f"{unbroken(of, few)}{{}} at {time}" for time, of in kept.items() if of.of]
+    said = " and ".join(judged).format(" still were", *[""] * len(judged))
+    nobody = " and ".join(time for time, of in kept.items() if not of.of)
+    return "; ".join(filter(None, [said, nobody and f"nobody could be judged at {nobody}"]))
+
+
+def _by_time(answers: Answers, outcome: str) -> dict[str, Proportion]:
+    """Those kept by the time in words, with how many answers stand in."""
     carried = answers.carried.get(outcome)
     words = {"6m": f"{TIMES['6m']} (for {carried} the 12-month answer stands in)"} if carried else {}
-    kept = [((TIMES | words)[time], answers.kept[outcome, time]) for time in TIMES if (outcome, time) in answers.kept]
-    judged = [f"{unbroken(of, few)}{{}} at {time}" for time, of in kept if of.of]
-    said = " and ".join(judged).format(" still had", *[""] * len(judged))
-    return said or ("nobody could be judged" if kept else "")
+    return {(TIMES | words)[time]: answers.kept[outcome, time] for time in TIMES if (outcome, time) in answers.kept}
 
 
 def _answered(answers: Answers, few: int) -> str:
     if not answers.answered:
         return ""
-    said = []
+    said, carried, kept = [], answers.carried.get("improvement"), answers.kept.get(("improvement", "6m"))
     for time in (time for time in TIMES if ("improvement", time) in answers.reach):
         worst, best, least, most = answers.reach["improvement", time]
-        methods = "" if least is None else f" ({span(least, most)} by methods that allow for who answers)"
-        said.append(f"{span(worst, best)} may still have at {TIMES[time]}{methods}")
-    reach = f" Of all who had improved, without any assumption about the others, {', and '.join(said)}." if said else ""
-    return f"{unbroken(answers.answered, few)} of those discharged answered.{reach}"
+        # the rate counts answers carried back as well, of whom the bounds and methods assume nothing
+        whom = ([f"from the {kept.of - carried} who answered at 6 months themselves"]
+                if kept and carried and time == "6m" else [])
+        by = "these methods" if "by methods" in "".join(said) else "methods that allow for who answers"
+        methods = [] if least is None else [f"{span(least, most)} by {by}"]
+        aside = f" ({'; '.join(whom + methods)})" if whom + methods else ""
+        said.append(f"{span(worst, best)} may still be so at {TIMES[time]}{aside}")
+    reach = f" Of all known to have improved, without any assumption about the others, {', and '.join(said)}."
+    return f"{unbroken(answers.answered, few)} of those discharged answered.{reach if said else ''}"
 
 
 def _counts_only(answers: Answers) -> str:
-    parts = [f"{answers.answered.n:,} of {answers.discharged:,} discharged answered"] if answers.answered else []
-    parts += [f"of those who had {words} at the end of treatment, {later}" for outcome, words in OUTCOMES.items()
-              if (later := _later(answers, outcome, _NEVER))]
-    return f"Too few for rates: {'; '.join(parts)}."
+    answered = f"{answers.answered.n:,} of {answers.discharged:,} discharged answered." if answers.answered else ""
+    counts = [too_few(answers, outcome) for outcome in OUTCOMES]
+    lacking = _lacking(answers)
+    rest = f"How the others fared is not known{f'; {lacking} who finished lack a score' if lacking else ''}."
+    return " ".join(filter(None, ["Too few for rates.", answered, *counts, rest]))
+
+
+def too_few(answers: Answers, outcome: str) -> str:
+    """How many of those well at end could be judged, and how many of these still were, in counts; blank of no table."""
+    end, kept = answers.end.get((outcome, "nhs")), _by_time(answers, outcome)
+    judged = [f"{of.of or 'nobody'}{{}} at {time}{_of_these(of.n) if of.of else ''}" for time, of in kept.items()]
+    if not judged:
+        return ""
+    return (f"Of {f'{end.n:,}' if end else 'those'} known to have {OUTCOMES[outcome]} at the end of treatment "
+            f"{'; '.join(judged).format(' could be judged', *[''] * len(judged))}.")
+
+
+def _of_these(n: int) -> str:
+    return f", and {n or 'none'} still {'was' if n == 1 else 'were'}"
+
+
+def _lacking(answers: Answers) -> str:
+    """How many of those who finished lack a score at baseline or end; blank where none does, or nobody knows."""
+    end, paired = (answers.end.get(("improvement", denominator)) for denominator in ("nhs", "paired"))
+    return f"{end.of - paired.of:,} of {end.of:,}" if end and paired and end.of > paired.of else ""
 
 
 def span(low: float, high: float) -> str:
@@ -169,6 +215,8 @@ def england(answers: Answers, day, few: int) -> str:
     """
     counts, source = _england()
     year = nearest_year(list(counts.index), day)
+    own = f"{year[:4]}-04-01" <= str(day)[:10] < f"{int(year[:4]) + 1}-04-01"
+    which = "," if own else f", the {'latest' if pd.isna(day) else 'nearest'} year published,"
     national = counts.loc[year]
     of = {"improvement": national["finished"], "recovery": national["finished"] - national["not_at_caseness"]}
     shares = {outcome: number(national[f"reliable_{outcome}"] / of[outcome], "share").replace(" ", "\u00a0")
@@ -177,8 +225,12 @@ def england(answers: Answers, day, few: int) -> str:
         return ""
     theirs = " and ".join(f"{share} had {OUTCOMES[outcome]}" for outcome, share in shares.items())
     ours = " and ".join(unbroken(answers.end[outcome, "nhs"], few) for outcome in shares)
-    return (f"Of those who finished treatment in all services of England in {year}, {theirs} at its end; here, by the "
-            f"same denominators, {ours}. Whoever lacks a score at end counts as not improved. {source}")
+    lacking = _lacking(answers)
+    missing = f": here {lacking} lack one, so that no distance from England's, on either side, is a finding"
+    return (f"Of those who finished treatment in all services of England in {year}{which} {theirs} at its end; here, "
+            f"by the same denominators, {ours}. Whoever lacks a score at baseline or end counts as not improved, in "
+            f"England, too{missing if lacking else ''}. England's rates are of other patients, and not adjusted for "
+            f"who they are. {source}")
 
 
 @cache

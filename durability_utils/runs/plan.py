@@ -251,8 +251,14 @@ def read_record(run: Run) -> dict:
 
 def is_current(run: Run, record: dict) -> bool:
     """Whether a run would give again what stands there: it succeeded, with the same inputs, parameters and versions."""
-    return (record.get("status") == "succeeded" and record.get("parameters") == run.shown_parameters
+    return (record.get("status") == "succeeded"
+            and _without_place(record.get("parameters", {})) == _without_place(run.parameters)
             and record.get("versions") == versions() and record.get("inputs") == input_hashes(run))
+
+
+def _without_place(parameters: dict[str, str]) -> dict[str, str]:
+    """Parameters but for where results lie, which changes no number: they may have been copied or moved."""
+    return {name: value for name, value in parameters.items() if name != "results"}
 
 
 def is_left_whole(run: Run, name: str) -> bool:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
-from itertools import chain
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,12 +23,13 @@ from markupsafe import Markup
 from durability_utils.analyses.published import SETTINGS
 from durability_utils.outcomes.proportions import Proportion, proportion
 from durability_utils.results import read_cohort
-from durability_utils.runs.answers import Answers, england, in_words, read_answers, read_table
+from durability_utils.runs.answers import OUTCOMES, Answers, england, in_words, read_answers, read_table, too_few
 from durability_utils.runs.plan import POOLED, Result, Run, is_current, read_record
 from durability_utils.runs.provenance import commit, versions
 from durability_utils.shown import NOT_APPLICABLE, number, unbroken
 from durability_utils.study.errors import InputError
 from durability_utils.study.findings import FINDINGS_FILE
+from durability_utils.study.labels import label
 from durability_utils.study.study_file import STEPS, Study
 
 STEP_NAMES = {"all": "all steps", "step2": "step 2", "step3": "step 3"}
@@ -53,10 +54,11 @@ class Column(NamedTuple):
 _KEPT = {"6m": "reliable_{}_6m.csv", "12m": "definitions.csv"}
 COLUMNS = {
     "Everyone discharged": [
-        *(Column(part.capitalize(), part, None, "response_rates.csv") for part in ("consented", "answered")),
-        *(Column(f"{words} at end, {of}", "end", (outcome, denominator), "services_rates.csv")
-          for outcome, words in (("improvement", "Reliably improved"), ("recovery", "Reliably recovered"))
-          for denominator, of in (("nhs", "NHS rate"), ("paired", "paired")))],
+        Column(part.capitalize(), part, None, "response_rates.csv") for part in ("consented", "answered")],
+    "Everyone who finished": [
+        Column(f"{words} at end, {of}", "end", (outcome, denominator), "services_rates.csv")
+        for outcome, words in (("improvement", "Reliably improved"), ("recovery", "Reliably recovered"))
+        for denominator, of in (("nhs", "NHS rate"), ("paired", "paired"))],
     "Of those followed up": [
         Column(f"{outcome.capitalize()} kept at {time.removesuffix('m')} months", "kept", (outcome, time),
                _KEPT[time].format(outcome))
@@ -158,7 +160,10 @@ def _exporter():
 
 
 def answer(executed: str) -> str:
-    """The first paragraph below the heading `Answer` of an executed notebook (its JSON); blank where there is none."""
+    """The first paragraph below the heading `Answer` of an executed notebook (its JSON); blank where there is none.
+
+    With one that ends in a colon comes the list that follows.
+    """
     from nbformat import v4
 
     cells = iter(v4.reads(executed).cells)
@@ -166,7 +171,8 @@ def answer(executed: str) -> str:
         return ""
     for output in (output for cell in cells for output in cell.get("outputs", [])):
         if text := output.get("data", {}).get("text/markdown"):
-            return text.strip().partition("\n\n")[0]
+            first, gap, rest = text.strip().partition("\n\n")
+            return first + gap + rest.partition("\n\n")[0] if first.endswith(":") else first
     return ""
 
 
@@ -184,7 +190,8 @@ class _Report:
         self.answers = {(service, step): read_answers(self.root / service / step / "tables")
                         for service in self.services for step in STEPS}
         self.shared = {"study": study, "synthetic": synthetic_notice(study),
-                       "groups": COLUMNS, "few": study.few,
+                       "groups": COLUMNS, "few": study.few, "discharged": discharged(study),
+                       "starts": [*accumulate(map(len, COLUMNS.values()))],
                        "in_words": lambda service: in_words(self.answers[service, "all"], study.few),
                        "name": service_name, "strips": lambda service, outcome: strips(
                            self.answers[service, "all"], outcome, study.few)}
@@ -245,8 +252,9 @@ def _service_page(report: _Report, service: str) -> str:
         rows={service: [report.row(service, step) for step in STEPS]}, flow=flow(folder),
         tables=(folder / "tables").is_dir(),
         england=england_line(report.study, report.root.parent, service, report.answers[service, "all"]),
-        pictures={} if few else {words: base64.b64encode(path.read_bytes()).decode()
-                                 for path, words in figures(folder)},
+        too_few={outcome: too_few(report.answers[service, "all"], outcome) for outcome in OUTCOMES},
+        pictures=[] if few else [(words, counts, base64.b64encode(path.read_bytes()).decode())
+                                 for path, words, counts in figures(folder)],
         findings=report.findings(service),
         steps=[(STEP_NAMES.get(step, step), notebooks) for step in ("cleaning", *STEPS)
                if (notebooks := [(result.run.head, STATUS_NAMES[result.status], result.status,
@@ -288,9 +296,20 @@ def flow(folder: Path) -> list[tuple[str, str]]:
     return [(row["stage"].capitalize(), number(int(row["n"]))) for row in read_table(folder / "tables" / FLOW)]
 
 
-def figures(folder: Path) -> list[tuple[Path, str]]:
-    """The pictures of a service's page that are there, each with what it asks."""
-    return [(path, words) for name, words in FIGURES.items() if (path := folder / "figures" / name).is_file()]
+def figures(folder: Path) -> list[tuple[Path, str, str]]:
+    """The pictures of a service's page that are there, each with what it asks and with its counts in words."""
+    return [(path, words, _counts(folder / "tables" / f"{path.stem}.csv"))
+            for name, words in FIGURES.items() if (path := folder / "figures" / name).is_file()]
+
+
+def _counts(table: Path) -> str:
+    """A six-month table for those who do not see its picture: where those of each status at end were at 6 months."""
+    later = {}
+    for row in read_table(table):
+        later.setdefault(row["end"], []).append((int(row["n"]), label(row["follow_up"])))
+    return " ".join(f"Of {sum(n for n, _ in there)} with {label(end)} at end, at 6 months: "
+                    f"{', '.join(f'{n} {words}' for n, words in there if n)}."
+                    for end, there in later.items() if any(n for n, _ in there))
 
 
 def england_line(study: Study, results: Path, service: str, answers: Answers) -> str:
@@ -366,6 +385,16 @@ def published_in_words(counts: dict[str, int] | None) -> str:
 
 def service_name(service: str) -> str:
     return "All services" if service == POOLED else f"Service {service}"
+
+
+def discharged(study: Study) -> str:
+    """When the study's patients were discharged, as `Discharged 1 to 30 June 2016`; nothing where it sets no window."""
+    if not study.discharged:
+        return ""
+    first, last = study.discharged
+    month = f" {first:%B}" if (first.month, first.year) != (last.month, last.year) else ""
+    year = f" {first.year}" if first.year != last.year else ""
+    return f"Discharged {first.day}{month}{year} to {last.day} {last:%B} {last.year}"
 
 
 def synthetic_notice(study: Study) -> str:

@@ -15,6 +15,7 @@ from durability_utils.runs.report import (
     COLUMNS,
     STEP_NAMES,
     TABLES,
+    discharged,
     england_line,
     figures,
     flow,
@@ -27,9 +28,11 @@ from durability_utils.runs.report import (
 from durability_utils.study.errors import InputError
 from durability_utils.study.study_file import STEPS, Study
 
-_NOTE = ("Rates are n/N (per cent, 95 % interval by Wilson's method). NHS rate: of everybody who finished treatment. "
-         "Paired: of those with all scores. Kept: of those improved or recovered at end with all scores at follow-up, "
-         "those who still were.{carried} Of fewer than {few} patients counts are given, and no rate.")
+_NOTE = ("Rates are n/N (per cent, 95 % interval by Wilson's method). NHS rate: of everybody who finished treatment; "
+         "who lacks a score counts as not improved and not recovered. Paired: of those with all scores. Recovery "
+         "leaves out those below caseness at baseline. Kept: of those improved or recovered at end with all scores at "
+         "follow-up, those who still were.{carried} At 6 and at 12 months partly other patients answered: the "
+         "difference is no change over time. Of fewer than {few} patients counts are given, and no rate.")
 
 
 def document(study: Study, runs: list[Run], service: str) -> bytes:
@@ -51,20 +54,20 @@ def document(study: Study, runs: list[Run], service: str) -> bytes:
     paper.add_heading(service_name(service), 0)
     day = date.today()
     rules = study.rules.note and f"Other rules than the measures' own: {study.rules.note}"
-    for text in filter(None, [f"{study.title}. {day.day} {day:%B %Y}.",
-                               synthetic_notice(study), rules]):
+    about = [study.title, discharged(study), f"Written on {day.day} {day:%B %Y}."]
+    for text in filter(None, [". ".join(filter(None, about)), synthetic_notice(study), rules]):
         paper.add_paragraph(text)
     paper.add_heading("Are gains kept?", 1)
     for sentence in sentences:
         paper.add_paragraph(sentence)
     if stages := flow(folder):
         paper.add_heading("From discharge to the tables", 1)
-        _add_table(paper, ["Patients", "n"], stages)
+        _add_table(paper, ["Patients", "n"], stages, first=8)
     if not answers["all"].are_few(study.few):
         _add_rates(paper, study, answers)
-        for picture, words in figures(folder):
+        for picture, words, counts in figures(folder):
             paper.add_heading(words, 1)
-            paper.add_picture(str(picture), width=Cm(15))
+            paper.add_picture(str(picture), width=Cm(15))._inline.docPr.set("descr", f"{words} {counts}")
     if england := england_line(study, results_folder, service, answers["all"]):
         paper.add_heading("England", 1)
         paper.add_paragraph(england)
@@ -84,7 +87,8 @@ def write(path: Path, content: bytes) -> None:
 def _blank(title: str):
     paper = docx.Document()
     paper.core_properties.author = paper.core_properties.comments = ""
-    paper.core_properties.title = title
+    paper.core_properties.title, paper.core_properties.language = title, "en-GB"
+    paper.styles.element.find(f".//{qn('w:rPrDefault')}//{qn('w:lang')}").set(qn("w:val"), "en-GB")
     page = paper.sections[0]
     page.page_width, page.page_height = Cm(21), Cm(29.7)
     page.left_margin = page.right_margin = Cm(2.2)
@@ -109,16 +113,17 @@ def _add_rates(paper, study: Study, answers: dict) -> None:
     paper.add_paragraph(_NOTE.format(few=study.few, carried=carried)).runs[0].font.size = Pt(8.5)
 
 
-def _add_table(paper, head: list[str], rows: list) -> None:
+def _add_table(paper, head: list[str], rows: list, first: float = 5.5) -> None:
+    """A table whose first column is `first` centimetres wide."""
     table = paper.add_table(1 + len(rows), len(head), style="Light Shading")
     table._tbl.tblPr.find(qn("w:tblLook")).set(qn("w:val"), "0620")  # three rules: no bands, no bold first column
     for name in ("firstColumn", "noHBand"):
         table._tbl.tblPr.find(qn("w:tblLook")).set(qn(f"w:{name}"), "01"[name == "noHBand"])
-    for column, width in zip(table.columns, [5.5, *[3.7] * (len(head) - 1)], strict=True):
+    for column, width in zip(table.columns, [first, *[3.7] * (len(head) - 1)], strict=True):
         column.width = Cm(width)
     for cells, texts in zip(table.rows, [head, *rows], strict=True):
         for cell, text in zip(cells.cells, texts, strict=True):
             cell.text = text
-            cell.paragraphs[0].paragraph_format.space_after = Pt(0)
+            cell.paragraphs[0].paragraph_format.space_after = Pt(3)
             for part in cell.paragraphs[0].runs:
                 part.font.size = Pt(9)

@@ -83,18 +83,25 @@ def test_a_table_of_six_months_only_says_no_time(tables):
 
 def test_the_answer_in_sentences(tables):
     assert plain(in_words(read_answers(tables), 10)) == [
-        "110 of 160 (69 %, 61 to 75) had reliably improved at the end of treatment; of those of them who answered, "
-        "61 of 71 (86 %, 76 to 92) still had at 6 months (for 16 the 12-month answer stands in) and 23 of 29 (79 %, "
-        "62 to 90) at 12 months.",
-        "60 of 150 (40 %, 33 to 48) had reliably recovered at the end of treatment.",
-        "50 of 200 (25 %, 20 to 31) of those discharged answered. Of all who had improved, without any assumption "
-        "about the others, 6 to 99 % may still have at 6 months (80 to 83 % by methods that allow for who answers), "
-        "and 10 to 97 % may still have at 12 months."]
+        "At least 110 of 160 who finished treatment had reliably improved at its end (30 lack a score; 85 %, 77 to 90, "
+        "of the other 130). Of those reliably improved who answered, 61 of 71 (86 %, 76 to 92) still were at 6 months "
+        "(for 16 the 12-month answer stands in) and 23 of 29 (79 %, 62 to 90) at 12 months.",
+        "At least 60 of 150 who finished treatment had reliably recovered at its end.",
+        "50 of 200 (25 %, 20 to 31) of those discharged answered. Of all known to have improved, without any "
+        "assumption about the others, 6 to 99 % may still be so at 6 months (from the 55 who answered at 6 months "
+        "themselves; 80 to 83 % by methods that allow for who answers), and 10 to 97 % may still be so at 12 months."]
+
+
+def test_where_everybody_has_all_scores_it_is_a_rate_and_no_bound():
+    end = {("improvement", denominator): proportion(110, 160) for denominator in ("nhs", "paired")}
+    assert plain(in_words(Answers(end=end), 10)) == [
+        "110 of 160 (69 %, 61 to 75) who finished treatment had reliably improved at its end."]
+    assert "lack one" not in england(Answers(end=end), None, 10)
 
 
 def test_a_rate_of_few_patients_within_it_is_counts(tables):
     [improved, *_] = plain(in_words(read_answers(tables), 30))
-    assert improved.endswith("61 of 71 (86 %, 76 to 92) still had at 6 months (for 16 the 12-month answer stands in) "
+    assert improved.endswith("61 of 71 (86 %, 76 to 92) still were at 6 months (for 16 the 12-month answer stands in) "
                              "and 23 of 29 at 12 months.")
 
 
@@ -102,17 +109,19 @@ def test_of_few_patients_it_is_one_sentence_of_counts(tables):
     assert not read_answers(tables).are_few(71)
     assert read_answers(tables).are_few(72)
     assert plain(in_words(read_answers(tables), 72)) == [
-        "Too few for rates: 50 of 200 discharged answered; of those who had reliably improved at the end of treatment, "
-        "61 of 71 still had at 6 months (for 16 the 12-month answer stands in) and 23 of 29 at 12 months."]
+        "Too few for rates. 50 of 200 discharged answered. Of 110 known to have reliably improved at the end of "
+        "treatment 71 could be judged at 6 months (for 16 the 12-month answer stands in), and 61 still were; 29 at 12 "
+        "months, and 23 still were. How the others fared is not known; 30 of 160 who finished lack a score."]
 
 
 @pytest.mark.parametrize(("kept", "said"), [
-    ({("improvement", "6m"): proportion(0, 0)}, "of those who had reliably improved at the end of treatment, nobody "
-                                                "could be judged."),
+    ({("improvement", "6m"): proportion(0, 0)}, "nobody could be judged at 6 months."),
     ({("improvement", "6m"): proportion(0, 0), ("improvement", "12m"): proportion(1, 1)},
-     "of those who had reliably improved at the end of treatment, 1 of 1 still had at 12 months.")])
+     "nobody could be judged at 6 months; 1 at 12 months, and 1 still was.")])
 def test_where_nobody_or_one_answered(kept, said):
-    assert plain(in_words(Answers(kept=kept), 10)) == [f"Too few for rates: {said}"]
+    assert plain(in_words(Answers(kept=kept), 10)) == [
+        f"Too few for rates. Of those known to have reliably improved at the end of treatment {said} How the others "
+        "fared is not known."]
 
 
 def test_without_tables_nothing_is_said(tmp_path):
@@ -125,11 +134,16 @@ def test_england_is_that_of_the_year_by_the_same_denominator(tables):
     """368,518 of 554,709 finished in 2017-18 had improved, 250,395 of the 517,942 of them at caseness had recovered."""
     said = england(read_answers(tables), pd.Timestamp("2016-06-01"), 10).replace("\u00a0", " ")
     assert said.startswith(
-        "Of those who finished treatment in all services of England in 2017-18, 66 % had reliably improved and 48 % "
-        "had reliably recovered at its end; here, by the same denominators, 110 of 160 (69 %, 61 to 75) and 60 of 150 "
-        "(40 %, 33 to 48).")
+        "Of those who finished treatment in all services of England in 2017-18, the nearest year published, 66 % had "
+        "reliably improved and 48 % had reliably recovered at its end; here, by the same denominators, 110 of 160 "
+        "(69 %, 61 to 75) and 60 of 150 (40 %, 33 to 48). Whoever lacks a score at baseline or end counts as not "
+        "improved, in England, too: here 30 of 160 lack one, so that no distance from England's, on either side, is a "
+        "finding.")
     assert "Open Government Licence" in said
-    assert "England in 2021-22, 67 %" in england(read_answers(tables), None, 10).replace("\u00a0", " ")
+    own, latest = (england(read_answers(tables), day, 10).replace("\u00a0", " ")
+                   for day in (pd.Timestamp("2018-03-31"), None))
+    assert "England in 2017-18, 66 %" in own
+    assert "England in 2021-22, the latest year published, 67 %" in latest
 
 
 def test_one_share_twice_is_said_once():

@@ -138,6 +138,13 @@ def test_the_time_of_a_file_does_not_matter(finished, tmp_path):
     assert plan.is_current(finished, plan.read_record(finished))
 
 
+def test_results_that_were_copied_elsewhere_need_no_new_run(finished):
+    record = plan.read_record(finished)
+    moved = record["parameters"] | {"results": "../copied/results"}
+    assert plan.is_current(finished, record | {"parameters": moved})
+    assert not plan.is_current(finished, record | {"parameters": moved | {"service": "B"}})
+
+
 @pytest.mark.parametrize("key, value", [
     ("status", "failed"), ("parameters", {"step": "step2"}), ("versions", {"pandas": "0.1"}), ("inputs", {})])
 def test_another_record_asks_for_a_new_run(finished, key, value):

@@ -4,7 +4,7 @@ import json
 import re
 from base64 import b64encode
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from hashlib import sha256
 
 import nbformat
@@ -78,17 +78,17 @@ class TestIndex:
 
     def test_the_table_says_of_whom_a_rate_is_and_sorts_by_the_share(self, page):
         heads = re.findall(r'<th scope="colgroup" colspan="(\d)">(.*?)<', page)
-        assert heads == [("6", "Everyone discharged"), ("4", "Of those followed up")]
+        assert heads == [("2", "Everyone discharged"), ("4", "Everyone who finished"),
+                         ("4", "Of those followed up")]
         assert f'<td data-value="{61 / 71}"' in page
-        assert [name for name in re.findall(r'<tbody data-name="(.*?)">', page)] == [
-            "all services", "service a", "service b"]
+        assert [name for name in re.findall(r'<tbody data-id="(.*?)">', page)] == ["all", "a", "b"]
 
     def test_the_picture_has_a_strip_with_n_for_each_service_that_is_not_too_small(self, page, index):
         assert page.count('<circle cx="85.9%"') == 1  # 61 of 71
         assert '<span class="n">61/71\u00a0(86\u00a0%,\u00a076\u00a0to\u00a092)</span>' in page
         small = index(few=72)
         assert "<circle" not in small and '<span class="interval">(86' not in small
-        assert "Too few for rates: 50 of 200 discharged answered; of those who had reliably improved" in small
+        assert "Too few for rates. 50 of 200 discharged answered. Of those known to have reliably improved" in small
 
     def test_one_script_may_run_and_the_policy_names_it_by_its_hash(self, page):
         [script] = re.findall(r"<script>(.*?)</script>", page, re.S)
@@ -120,6 +120,13 @@ class TestIndex:
         assert "http" not in page.replace("http-equiv", "")
         assert str(tmp_path) not in page
 
+    def test_says_when_the_patients_were_discharged(self, index):
+        assert "Discharged" not in index().partition("<main>")[0]
+        for first, last, said in ((date(2016, 6, 1), date(2016, 6, 30), "1 to 30 June 2016"),
+                                  (date(2016, 5, 2), date(2016, 6, 30), "2 May to 30 June 2016"),
+                                  (date(2015, 6, 1), date(2016, 6, 30), "1 June 2015 to 30 June 2016")):
+            assert f"<p>Discharged {said}.</p>" in index(discharged=(first, last))
+
     def test_a_study_of_patients_has_no_notice(self, index):
         assert "Synthetic" not in index(title="Durability of gains")
 
@@ -138,7 +145,7 @@ class TestServicePage:
 
     def test_has_the_answer_the_flow_and_the_way_to_its_neighbours(self, pages):
         page = pages()["A"]
-        for said in ("61\u00a0of\u00a071\u00a0(86\u00a0%,\u00a076\u00a0to\u00a092) still had at 6 months.",
+        for said in ("61\u00a0of\u00a071\u00a0(86\u00a0%,\u00a076\u00a0to\u00a092) still were at 6 months.",
                      '<a href="../B/index.html">Next: Service B</a>', '<a href="../index.html">', 'href="#notebooks"',
                      "<dt>Discharged</dt><dd>3,027</dd>"):
             assert said in page
@@ -162,7 +169,7 @@ class TestServicePage:
         write(tmp_path / "durability_2016/A/all/figures/reliable_improvement_6m.png", "a picture")
         assert "data:image/png" in pages(few=71)["A"].replace("img-src data:", "")
         page = pages(few=72)["A"]
-        assert page.count('class="answer"') == 1 and "of those who had reliably improved" in page
+        assert page.count('class="answer"') == 1 and "Of those known to have reliably improved" in page
         assert "data:image/png" not in page and "<svg" not in page and 'class="interval">(86' not in page
 
 
@@ -174,6 +181,8 @@ class TestAnswer:
         notebook.cells[1].outputs = [new_output("display_data", {"text/markdown": "not this"})]
         notebook.cells[4].outputs = [new_output("display_data", {"text/markdown": "61 of 71.\n\nMore."})]
         assert report.answer(nbformat.writes(notebook)) == "61 of 71."
+        notebook.cells[4].outputs = [new_output("display_data", {"text/markdown": "So:\n\n- 1\n- 2\n\nMore."})]
+        assert report.answer(nbformat.writes(notebook)) == "So:\n\n- 1\n- 2"
 
 
 class TestRecorded:

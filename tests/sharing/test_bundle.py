@@ -127,7 +127,7 @@ def test_every_picture_is_that_of_its_table_and_agrees_with_the_truth(bundle, ta
 def test_the_first_page_says_what_the_study_found(bundle):
     """Hand count from the paper: of 71 improved 61 kept it, 323 of 3027 consented, 106 answered; drawn as printed."""
     page = (bundle / "index.html").read_text(encoding="utf-8").replace("\u00a0", " ")
-    assert "60 of 70 (86 %, 70 to 96) still had at 6 months" in page
+    assert "60 of 70 (86 %, 70 to 96) still were at 6 months" in page
     assert "Of 3,025 discharged, 325 (11 %, 10 to 12) consented" in page
     assert ("Reliable improvement kept", "All services", "60/70 (86 %, 70 to 96)", 86, 70, 96) in strips(page)
 

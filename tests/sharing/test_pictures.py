@@ -148,7 +148,7 @@ def folder(study, tmp_path_factory):
 def test_the_first_page_says_what_was_found_before_any_table_and_so_does_the_document(folder):
     """Hand count: of Table 2, 61 of 71 (58 of 72 to 62 of 68); 323 of 3,027 consented, 106 answered."""
     sentences = ["Of those who had reliably improved at the end of treatment and answered, 60 of 70 (86 %, 70 to 96) "
-                 "still had at 6 months.",
+                 "still were at 6 months.",
                  "Of 3,025 discharged, 325 (11 %, 10 to 12) consented to be contacted; 105 (32 %, 27 to 38) of these "
                  "answered at least once.",
                  "Numbers of patients are rounded to the nearest 5. A missing 6-month answer was replaced by the "
@@ -207,7 +207,7 @@ def test_twelve_months_are_told_where_the_tables_tell_them(study):
     controlled.tables["all", "all", "definitions"] = rates
     found = what_was_found(study, controlled, "all")
     assert found.sentences[0].replace("\u00a0", " ").endswith(
-        "60 of 70 (86 %, 70 to 96) still had at 6 months and 25 of 30 (83 %, 70 to 93) at 12 months.")
+        "60 of 70 (86 %, 70 to 96) still were at 6 months and 25 of 30 (83 %, 70 to 93) at 12 months.")
     assert [strip["time"] for strip in found.strips["improvement"]] == ["6m", "12m"]
 
 
