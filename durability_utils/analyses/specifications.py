@@ -275,7 +275,8 @@ def trust_in_words(coverage: pd.DataFrame, settings: dict, names: dict[str, str]
     for method, rows in seen.groupby("method", sort=False):
         short = rows[rows["coverage"].round(2) < least]  # as it is printed
         if short.empty:
-            held.append(f"{names[method]} ({span(rows['coverage'])})")
+            off = 100 * rows["bias"].abs().max()
+            held.append(f"{names[method]} ({span(rows['coverage'])}; off by up to {off:.0f} points on average)")
             continue
         where = short.groupby("outcome", sort=False)["generator"].unique()
         all_of = rows.groupby("outcome")["generator"].unique()
