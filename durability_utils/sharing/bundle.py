@@ -22,7 +22,7 @@ from durability_utils.figures import scope
 from durability_utils.results import cleaning_folder, read_cohort, write_figure, write_table
 from durability_utils.runs.batch import write
 from durability_utils.runs.heads import PUBLISHED
-from durability_utils.runs.papers import checklists, methods
+from durability_utils.runs.papers import STATEMENTS, checklists, methods
 from durability_utils.runs.plan import every_run
 from durability_utils.runs.provenance import commit, versions
 from durability_utils.runs.report import STEP_NAMES, pages, recorded, service_name, synthetic_notice
@@ -188,8 +188,9 @@ def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: li
     notices = [*filter(None, [synthetic_notice(study)]), WORDS[controlled.rule]]
     about, numbered = _about(controlled, lacking), paper_tables(study, controlled)
     paper = [*(Section(2, heading, text) for heading, text in methods(study).items()),
-             Section(2, "Checklists", "Where each item of STROBE (observational studies) and of RECORD (routinely "
-                     "collected data) is found.", checklists())]
+             Section(2, "Checklists", f"Where each item of STROBE and of RECORD is found. {STATEMENTS} Notebooks "
+                     "(02_response_rates and so on) are pages of the private report; the numbers of them that may be "
+                     "shared are in the tables here.", checklists())]
     links = {"index": "Overview", **{service: service_name(service) for service in services}, "methods": "Methods"}
     first = [*([Section(2, "About these numbers", " ".join(about))] if about else []), *(
         table._replace(heading=f"Table {number}. {table.heading}") for number, table in enumerate(numbered, start=1))]
@@ -201,7 +202,7 @@ def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: li
     write_document(folder / "tables.docx", study.title, [
         *notices, *(" ".join(of.sentences) for of in [*found.values()][:1]), *about], numbered,
                    [Section(1, "Methods in words"), *paper[:-1], paper[-1]._replace(level=1)], " ".join(notices))
-    checks = Sheet("Checklists", "Where each item of STROBE and of RECORD is found", "", checklists())
+    checks = Sheet("Checklists", f"Where each item of STROBE and of RECORD is found. {STATEMENTS}", "", checklists())
     write_workbook(folder / "tables.xlsx", study.title, [*notices, *about], [*workbook_sheets(controlled), checks])
     record = {"study": study.id, "title": study.title, "disclosure": controlled.rule, "lacking": lacking,
               "shared_although": override,
