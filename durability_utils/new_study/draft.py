@@ -205,7 +205,7 @@ def study_file(study: str, services: dict[str, Proposal], folder: Path) -> str:
 
 
 def analysis_plan(study: str, settings: dict) -> str:
-    """The frame of an analysis plan, with what the study file sets (`settings`, as YAML reads it) or leaves as it is."""
+    """The frame of an analysis plan, with what the study file sets (`settings`, as YAML reads it) or leaves out."""
     usual = {"relapse": RELAPSE_RULES[0], "few": FEW, "referrals": REFERRALS[0], "discharged": None, "disclosure": None,
              "follow_up_windows": None}
     frame = Environment(loader=PackageLoader("durability_utils", "templates"), undefined=StrictUndefined)

@@ -1,5 +1,5 @@
-# Cochran's Q (its p also by coin's permutations), tau and its interval by metafor, Wilson's interval, and a mixed logistic
-# model of case mix by lme4.
+# Cochran's Q (its p also by coin's permutations), tau and its interval by metafor, Wilson's interval, and a mixed
+# logistic model of case mix by lme4.
 # Inputs: counts of the synthetic cohort (reliable recovery and recovery kept of six services), and forty_services.csv:
 # 40 synthetic services of 10 to 42 patients, sicker in some than in others, with an effect of each service.
 source("answers.R")

@@ -1,5 +1,5 @@
-# The shares that notebook 08 prints as weighted, by all of its variables, as survey's weighted mean: weights 1 / (probability
-# of consent x probability of an answer then), each by glm. The variables of each model are written out as the notebook
+# The shares that notebook 08 prints as weighted, by all of its variables, as survey's weighted mean: weights
+# 1 / (probability of consent x probability of an answer then), each by glm. The variables of each model are written out as the notebook
 # names them. Input: as for attrition.R.
 source("answers.R")
 suppressPackageStartupMessages(library(survey))
