@@ -19,8 +19,9 @@ CHECKLISTS = PROJECT / "data" / "checklists.csv"
 STATEMENTS = (
     "STROBE, for observational studies: von Elm E et al. (2007) The Strengthening the Reporting of Observational "
     "Studies in Epidemiology (STROBE) statement, PLoS Medicine 4: e296. RECORD, for routinely collected data: "
-    "Benchimol EI et al. (2015) The REporting of studies Conducted using Observational Routinely-collected health Data (RECORD) "
-    "statement, PLoS Medicine 12: e1001885. What each asks for is in our words; the statements' own words count.")
+    "Benchimol EI et al. (2015) The REporting of studies Conducted using Observational Routinely-collected health Data "
+    "(RECORD) statement, PLoS Medicine 12: e1001885. What each asks for is in our words; the statements' own words "
+    "count.")
 _texts = Environment(loader=PackageLoader("durability_utils", "templates"), undefined=StrictUndefined,
                      trim_blocks=True, lstrip_blocks=True)
 _PARTS = {part.__name__.split(".")[-1]: part for part in (
