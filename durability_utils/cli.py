@@ -440,7 +440,7 @@ def _write_report(study: Study, output: Path, everything: list[Run], results: li
     of_all = _of_all(study, output)
     for path, text in report.pages_of(study, output, everything, results, of_all).items():
         batch.write(path, text)
-    batch.write(output / study.id / "methods.html", papers.page(study))
+    batch.write(output / study.id / "methods.html", papers.page(study, output / study.id))
     batch.write(output / study.id / "run.json", batch.account(study, results, started))
     return of_all
 

@@ -1,6 +1,7 @@
 """Every stored answer of R is what R answers: scripts run again where R and their packages are installed."""
 
 import csv
+import re
 import shutil
 import subprocess
 
@@ -26,3 +27,11 @@ def test_stored_answers_are_those_of_the_script(topic, tmp_path):
     assert lines.count("\n") == len(stored) + 1
     found = {row["name"]: float(row["value"]) for row in csv.DictReader(lines.splitlines())}
     assert found == pytest.approx(stored, rel=1e-6, abs=1e-9, nan_ok=True)
+
+
+@pytest.mark.parametrize("topic", SCRIPTS)
+def test_what_stands_as_the_call_is_one(topic):
+    """No name of something that a call left behind, as `found$share` or `mean(found)`."""
+    with (ORACLES / f"{topic}.csv").open(encoding="utf-8") as file:
+        calls = [row["call"] for row in csv.DictReader(file)]
+    assert calls and not [call for call in calls if re.fullmatch(r"(mean|sd)\(\w+\)|[^(]*", call)]

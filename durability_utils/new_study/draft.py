@@ -24,7 +24,8 @@ from durability_utils.new_study.tables import propose_tables
 from durability_utils.study.columns import FOLLOW_UPS, dictionary, from_contacts
 from durability_utils.study.errors import InputError
 from durability_utils.study.measures import read_measures
-from durability_utils.study.study_file import SAFE_NAME
+from durability_utils.study.rules import RELAPSE_RULES
+from durability_utils.study.study_file import FEW, REFERRALS, SAFE_NAME
 
 MEASURES = "nhs_talking_therapies"
 _SCORES_OF_TREATMENT = {f"{measure}_{time}" for measure in ("phq9", "gad7") for time in ("baseline", "end")}
@@ -43,11 +44,10 @@ def new_study(study: str, exports: list[Path], folder: Path, force: bool = False
     services = new_services(exports, show)
     texts = {folder / f"{study}_columns" / f"{service}.yaml": column_map(service, proposal)
              for service, proposal in services.items()}
+    settings = study_file(study, services, folder)
     if plan:
-        frame = Environment(loader=PackageLoader("durability_utils", "templates"), undefined=StrictUndefined)
-        texts[folder / f"{study}_plan.md"] = frame.get_template("analysis_plan.md").render(
-            study=study, services=list(services)) + "\n"
-    texts[folder / f"{study}.yaml"] = study_file(study, services, folder)
+        texts[folder / f"{study}_plan.md"] = analysis_plan(study, yaml.safe_load(settings))
+    texts[folder / f"{study}.yaml"] = settings
     write_files(texts, force)
     *maps, path = (path.relative_to(folder).as_posix() for path in texts)
     return [*(line for service, proposal in services.items() for line in summary(service, proposal)),
@@ -202,6 +202,14 @@ def study_file(study: str, services: dict[str, Proposal], folder: Path) -> str:
     if any(proposal.contacts for proposal in services.values()):
         lines.append("follow_up_windows: {6m: [91, 273], 12m: [274, 456]}    # CHECK: days after discharge")
     return "\n".join([*lines, _dumped({"services": files}, default_flow_style=None)]) + "\n"
+
+
+def analysis_plan(study: str, settings: dict) -> str:
+    """The frame of an analysis plan, with what the study file sets (`settings`, as YAML reads it) or leaves out."""
+    usual = {"relapse": RELAPSE_RULES[0], "few": FEW, "referrals": REFERRALS[0], "discharged": None, "disclosure": None,
+             "follow_up_windows": None}
+    frame = Environment(loader=PackageLoader("durability_utils", "templates"), undefined=StrictUndefined)
+    return frame.get_template("analysis_plan.md").render(study=study, settings=usual | settings) + "\n"
 
 
 def column_map(service: str, proposal: Proposal) -> str:

@@ -22,7 +22,7 @@ from durability_utils.figures import scope
 from durability_utils.results import cleaning_folder, read_cohort, write_figure, write_table
 from durability_utils.runs.batch import write
 from durability_utils.runs.heads import PUBLISHED
-from durability_utils.runs.papers import checklists, methods
+from durability_utils.runs.papers import STATEMENTS, checklists, methods
 from durability_utils.runs.plan import every_run
 from durability_utils.runs.provenance import commit, versions
 from durability_utils.runs.report import STEP_NAMES, pages, recorded, service_name, synthetic_notice
@@ -31,7 +31,14 @@ from durability_utils.sharing.audit import KNOWN, control_safely, is_known
 from durability_utils.sharing.disclosure import WORDS, Controlled, Table, Tables, table_of
 from durability_utils.sharing.document import Section, write_document
 from durability_utils.sharing.leaks import leaks
-from durability_utils.sharing.readable import Found, for_reader, paper_tables, what_was_found, workbook_sheets
+from durability_utils.sharing.readable import (
+    Found,
+    compared_services,
+    for_reader,
+    paper_tables,
+    what_was_found,
+    workbook_sheets,
+)
 from durability_utils.sharing.shared_figures import shared_figures
 from durability_utils.sharing.workbook import Sheet, write_workbook
 from durability_utils.study.errors import InputError
@@ -175,21 +182,24 @@ def patient_ids(study: Study, results: Path) -> set[str]:
 def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: list[str], override: str = "") -> None:
     """Write all files of the bundle below `folder`."""
     caption = f"{study.title}. {WORDS[controlled.rule]}"
+    compared = compared_services(study)
     services = [name for name in ("all", *study.services) if any(name == service for service, *_ in controlled.tables)]
     for (service, step, name), table in controlled.tables.items():
         write_table(table, folder / "tables" / service / step / f"{name}.csv")
     for service, step in product(services, STEPS):
-        for name, figure in shared_figures(service, step, controlled.tables, caption).items():
+        for name, figure in shared_figures(
+                service, step, controlled.tables, caption, compared).items():
             path = folder / "figures" / service / step / name
             write_figure(figure, path.with_suffix(".png"))
             with mpl.rc_context({"svg.hashsalt": name}):  # else its ids would be drawn at random
                 figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
-    sections = {service: _service_sections(service, controlled, folder) for service in services}
+    sections = {service: _service_sections(service, controlled, folder, compared) for service in services}
     notices = [*filter(None, [synthetic_notice(study)]), WORDS[controlled.rule]]
     about, numbered = _about(controlled, lacking), paper_tables(study, controlled)
     paper = [*(Section(2, heading, text) for heading, text in methods(study).items()),
-             Section(2, "Checklists", "Where each item of STROBE (observational studies) and of RECORD (routinely "
-                     "collected data) is found.", checklists())]
+             Section(2, "Checklists", f"Where each item of STROBE and of RECORD is found. {STATEMENTS} Notebooks "
+                     "(02_response_rates and so on) are pages of the private report; the numbers of them that may be "
+                     "shared are in the tables here.", checklists())]
     links = {"index": "Overview", **{service: service_name(service) for service in services}, "methods": "Methods"}
     first = [*([Section(2, "About these numbers", " ".join(about))] if about else []), *(
         table._replace(heading=f"Table {number}. {table.heading}") for number, table in enumerate(numbered, start=1))]
@@ -201,8 +211,9 @@ def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: li
     write_document(folder / "tables.docx", study.title, [
         *notices, *(" ".join(of.sentences) for of in [*found.values()][:1]), *about], numbered,
                    [Section(1, "Methods in words"), *paper[:-1], paper[-1]._replace(level=1)], " ".join(notices))
-    checks = Sheet("Checklists", "Where each item of STROBE and of RECORD is found", "", checklists())
-    write_workbook(folder / "tables.xlsx", study.title, [*notices, *about], [*workbook_sheets(controlled), checks])
+    checks = Sheet("Checklists", f"Where each item of STROBE and of RECORD is found. {STATEMENTS}", "", checklists())
+    write_workbook(folder / "tables.xlsx", study.title, [*notices, *about],
+                   [*workbook_sheets(study, controlled), checks])
     record = {"study": study.id, "title": study.title, "disclosure": controlled.rule, "lacking": lacking,
               "shared_although": override,
               "made": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions(), "git": commit()}
@@ -220,7 +231,7 @@ def _about(controlled: Controlled, lacking: list[str]) -> list[str]:
     return texts
 
 
-def _service_sections(service: str, controlled: Controlled, folder: Path) -> list[Section]:
+def _service_sections(service: str, controlled: Controlled, folder: Path, compared: str) -> list[Section]:
     sections = []
     for step in STEPS:
         kinds = {name: list(KNOWN).index(controlled.given[of, at, name].first[0].kind)
@@ -230,7 +241,8 @@ def _service_sections(service: str, controlled: Controlled, folder: Path) -> lis
         sections.append(Section(2, STEP_NAMES[step].capitalize(), words))
         for name in shown:
             holds, figure = controlled.given[service, step, name].holds, f"figures/{service}/{step}/{name}.png"
-            sections.append(Section(3, f"{holds.title}, {scope(service, step)}", "",
+            some = service == "all" and name.startswith("representativeness")
+            sections.append(Section(3, f"{holds.title}, {compared if some else scope(service, step)}", "",
                                     for_reader(holds, controlled.tables[service, step, name]),
                                     [figure] if (folder / figure).is_file() else []))
     return sections

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from durability_utils.figures import scope
 from durability_utils.outcomes.proportions import Proportion
 from durability_utils.outcomes.representativeness import DESCRIBED, GROUPS, VARIABLES
 from durability_utils.outcomes.response import MODES, STAGES
@@ -132,7 +133,8 @@ def paper_tables(study: Study, controlled: Controlled) -> list[Section]:
     counts, made = _Counts(controlled), []
     carried = ("A missing 6-month answer was replaced by the 12-month one." if study.rules.carry_back
                else "No answer was carried from one time to another.")
-    pooled = ", ".join(map(service_name, study.table1_services or ["all"]))
+    pooled = compared_services(study)
+    pooled = pooled[0].upper() + pooled[1:]
     for section in (_flow(counts), _characteristics(counts), _compared(counts, pooled),
                     *(_square(counts, outcome, carried) for outcome in OUTCOMES), _kept(counts, study, carried),
                     _course(counts), _response(counts, study), _modes(counts), _effect_sizes(counts, pooled)):
@@ -141,6 +143,12 @@ def paper_tables(study: Study, controlled: Controlled) -> list[Section]:
             sign = f" {NOT_APPLICABLE}: not applicable." if NOT_APPLICABLE in cells else ""
             made.append(section._replace(notes=section.notes + sign))
     return made
+
+
+def compared_services(study: Study) -> str:
+    """Whose patients the comparisons of groups for all services hold, as `service A`: those of `table1_services`."""
+    some = set(study.table1_services) < set(study.services)
+    return ", ".join(map(scope, study.table1_services if some else ["all"]))
 
 
 def _flow(counts: _Counts) -> Section:
@@ -351,7 +359,7 @@ def _with_any_number(holds: Holds, table: pd.DataFrame) -> pd.DataFrame:
     return table[estimated if estimated.any() else counted]
 
 
-def workbook_sheets(controlled: Controlled) -> list[Sheet]:
+def workbook_sheets(study: Study, controlled: Controlled) -> list[Sheet]:
     """A sheet for each table with a title, all services and steps below each other, numbers as numbers.
 
     Rows without any number that may be shown are left out.
@@ -365,14 +373,20 @@ def workbook_sheets(controlled: Controlled) -> list[Sheet]:
         given = [controlled.given[service, step, name] for service, step in places]
         if not given[0].holds.title:  # another table holds the same counts
             continue
+        everybody = service_name("all")
+        if name.startswith("representativeness") and (some := compared_services(study)) != scope("all"):
+            everybody += f" ({some} alone)"
+        named = {service: everybody if service == "all" else service_name(service) for service, _ in places}
         parts = [_with_numbers(table, _with_any_number(table.holds, controlled.tables[(*place, name)]))
                  for place, table in zip(places, given, strict=True)]
         for part, (service, step) in zip(parts, places, strict=True):
-            part.insert(0, "Patients of", service_name(service))
+            part.insert(0, "Patients of", named[service])
             part.insert(1, "Steps", STEP_NAMES[step])
         services = list(dict.fromkeys(service for service, _ in places))
         steps = [step for step in STEPS if any(step == at for _, at in places)]
-        whom = service_name(services[0]) if len(services) == 1 else f"all services, and {len(services) - 1} of them"
+        whom = named[services[0]]
+        if len(services) > 1:
+            whom = f"{everybody[0].lower()}{everybody[1:]}, and {len(services) - 1} of them"
         whom += f"; {', '.join(STEP_NAMES[step] for step in steps)}"
         sheets.append(Sheet(label(name).capitalize(), given[0].holds.title, whom, pd.concat(parts, ignore_index=True)))
     return sheets

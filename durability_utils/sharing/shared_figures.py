@@ -16,8 +16,10 @@ UNITS = {"age": "years", "phq9_baseline": "points", "phq9_change": "points", "ga
          "gad7_change": "points", "sessions": "sessions"}
 
 
-def shared_figures(service: str, step: str, tables: dict[TableName, pd.DataFrame], caption: str) -> dict[str, Figure]:
-    """The figures of one service and step by the name of their table. caption: ends each."""
+def shared_figures(service: str, step: str, tables: dict[TableName, pd.DataFrame], caption: str,
+                   compared: str) -> dict[str, Figure]:
+    """The figures of one service and step by the name of their table. caption: ends each. compared: of all services
+    those whose patients the comparison of groups holds."""
     here = {name: table for (of, at, name), table in tables.items() if (of, at) == (service, step)}
     scope = figures.scope(service, step)
     made = {}
@@ -55,7 +57,8 @@ def shared_figures(service: str, step: str, tables: dict[TableName, pd.DataFrame
         numbers = {column: pd.to_numeric(table[column], errors="coerce") for column in ("n", "mean", "sd")}
         if numbers["mean"].notna().any():
             made["representativeness"] = figures.group_means(
-                table.assign(**numbers).assign(n=numbers["n"].fillna(0)), UNITS, f"Who participated, {scope}",
+                table.assign(**numbers).assign(n=numbers["n"].fillna(0)), UNITS,
+                f"Who participated, {compared if service == 'all' else scope}",
                 "Means with 95 % t intervals from n, mean and SD as shown; groups that share a letter were not shown "
                 f"to differ (Games-Howell, 5 %). {caption}")
     return made

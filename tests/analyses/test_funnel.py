@@ -1,5 +1,5 @@
 """Control limits and the spread between services. Oracles: Spiegelhalter's formulas by hand, scipy's exact tails; R's
-chisq.test and metafor (`tests/oracles/services.R`); simulated services of known spread."""
+chisq.test, coin and metafor (`tests/oracles/services.R`); simulated services of known spread."""
 
 import math
 
@@ -108,6 +108,9 @@ def test_q_p_tau_and_its_interval_are_those_of_r():
     few = dispersion(KEPT, FOLLOWED, sum(KEPT) / sum(FOLLOWED))  # all of three services
     assert [few[name] for name in ("q", "p", "tau", "tau_high")] == pytest.approx(
         [R[f"kept_{name}"] for name in ("q", "p", "tau", "tau_high")], rel=1e-6)
+    # coin's permutations give p without chi-squared: the same of many patients; of two to 26 a service both say nothing
+    assert found["p"] == pytest.approx(R["p_permuted"], abs=5e-4)
+    assert min(few["p"], R["kept_p_permuted"]) > 0.7
 
 
 def test_size_and_power_of_the_test_as_simulated():

@@ -1,5 +1,5 @@
 """Weighted and doubly robust shares. Oracles: R's glm and optim with the influence of each patient by hand
-(`tests/oracles/attrition.R`), and standardisation by hand where there are two groups."""
+(`tests/oracles/attrition.R`), survey (`weighting.R`), and standardisation by hand where there are two groups."""
 
 import numpy as np
 import pandas as pd
@@ -52,6 +52,15 @@ def test_weighting_is_r_s_glm_and_the_sandwich_of_all_its_equations(outcome, tim
     assert sandwich(moved) == pytest.approx(R[f"{name}_se"], rel=1e-4)
     if name == "improvement_scores_apart":
         assert found.effective == pytest.approx(R[f"{name}_effective"], rel=1e-6)
+
+
+@pytest.mark.parametrize("outcome", ["improvement", "recovery"])
+@pytest.mark.parametrize("time", ["6m", "12m"])
+def test_the_share_that_the_notebook_prints_is_survey_s_weighted_mean(outcome, time):
+    """Oracle: R's `svymean(~kept, svydesign(ids = ~1, weights = ~w))`, weights by `glm` (`oracles/weighting.R`)."""
+    said, found = r_says("weighting"), weighting.weighted(oracle_patients(outcome, time))
+    assert found.share == pytest.approx(said[f"{outcome}_{time}"], abs=1e-8)
+    assert found.effective == pytest.approx(said[f"{outcome}_{time}_effective"], rel=1e-6)
 
 
 def test_the_doubly_robust_share_is_r_s_and_the_augmented_mean_is_the_same_number():

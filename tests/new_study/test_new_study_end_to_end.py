@@ -1,6 +1,7 @@
 """From exports that nobody has described to cohorts, by the files of `durability new`. Oracle: `docs/reference.md`,
 section 2; for the cohorts what the hand-written column maps give."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -191,3 +192,12 @@ def test_the_frame_of_an_analysis_plan_is_written_where_it_is_asked_for(stranger
     assert "- **Services:** north\n" in plan
     assert [line for line in plan.splitlines() if line.startswith("## ")][:3] == [
         "## 1. Question and estimand", "## 2. Definitions", "## 3. Missing answers (notebook 08)"]
+    # what the study file sets stands in it, no date and no threshold of success does
+    study = read_study(tmp_path / "mine.yaml")
+    for said in (f"after at least {study.rules.minimum_sessions}",
+                 f"`carry_back: {str(study.rules.carry_back).lower()}`",
+                 f"`anxiety_measure: {study.rules.anxiety_measure}`",
+                 f"`relapse: {study.rules.relapse}`",
+                 f"of fewer than {study.few} patients", "[1, ____-__-__]", "**Without scores at baseline or end:** ["):
+        assert said in plan
+    assert not re.search(r"20\d\d-|more than half|Cochran", plan)

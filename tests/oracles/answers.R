@@ -1,4 +1,5 @@
-# Sourced by every script beside it. `says(name, call)` keeps what a call of R gives, with the call itself and the versions.
+# Sourced by every script beside it. `says(name, call)` keeps what a call of R gives (several names: its values in their
+# order), with the call itself and the versions. What the call assigns inside itself the script may use further on.
 # Run a script in this folder: `Rscript services.R`; it writes `services.csv`, which the tests read.
 
 answers <- list()
@@ -8,7 +9,7 @@ says <- function(name, call, package = NULL) {
   for (one in package) versions[one] <- as.character(packageVersion(one))
   words <- gsub("\\s+", " ", paste(deparse(substitute(call), width.cutoff = 500L), collapse = " "))
   answers[[length(answers) + 1]] <<- data.frame(
-    name = name, value = sub("NA", "nan", format(as.numeric(call), digits = 12)), call = words,
+    name = c(name), value = sub("NA", "nan", vapply(as.numeric(call), format, "", digits = 12)), call = words,
     version = paste(names(versions), versions, collapse = ", "))
   invisible(call)
 }

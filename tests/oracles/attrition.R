@@ -44,26 +44,20 @@ two <- function(people, kept, consent, answer) {
 one <- function(people, kept, names) list(list(
   x = design(people, rep(TRUE, nrow(people)), names), there = rep(TRUE, nrow(people)), passed = !is.na(kept)))
 
-apart <- weighting(people, people$kept_6m, two(people, people$kept_6m, scores, scores))
-says("improvement_scores_apart", apart$share)
-says("improvement_scores_apart_se", apart$se)
-says("improvement_scores_apart_effective", apart$effective)
-together <- weighting(people, people$kept_6m, one(people, people$kept_6m, scores))
-says("improvement_scores_together", together$share)
-says("improvement_scores_together_se", together$se)
+says(paste0("improvement_scores_apart", c("", "_se", "_effective")),
+     weighting(people, people$kept_6m, two(people, people$kept_6m, scores, scores)))
+says(paste0("improvement_scores_together", c("", "_se")),
+     weighting(people, people$kept_6m, one(people, people$kept_6m, scores))[c("share", "se")])
 recovered <- people[people$recovered == 1, ]
-apart <- weighting(recovered, recovered$recovery_kept_6m, two(recovered, recovered$recovery_kept_6m, scores, scores))
-says("recovery_scores_apart", apart$share)
-says("recovery_scores_apart_se", apart$se)
+says(paste0("recovery_scores_apart", c("", "_se")), weighting(
+  recovered, recovered$recovery_kept_6m, two(recovered, recovered$recovery_kept_6m, scores, scores))[c("share", "se")])
 
 # 12 months: what 6 months told stands in the model of answering
 early <- people
 early$answered_6m <- as.numeric(!is.na(early$phq9_6m))
 for (name in c("phq9_6m", "anxiety_6m")) early[[name]][is.na(early[[name]])] <- 0
-apart <- weighting(early, early$kept_12m, two(early, early$kept_12m, scores,
-                                              c(scores, "answered_6m", "phq9_6m", "anxiety_6m")))
-says("improvement_12m_scores_apart", apart$share)
-says("improvement_12m_scores_apart_se", apart$se)
+says(paste0("improvement_12m_scores_apart", c("", "_se")), weighting(early, early$kept_12m, two(
+  early, early$kept_12m, scores, c(scores, "answered_6m", "phq9_6m", "anxiety_6m")))[c("share", "se")])
 
 # -- doubly robust: ridge regressions by optim, variance by differences of the equations -----------
 robust <- function(kept, stages, ridge = 1) {
@@ -103,10 +97,8 @@ robust <- function(kept, stages, ridge = 1) {
   augmented <- mean(q1 + w1 * (q2 - q1) + w2 * (kept - q2))
   list(share = share, se = sqrt(variance[length(theta), length(theta)]), augmented = augmented)
 }
-found <- robust(people$kept_6m, two(people, people$kept_6m, scores, scores))
-says("robust_scores", found$share)
-says("robust_scores_augmented", found$augmented)
-says("robust_scores_se", found$se)
+says(paste0("robust_scores", c("", "_se", "_augmented")),
+     robust(people$kept_6m, two(people, people$kept_6m, scores, scores)))
 
 # -- imputation by mice: the PHQ-9, then anxiety given it ------------------------------------------
 kept_in <- function(people, phq9, anxiety, outcome) {
@@ -145,19 +137,15 @@ matched <- function(people, outcome, names, m = 300) {
     (sum(kept, na.rm = TRUE) + sum(kept_in(lost, done$phq9_6m, done$anxiety_6m, outcome))) / length(kept)
   })
 }
+mean_and_sd <- function(found) c(mean(found), sd(found))
 for (outcome in c("improvement", "recovery")) {
   those <- if (outcome == "recovery") recovered else people
-  found <- shares(those, outcome, "6m", "norm", scores)
-  says(paste0("mice_norm_", outcome, "_mean"), mean(found), "mice")
-  says(paste0("mice_norm_", outcome, "_sd"), sd(found), "mice")
-  found <- matched(those, outcome, scores)
-  says(paste0("mice_pmm_", outcome, "_mean"), mean(found), "mice")
-  says(paste0("mice_pmm_", outcome, "_sd"), sd(found), "mice")
+  says(paste0("mice_norm_", outcome, c("_mean", "_sd")),
+       mean_and_sd(shares(those, outcome, "6m", "norm", scores)), "mice")
+  says(paste0("mice_pmm_", outcome, c("_mean", "_sd")), mean_and_sd(matched(those, outcome, scores)), "mice")
 }
-found <- shares(people, "improvement", "12m", "norm", scores, m = 100, maxit = 10)
-says("mice_norm_improvement_12m_mean", mean(found), "mice")
-says("mice_norm_improvement_12m_sd", sd(found), "mice")
-pooled <- pool.scalar(c(1.2, 1.5, 1.1, 1.4, 1.3), rep(0.04, 5), n = 200)
-says("rubin_variance", pooled$t, "mice")
-says("rubin_df", pooled$df, "mice")
+says(paste0("mice_norm_improvement_12m", c("_mean", "_sd")),
+     mean_and_sd(shares(people, "improvement", "12m", "norm", scores, m = 100, maxit = 10)), "mice")
+says(c("rubin_variance", "rubin_df"),
+     pool.scalar(c(1.2, 1.5, 1.1, 1.4, 1.3), rep(0.04, 5), n = 200)[c("t", "df")], "mice")
 written("attrition")

@@ -12,8 +12,7 @@ r <- 0.89
 sem <- sd(pre) * sqrt(1 - r)
 
 # indices of the second patient
-says("before", pre[2])
-says("later", post[2])
+says(c("before", "later"), subset(both, id == id[2], c(phq9.0, phq9.3)))
 says("jacobson_truax", ((pre - post) / (sqrt(2) * sem))[2])
 says("gulliksen_lord_novick", ((mean(pre) + r * (pre - mean(pre)) - post) / (sd(pre) * sqrt(1 - r^2)))[2])
 says("hsu_linn_nord", ((r * (pre - mean(pre)) - (post - mean(post))) / (sd(pre) * sqrt(1 - r^2)))[2])
@@ -37,21 +36,18 @@ says("below_cut_off", ((cut_off - (mean(post) + (post - mean(post)) * r_post)) /
 
 # at least three scores; slope of each patient less that of all, in its standard deviations
 counts <- table(scores$id)
-model <- lmer(phq9 ~ time + (time | id), scores[scores$id %in% names(counts)[counts >= 3], ])
-says("singular", isSingular(model), "lme4")
-slopes <- subset(as.data.frame(ranef(model, condVar = TRUE)), term == "time")
-index <- setNames(-slopes$condval / slopes$condsd, slopes$grp)
-says("hierarchical, all four scores", index["1"], "lme4")
-says("hierarchical, one missing", index["7"], "lme4")
-says("hierarchical, patients", length(index), "lme4")
-says("hierarchical, improved", sum(index > qnorm(0.975)), "lme4")
-says("hierarchical, deteriorated", sum(index < -qnorm(0.975)), "lme4")
+says("singular", isSingular(
+  model <- lmer(phq9 ~ time + (time | id), scores[scores$id %in% names(counts)[counts >= 3], ])), "lme4")
+slopes_of <- function(model) with(
+  subset(as.data.frame(ranef(model, condVar = TRUE)), term == "time"), setNames(-condval / condsd, grp))
+says(paste0("hierarchical, ", c("all four scores", "one missing")), slopes_of(model)[c("1", "7")], "lme4")
+says("hierarchical, patients", length(slopes_of(model)), "lme4")
+says("hierarchical, improved", sum(slopes_of(model) > qnorm(0.975)), "lme4")
+says("hierarchical, deteriorated", sum(slopes_of(model) < -qnorm(0.975)), "lme4")
 # a fit at its edge: three times of the first twelve patients, where starts and slopes cannot be told apart
 few <- scores[scores$time > 0 & scores$id <= 12, ]
 few <- few[few$id %in% names(which(table(few$id) >= 3)), ]
-edge <- lmer(phq9 ~ time + (time | id), few)
-says("singular, twelve patients", isSingular(edge), "lme4")
-slopes <- subset(as.data.frame(ranef(edge, condVar = TRUE)), term == "time")
-says("hierarchical, singular, first patient", (-slopes$condval / slopes$condsd)[1], "lme4")
-says("hierarchical, singular, improved", sum(-slopes$condval / slopes$condsd > qnorm(0.975)), "lme4")
+says("singular, twelve patients", isSingular(edge <- lmer(phq9 ~ time + (time | id), few)), "lme4")
+says("hierarchical, singular, first patient", slopes_of(edge)[1], "lme4")
+says("hierarchical, singular, improved", sum(slopes_of(edge) > qnorm(0.975)), "lme4")
 written("reliable_change")

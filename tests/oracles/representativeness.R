@@ -21,12 +21,9 @@ says("games_howell, last two", games_howell(of$consent_no_participation, joined)
 heteroscedastic <- function(other) summary(escalc(
   "SMDH", m1i = mean(joined), sd1i = sd(joined), n1i = length(joined), m2i = mean(other), sd2i = sd(other),
   n2i = length(other)), digits = 12)
-says("g, no consent", heteroscedastic(of$no_consent)$yi, "metafor")
-says("low, no consent", heteroscedastic(of$no_consent)$ci.lb, "metafor")
-says("high, no consent", heteroscedastic(of$no_consent)$ci.ub, "metafor")
-says("g, consent", heteroscedastic(of$consent_no_participation)$yi, "metafor")
-says("low, consent", heteroscedastic(of$consent_no_participation)$ci.lb, "metafor")
-says("high, consent", heteroscedastic(of$consent_no_participation)$ci.ub, "metafor")
+what <- c("yi", "ci.lb", "ci.ub")
+says(paste0(c("g", "low", "high"), ", no consent"), heteroscedastic(of$no_consent)[what], "metafor")
+says(paste0(c("g", "low", "high"), ", consent"), heteroscedastic(of$consent_no_participation)[what], "metafor")
 
 # sessions as the paper prints them: 22 patients with an SD of 8.07 against 67 with one of 4
 sessions <- function(measure) escalc(measure, m1i = 14.95, sd1i = 8.07, n1i = 22, m2i = 6.48, sd2i = 4, n2i = 67)$yi

@@ -115,7 +115,7 @@ def test_every_picture_is_that_of_its_table_and_agrees_with_the_truth(bundle, ta
     assert {"reliable_improvement_rates", "reliable_recovery_rates"} < {path.name for path in drawn}
     for path in drawn:
         service, step, name = key = path.parts[-3:]
-        figure = shared_figures(service, step, tables, f"{study.title}. {WORDS['nhs']}")[name]
+        figure = shared_figures(service, step, tables, f"{study.title}. {WORDS['nhs']}", "service A")[name]
         hold_against_truth(name, read(name, figure, tables[key]), tables[key], exact[key].cells, "nhs")
         again = io.StringIO()
         write_figure(figure, tmp_path / "again.png")  # which lays it out
@@ -152,11 +152,25 @@ def test_word_has_ten_tables_for_a_paper_and_the_workbook_all(bundle, tables):
 
 
 def test_the_checklists_have_the_items_of_their_statements(bundle):
-    """Oracle: STROBE has 22 items, RECORD adds 13. The pages that they name are there."""
+    """Oracle: STROBE has 22 items, of which 6 have 18 parts in a cohort, RECORD adds 13. No page is named: the private
+    report, which prints the same, has others."""
     text = (bundle / "methods.html").read_text(encoding="utf-8")
-    assert [len(re.findall(f"<tr><td[^>]*>{name}<", text)) for name in ("STROBE", "RECORD")] == [22, 13]
-    named = set(re.findall(r"\b(\w+\.html)", re.sub(r"href=\"[^\"]+\"", "", text)))
-    assert named and all((bundle / name).is_file() for name in named)
+    assert [len(re.findall(f"<tr><td[^>]*>{name}<", text)) for name in ("STROBE", "RECORD")] == [34, 13]
+    assert not re.findall(r"\w+\.html", re.sub(r"href=\"[^\"]+\"", "", text))
+    assert "von Elm E et al. (2007)" in text and "Benchimol EI et al. (2015)" in text
+
+
+def test_the_comparison_of_groups_is_called_that_of_the_services_that_it_holds(bundle):
+    """Oracle: `table1_services: [A]` of the study file."""
+    page = (bundle / "all.html").read_text(encoding="utf-8")
+    heads = re.findall(r"<h3>(Those who answered, compared[^<]*|How large the differences[^<]*)</h3>", page)
+    assert len(heads) == 2 and all(head.endswith(", service A") for head in heads)
+    drawn = (bundle / "figures" / "all" / "all" / "representativeness.svg").read_text(encoding="utf-8")
+    assert "Who participated, service A" in drawn
+    book = openpyxl.load_workbook(bundle / "tables.xlsx")
+    for name in ("Representativeness", "Representativeness effects"):
+        whom = {row[0] for row in book[name].iter_rows(min_row=2, values_only=True)}
+        assert "All services (service A alone)" in whom and "All services" not in whom
 
 
 def test_nobodys_id_is_in_it(bundle, results, study):

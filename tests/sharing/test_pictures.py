@@ -37,7 +37,7 @@ def held(controlled: Controlled) -> int:
     """How many numbers are drawn, each of which agrees with its table and with the truth."""
     drawn = 0
     for service, step in {(service, step) for service, step, _ in controlled.tables}:
-        for name, figure in shared_figures(service, step, controlled.tables, "").items():
+        for name, figure in shared_figures(service, step, controlled.tables, "", "service A").items():
             printed, exact = controlled.tables[service, step, name], controlled.given[service, step, name].cells
             lengths = read(name, figure, printed)
             hold_against_truth(name, lengths, printed, exact, controlled.rule)

@@ -193,8 +193,8 @@ def test_columns_are_as_wide_as_their_cells_and_a_long_code_gives_way_to_numbers
 
 # -- Excel -----------------------------------------------------------------------------------------
 
-def test_the_workbook_lists_its_sheets_and_holds_numbers_of_their_kinds(tmp_path):
-    sheets = workbook_sheets(Controlled(given(), "nhs"))
+def test_the_workbook_lists_its_sheets_and_holds_numbers_of_their_kinds(study, tmp_path):
+    sheets = workbook_sheets(study, Controlled(given(), "nhs"))
     write_workbook(tmp_path / "tables.xlsx", "A study", ["Rule"], sheets)
     book = openpyxl.load_workbook(tmp_path / "tables.xlsx")
     assert book.sheetnames == ["Contents", "Response rates", "Response flow", "Reliable improvement rates",
@@ -213,6 +213,9 @@ def test_the_workbook_lists_its_sheets_and_holds_numbers_of_their_kinds(tmp_path
     assert [cell_.number_format for cell_ in kept] == ["#,##0", "#,##0", "0 %", "0 %", "0 %"]
     lost = rates["All services", "all steps", "reliable improvement", "reliable deterioration"]
     assert [cell_.value for cell_ in lost] == ["*", 70, "*", "*", "*"]
+    # Table 1 is of service A alone, as the study file says, and its sheet says so
+    assert listed["Representativeness"][2].value.startswith("All services (service A alone)")
+    assert book["Representativeness"]["A2"].value == "All services (service A alone)"
     compared = book["Representativeness"][2]
     assert [(cell_.value, cell_.number_format) for cell_ in compared[4:]] == [
         (65, "#,##0"), (12.8, "0.0"), (5, "0.0"), ("a", "General"), ("<0.001", "General")]
