@@ -33,9 +33,6 @@ bench: .venv/installed  ## how fast it is, side by side with other ways: four ho
 	for script in tests/benchmarks/*.py; do echo; echo "$$script"; $(BIN)/python "$$script"; done
 
 lab: .venv/installed  ## JupyterLab on the notebook that says where to begin
-	mkdir -p .venv/share/jupyter/lab/settings  # no question about news before anything is read
-	echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' \
-		> .venv/share/jupyter/lab/settings/overrides.json
 	$(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/start_here.ipynb
 
 book: .venv/installed  ## everything to read, as pages that need no network: build/book/index.html

@@ -67,7 +67,7 @@ Nobody on this page exists, and its numbers support no clinical conclusion.
 
 
 def notebook_page(app, name: str, source: list[str]) -> None:
-    """A notebook as a page: the number that others call it by, a banner, and words of tables on the left.
+    """A notebook as a page: the number that others call it by, a banner, words of tables on the left, and of pictures.
 
     The code of a study notebook is folded away; in a lesson and in an example it is what there is to learn.
     """
@@ -83,6 +83,10 @@ def notebook_page(app, name: str, source: list[str]) -> None:
             cell["metadata"].setdefault("tags", []).append("hide-input")
         for data in (output["data"] for output in cell["outputs"] if "text/html" in output.get("data", {})):
             data["text/html"] = words_on_the_left("".join(data["text/html"]))
+        titles = [output["metadata"]["image/png"]["alt"] for output in cell["outputs"]
+                  if "alt" in output.get("metadata", {}).get("image/png", {})]
+        if titles:
+            cell["metadata"]["mystnb"] = {"image": {"alt": "; ".join(titles)}}
     source[0] = json.dumps(notebook)
 
 

@@ -142,6 +142,13 @@ class TestBook:
             assert text.count('role="heading"') == text.count('role="heading" aria-level="2"'), path.name
             assert "Toggle hidden content" not in text
 
+    def test_every_picture_of_a_notebook_says_what_it_shows(self, book):
+        pictures = {page.name: re.findall(r'<img\b[^>]*?\balt="([^"]*)"', page.read_text(encoding="utf-8"))
+                    for page in book.rglob("notebooks/**/*.html")}
+        assert "From caseness to below it, by the PHQ-9 alone" in pictures["L1_caseness_and_recovery.html"]
+        assert not [(page, words) for page, alts in pictures.items() for words in alts
+                    if not words or re.search(r"[0-9a-f]{32}|\.png", words)]
+
     def test_no_page_of_a_lesson_holds_an_answer(self, book):
         for path in LESSONS:
             page = (book / "notebooks" / "lessons" / f"{path.stem}.html").read_text(encoding="utf-8")
@@ -196,7 +203,11 @@ class TestStartNotebook:
 
     def test_is_committed_without_the_runs_of_a_machine(self):
         assert [cell.metadata.get("tags") for cell in self.code] == [None, None, ["nbval-ignore-output"]]
-        assert self.shown[-1].startswith("**No runs yet.**")
+        assert self.shown[-1].startswith("**Run this cell to list your runs**")
+
+    def test_leads_a_manager_to_the_report(self):
+        (row,) = [line for line in self.prose[0].splitlines() if "**manager**" in line]
+        assert "(../docs/one_service.md)" in row and "`durability report`" in row
 
     def test_make_lab_opens_on_it_and_sees_the_results(self):
         command = "jupyter lab --ServerApp.root_dir=. notebooks/start_here.ipynb"

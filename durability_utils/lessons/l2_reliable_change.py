@@ -134,7 +134,7 @@ EXERCISES = {
     ),
     "one_point": exercise(
         lambda people, phq9: _changed(people, 1),
-        "Almost everybody's score changes when nothing has changed. A changed score is no news.",
+        "Most scores change when nothing has changed. A changed score is no news.",
         (lambda people, phq9: _improved(people, 1), "Those got lower scores. What of the higher ones?"),
         (lambda people, phq9: _changed(people, 2), "A change of exactly one point counts, too."),
         (0, "Nobody's severity changed. But is that all there is in a score?"),

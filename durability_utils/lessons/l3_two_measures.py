@@ -162,9 +162,10 @@ EXERCISES = {
                "Of the rows where `improvement` is not missing: the share whose `phq9_change` is at least "
                "`phq9.reliable_change`."),
         explain="""
-            Many patients come for anxiety, and their PHQ-9 has little room to fall. By both measures they can improve.
-            So two services with the same patients report different rates if one uses one measure and the other two:
-            before you compare rates, compare rules.""",
+            By both measures those improve, too, whose PHQ-9 falls by less than its reliable change while their anxiety
+            falls by its own. In the study most of them had room to fall further on the PHQ-9, and did not: the anxiety
+            measure found them. So two services with the same patients report different rates if one uses one measure
+            and the other two: before you compare rates, compare rules.""",
     ),
     "mixed": exercise(
         lambda at_end: at_end.loc[at_end["improvement"].notna(), "mixed"].sum(),

@@ -19,9 +19,12 @@ IMPROVED, RECOVERED = "reliable_improvement", "reliable_recovery"
 
 
 def rates_of(cohort: pd.DataFrame, rules: Rules) -> pd.DataFrame:
-    """All rates of one cohort (of its services together) with each denominator, as notebook 11 makes them."""
+    """All rates of one cohort (of its services together) with each denominator, as notebook 11 makes them.
+
+    But gains kept are counted by the 6-month answers alone, without carry back.
+    """
     together = cohort.assign(service=pd.Categorical(["all"] * len(cohort)))
-    end, later = (classify(carry_back(together), time, rules) for time in ("end", "6m"))
+    end, later = (classify(together, time, rules) for time in ("end", "6m"))
     counts = end_counts(together, end).join(kept_counts(together, end, later))
     return rates_from_counts(counts).drop(columns="service")
 

@@ -13,6 +13,7 @@ from durability_utils.study.measures import Measure
 
 PEOPLE = 20_000
 DRAWN = 1_500  # of them, in a picture
+TRUE_GAIN = 3.7  # what treatment does in the lesson, in points; no whole number, so that a guess does not find it
 MEASURED_AT = ("referral", "start", "end", "follow_up")
 
 
@@ -261,7 +262,7 @@ EXERCISES = {
 }
 
 SUMMARY = """
-    - Who was selected on a score will be nearer to the mean at the next score. No cause is needed.
+    - Who was selected on a score will be nearer to the mean at the next score, on average. No cause is needed.
     - The gain to expect is the unreliable share of the distance from the mean of those one selected from.
     - Reliable change makes it rarer; it does not remove it.
     - A baseline that nobody was selected on, or a control group selected in the same way, shows it. More patients do

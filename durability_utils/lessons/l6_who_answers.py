@@ -37,9 +37,11 @@ def funnel(cohort: pd.DataFrame, study: Study) -> pd.Series:
 
 
 def kept_gains(cohort: pd.DataFrame, study: Study) -> pd.Series:
-    """Of everyone who had reliably improved at end: `improved_at_end`, `known` later (at 6 months), `kept` then."""
-    carried = carry_back(cohort) if study.rules.carry_back else cohort
-    end, later = (classify(carried, time, study.rules)["improvement"] for time in ("end", "6m"))
+    """Of everyone who had reliably improved at end: `improved_at_end`, `known` at 6 months, `kept` then.
+
+    Without carry back, whatever the rules say: that a late answer holds for 6 months is an assumption.
+    """
+    end, later = (classify(cohort, time, study.rules)["improvement"] for time in ("end", "6m"))
     improved = end == IMPROVED
     return pd.Series({"improved_at_end": improved.sum(), "known": (improved & later.notna()).sum(),
                       "kept": (improved & (later == IMPROVED)).sum()}, name="patients")
@@ -149,7 +151,7 @@ EXERCISES = {
          "Those consented to be contacted. Did all of them send a questionnaire back?"),
         (lambda stages: stages["improvement"] / stages["discharged"],
          "Those are in the table of improvement. Did others answer as well?"),
-        hints=("A share of whom? Begin with the line below.", "Two boxes of the picture are all you need: which?",
+        hints=("A share of whom? Begin with the line below.", "Two rows of the table are all you need: which?",
                "Divide those who answered at least once by everyone discharged."),
         explain="""
             Consent is asked before anybody has relapsed or stayed well. Who sends the questionnaire back is decided

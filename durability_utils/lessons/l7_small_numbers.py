@@ -133,7 +133,7 @@ EXERCISES = {
         (0, "Had the true share been next to nothing, so many of them would hardly ever be seen."),
         (lambda n, of: proportion(n, of).high, "That is the upper end."),
         hints=("Which true shares would give this result not too rarely?",
-               "The cell above computes Wilson's interval of other patients: where does it take the lower end from?",
+               "Run `proportion(8, 10)`: which of its parts is the lower end in the picture?",
                "`proportion(n, of).low`."),
         explain="""
             The naive recipe takes the share that was found for the true one. Where everybody kept their recovery there
@@ -152,7 +152,7 @@ EXERCISES = {
                "The first `n` with `proportion(n, n).low >= 0.9`; a loop finds it."),
         explain="""
             A rule of thumb: where nothing went wrong in n patients, the true share that goes wrong may still be about
-            four in n. So a share of 100 per cent is worth what its n is worth.""",
+            four in n + 4. So a share of 100 per cent is worth what its n is worth.""",
         within=0,
     ),
     "held": exercise(
@@ -165,7 +165,7 @@ EXERCISES = {
                "`coverage([naive_interval(n, of) for n in range(of + 1)], share)`."),
         explain="""
             Curves of this kind are jagged, since counts are whole numbers. Near 0 and 100 per cent the naive interval
-            fails even with many patients; Wilson's stays close to its promise.""",
+            fails even with many patients. Wilson's stays closer to its promise; see where it, too, falls short.""",
     ),
     "two_services": exercise(
         _zero,

@@ -169,7 +169,10 @@ EXERCISES = {
                "The most that stands behind the number of all, less the least that stands behind that of step 3."),
         explain="""
             No star of its own gives that away; only all the numbers together do, which is why a program looks for it
-            and not an eye. What it hides as well looks like any other star: one sign for everything hidden does not
+            and not an eye. The project's audit writes everything that a reader knows as equations over whole numbers. A
+            star has to be able to be any number from 1 to the largest hidden one, and a rounded count any that its
+            rounding allows. Where one is not, the audit looks for what to hide as well, details before headline rates.
+            What it hides looks like any other star: one sign for everything hidden does not
             tell which of them are small.
 
             No program knows what the reader knows from elsewhere. A colleague's memory is another equation. So is an

@@ -27,6 +27,13 @@ def test_on_another_cohort_other_answers_are_right():
     assert_right(lesson.EXERCISES, {"phq9_alone": 1 / 3, "mixed": 1}, data_of(ours))
 
 
+def test_most_whom_only_both_measures_call_improved_had_room_to_fall_on_the_phq_9(everybody):
+    """As the explanation of `phq9_alone` says: a PHQ-9 of less than its reliable change cannot fall by as much."""
+    at_end = classify(everybody, "end", RULES)
+    by_both_only = (at_end["improvement"] == "reliable_improvement") & (at_end["phq9_change"] < PHQ9.reliable_change)
+    assert (everybody.loc[by_both_only, "phq9_baseline"] >= PHQ9.reliable_change).mean() > 0.9
+
+
 @pytest.mark.parametrize(("falls", "expected"), [((8, -5), "neither"), ((6, 0), "improved"), ((6, -3), "improved"),
                                                  ((-6, 3), "deteriorated"), ((5, 3), "neither")])
 def test_the_status_of_two_changes(falls, expected):

@@ -7,7 +7,6 @@ from lesson_checks import assert_judges_rightly, assert_right
 
 from durability_utils.lessons import l5_regression as lesson
 
-GAIN = 4
 SEVEN = pd.DataFrame(  # the first six are selected from 20 points, three of them treated
     [(26, 20, 14, 22, True), (24, 23, 20, 18, True), (22, 20, 14, 14, True),
      (26, 20, 24, 20, False), (24, 24, 22, 24, False), (22, 19, 20, 22, False),
@@ -25,8 +24,8 @@ def data_of(people, reliability, gain) -> dict[str, list]:
 
 def test_every_exercise_accepts_its_solution_and_names_typical_mistakes(everybody):
     baseline = everybody["phq9_baseline"].astype(float)
-    people = lesson.simulated_people(0.75, baseline.mean(), baseline.std(), PHQ9.maximum, GAIN)
-    assert_judges_rightly(lesson.EXERCISES, "l5_regression", data_of(people, 0.75, GAIN))
+    people = lesson.simulated_people(0.75, baseline.mean(), baseline.std(), PHQ9.maximum, lesson.TRUE_GAIN)
+    assert_judges_rightly(lesson.EXERCISES, "l5_regression", data_of(people, 0.75, lesson.TRUE_GAIN))
 
 
 def test_on_other_people_other_answers_are_right():

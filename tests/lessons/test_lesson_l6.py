@@ -48,6 +48,13 @@ def test_the_funnel_and_what_is_known_by_hand():
     assert lesson.kept_gains(small(), STUDY_2016).to_dict() == {"improved_at_end": 4, "known": 2, "kept": 1}
 
 
+def test_what_is_known_needs_no_carrying_back():
+    """By hand: who answered at 12 months only is not known at 6."""
+    late = cohort(patient((20, 15), (4, 3), phq9_12m=4, gad7_12m=3))
+    assert STUDY_2016.rules.carry_back
+    assert lesson.kept_gains(late, STUDY_2016).to_dict() == {"improved_at_end": 1, "known": 0, "kept": 0}
+
+
 def test_by_chance_alone_it_is_about_right():
     assert lesson.EXERCISES["direction"].right(lesson.who_would_answer(0.7, 0.3, 0, n=20_000)) == "about right"
     assert lesson.EXERCISES["interval"].right(lesson.intervals_with_truth(0.7, 0.3, 0, n=500)) == "about 95"
