@@ -16,6 +16,13 @@ from durability_utils.study.holds import Holds
 from durability_utils.study.labels import label
 
 GROUPS = ("no_consent", "consent_no_participation", "consent_and_participation")
+OTHERS = {"no_consent": "those who did not consent",
+          "consent_no_participation": "those who consented and did not answer"}
+# higher and lower, as those who took part are said to be
+DIFFERS = {"age": ("were older", "were younger"), "sessions": ("had more sessions", "had fewer sessions")} | {
+    f"{code}_{what}": words for code, name in (("phq9", "PHQ-9"), ("gad7", "GAD-7")) for what, words in (
+        ("baseline", (f"had a higher {name} at baseline", f"had a lower {name} at baseline")),
+        ("change", (f"improved more on {name}", f"improved less on {name}")))}
 HALF = 0.5  # a standard deviation that is not to be overlooked where no difference was shown
 VARIABLES = ("age", "phq9_baseline", "phq9_change", "gad7_baseline", "gad7_change", "sessions")
 # test: pingouin's analysis of variance, its comparison of pairs, and the name of p in the latter's table
@@ -49,12 +56,13 @@ def compared_variables(cohort: pd.DataFrame) -> pd.DataFrame:
     return table[list(VARIABLES)]
 
 
-def compare_groups(cohort: pd.DataFrame, test: str = "games_howell") -> pd.DataFrame:
+def compare_groups(cohort: pd.DataFrame, test: str = "games_howell", few: int = 2) -> pd.DataFrame:
     """Table 1: `variable, group, n, mean, sd, letters, p`, over the available cases of each variable.
 
     p: Welch's ANOVA with Games-Howell, which let each group have its own spread; or, as the paper did, one-way
     ANOVA with Tukey's HSD (`tukey`), which do not. Groups that share a letter were not shown to differ at 5 %. A
-    group of fewer than two patients is not tested and has no letter; nor is, by Games-Howell, one without spread.
+    group of fewer than `few` patients, two at least, with a value is not tested and has no letter; nor is, by
+    Games-Howell, one without spread.
     Letters and p are blank where fewer than two can be, or none has spread. Raises InputError for another test, and
     as `compared_variables`.
     """
@@ -64,14 +72,14 @@ def compare_groups(cohort: pd.DataFrame, test: str = "games_howell") -> pd.DataF
     for variable in VARIABLES:
         data = pd.DataFrame({"group": group, "value": values[variable]}).dropna()
         summary = data.groupby("group", observed=False)["value"].agg(n="size", mean="mean", sd="std")
-        letters, p = _letters_and_p(data, summary, test)
+        letters, p = _letters_and_p(data, summary, test, few)
         tables.append(summary.reset_index().assign(variable=variable, letters=letters, p=p))
     return pd.concat(tables, ignore_index=True)[["variable", "group", "n", "mean", "sd", "letters", "p"]]
 
 
-def _letters_and_p(data: pd.DataFrame, summary: pd.DataFrame, test: str) -> tuple[list[str], float]:
+def _letters_and_p(data: pd.DataFrame, summary: pd.DataFrame, test: str, few: int = 2) -> tuple[list[str], float]:
     spread = summary["sd"] > 0
-    testable = summary["n"] > 1
+    testable = summary["n"] >= max(few, 2)
     if test == "games_howell":  # it weights each group by its own variance
         testable &= spread
     testable = [name for name in GROUPS if testable[name]]
@@ -114,12 +122,12 @@ def first_is_a(letters: pd.Series) -> list[str]:
     return ["".join(sorted(rename[letter] for letter in cell)) for cell in letters]
 
 
-def effect_sizes(cohort: pd.DataFrame) -> pd.DataFrame:
+def effect_sizes(cohort: pd.DataFrame, few: int = 2) -> pd.DataFrame:
     """Bonett's standardised mean difference, with Hedges' small-sample correction, of participation against each other
     group, with 95 % limits, as `hedges_g` has it.
 
     Columns: `variable, against, n, n_against, sd, sd_against, g, low, high`. Positive: those who participated have the
-    higher value.
+    higher value. g and its limits are blank where a group has fewer than `few` patients with a value.
     """
     values, group = compared_variables(cohort), participation(cohort)
     rows = []
@@ -128,33 +136,42 @@ def effect_sizes(cohort: pd.DataFrame) -> pd.DataFrame:
         joined = summary.loc[GROUPS[2]]
         for name, other in summary.loc[list(GROUPS[:2])].iterrows():
             n, sds = (int(joined["count"]), int(other["count"])), (joined["std"], other["std"])
-            rows.append((variable, name, *n, *sds, *hedges_g(joined["mean"] - other["mean"], n, sds)))
+            g = hedges_g(joined["mean"] - other["mean"], n, sds) if min(n) >= few else [np.nan] * 3
+            rows.append((variable, name, *n, *sds, *g))
     return pd.DataFrame(rows, columns=["variable", "against", "n", "n_against", "sd", "sd_against", "g", "low", "high"])
 
 
-def differences_in_words(table: pd.DataFrame, effects: pd.DataFrame, against: str) -> str:
-    """In how many variables those who took part differ from one group, by how much, and what is not excluded.
+def differences_in_words(table: pd.DataFrame, effects: pd.DataFrame) -> str:
+    """How those who took part differ from both other groups, by how much, and what is not excluded.
 
-    `table`, `effects`: of `compare_groups` and `effect_sizes`; `against`: one of GROUPS. To differ is to share no
-    letter. Of the other variables it is counted where the interval of g lies within HALF on both sides, and said
-    where g rounds to HALF or more. Empty where no variable has letters in both groups.
+    `table`, `effects`: of `compare_groups` and `effect_sizes`. To differ is to share no letter. Of the other
+    comparisons it is counted where the interval of g lies within HALF on both sides. Variables without letters in the
+    groups are not compared, and named. Empty where there is no comparison.
     """
-    letters, apart, other = table.set_index(["variable", "group"])["letters"], [], []
-    for row in effects[effects["against"] == against].itertuples():
-        ours, theirs = (set(letters[row.variable, name]) for name in (GROUPS[2], against))
-        if ours and theirs:
-            (other if ours & theirs else apart).append(row)
-    if not apart + other:
+    letters = table.set_index(["variable", "group"])["letters"].map(set)
+    said, compared, others, excluded = [], set(), 0, 0
+    for against, whom in OTHERS.items():
+        rows = [row for row in effects[effects["against"] == against].itertuples()
+                if letters[row.variable, GROUPS[2]] and letters[row.variable, against]]
+        alike = [bool(letters[row.variable, GROUPS[2]] & letters[row.variable, against]) for row in rows]
+        apart = [f"{DIFFERS[row.variable][row.g < 0]} (g {row.g:.2f}, {row.low:.2f} to {row.high:.2f})"
+                 for row, same in zip(rows, alike, strict=True) if not same]
+        said.append(f"{_listed(apart)} than {whom}" if apart else
+                    f"{'were not shown to differ from' if rows else 'could not be compared with'} {whom}")
+        compared |= {row.variable for row in rows}
+        others += sum(alike)
+        excluded += sum(same and max(-row.low, row.high) < HALF for row, same in zip(rows, alike, strict=True))
+    if not compared:
         return ""
-    found = ", ".join(f"{label(row.variable)} (g {row.g:.2f}, {row.low:.2f} to {row.high:.2f})" for row in apart)
-    words = f"{len(apart) or 'none'} of {len(apart + other)} variables" + (f": {found}" if found else "")
-    if not other:
-        return words
-    excluded = sum(max(-row.low, row.high) < HALF for row in other)
-    large = ", ".join(f"{label(row.variable)} {row.g:.2f}" for row in other if round(abs(row.g), 1) >= HALF)
-    return (f"{words}{';' if apart else ', but'} a difference of half a standard deviation is excluded in "
-            f"{excluded or 'none'} of the{f' other {len(other)}' if apart else 'm'}"
-            + (f" (g of about half or more: {large})" if large else ""))
+    not_shown = ("; where no difference was shown, half a standard deviation is excluded in "
+                 f"{excluded or 'none'} of {others} comparison{'s' * (others > 1)}" if others else "")
+    lacking = [label(name) for name in dict.fromkeys(effects["variable"]) if name not in compared]
+    few = f"; too few have a value to compare {_listed(lacking)}" if lacking else ""
+    return f"they {', and '.join(said)}{not_shown}{few}"
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def hedges_g(difference: float, n: tuple[int, int], sds: tuple[float, float]) -> tuple[float, float, float]:

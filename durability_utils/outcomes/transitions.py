@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from durability_utils.outcomes.proportions import with_proportions
+from durability_utils.outcomes.proportions import proportion, with_proportions
 from durability_utils.outcomes.rules import expect_classified, expect_codes
 from durability_utils.study.columns import completed
 from durability_utils.study.expected import expect, expect_bool, expect_columns, expect_same_rows
@@ -11,6 +11,7 @@ from durability_utils.study.holds import Holds
 
 INCLUSION = ("no_upflow_consent", "no_6_month_follow_up", "scores_missing", "below_caseness", "counted")
 _WORDS = {"improvement": "Reliable improvement", "recovery": "Reliable recovery"}
+_WELL = {"reliable_improvement": "reliably improved", "reliable_recovery": "reliably recovered"}
 SIX_MONTHS = {outcome: Holds(counts={"n": f"{outcome}_6m/{{end}}/{{follow_up}}"}) for outcome in _WORDS}
 BY_STATUS_AT_END = {outcome: Holds(
     f"{words}: end of treatment against 6 months",
@@ -57,6 +58,46 @@ def path_table(end: pd.Series, at_6m: pd.Series, at_12m: pd.Series, both: pd.Ser
     expect_bool(both, "both")
     expect_same_rows(end=end, both=both)
     return count(pd.DataFrame({"end": end, "at_6m": at_6m, "at_12m": at_12m})[both])
+
+
+def kept_in_words(at_end: int, end: pd.Series, later: pd.Series, late: pd.Series, at_6m: pd.Series,
+                  few: int = 0) -> str:
+    """Of `at_end` patients well at end, how many still were at 6 and at 12 months, and of how many that is not known.
+
+    `end`, `later`, `late`: one outcome of those who answered, as `classify` gives it at end, at 6m (after carry back
+    where the study has it) and at 12m; `at_6m`: whether they completed the 6-month follow-up, True or False. Of fewer
+    patients than `few` only counts. Raises InputError for anything else.
+    """
+    _expect_outcomes(end=end, later=later, late=late)
+    expect_bool(at_6m, "at_6m")
+    expect_same_rows(end=end, at_6m=at_6m)
+    code = end.cat.categories[-1]
+    had, well = f"had {_WELL[code]} at end of treatment", end == code
+    first, second = (well & outcome.notna() for outcome in (later, late))
+    seen = int((first | second).sum())
+    if not seen:
+        return (f"Of {at_end:,} who {had} none has scores at follow-up: whether they still were is not known." if at_end
+                else f"Nobody {had}.")
+    at_6 = _still_were(first, later == code, "6 months", few)
+    if stands_in := int((first & ~at_6m).sum()):
+        own = first & at_6m
+        without = f"{(own & (later == code)).sum()} of {own.sum()}" if own.any() else "nobody has scores"
+        at_6 += f" (for {stands_in} the 12-month answer stands in; without it {without})"
+    words = (f"Of {at_end:,} who {had} {seen:,} {'has' if seen == 1 else 'have'} scores at follow-up: {at_6}, and "
+             f"{_still_were(second, late == code, '12 months', few)}.")
+    if first.any() and second.any() and (first != second).any():
+        words += " Not the same patients answered at 6 and at 12 months."
+    if at_end > seen:
+        words += f" Of the other {at_end - seen:,} it is not known whether they still were."
+    return words
+
+
+def _still_were(known: pd.Series, now: pd.Series, time: str, few: int) -> str:
+    n, of = int((known & now).sum()), int(known.sum())
+    if not of:
+        return f"nobody has scores at {time}"
+    # as `shown.rate`, which this room cannot import
+    return f"{f'{n} of {of}' if of < few else proportion(n, of).text()} still were at {time}"
 
 
 def _expect_outcomes(**codes: pd.Series) -> None:

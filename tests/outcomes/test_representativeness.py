@@ -114,21 +114,42 @@ def test_hedges_g_and_its_unrounded_limits_are_metafors(rs_ages):
     assert effects["sd_against"].tolist() == pytest.approx([np.std(rs_ages[name], ddof=1) for name in effects.index])
 
 
+def test_fewer_than_few_with_a_value_are_not_compared():
+    ages = AGES | {"no_consent": [30, 32, 34]}  # three, and two groups of five
+    table, effects = table1.compare_groups(cohort(ages), few=4), table1.effect_sizes(cohort(ages), 4)
+    table, effects = (found.query("variable == 'age'") for found in (table, effects))
+    assert list(table["letters"]) == ["", "a", "a"]  # 52 and 53 years with an SD of 1.6
+    assert table["p"].iloc[0] == pytest.approx(  # Welch's t of the two that are left
+        stats.ttest_ind(*list(ages.values())[1:], equal_var=False).pvalue)
+    assert list(table["n"]) == [3, 5, 5] and table["mean"].iloc[0] == 32
+    assert effects["g"].isna().tolist() == effects["low"].isna().tolist() == [True, False]
+    assert list(by_age(ages)["letters"]) == ["a", "b", "b"]  # of three, unless the study file says otherwise
+
+
 def test_what_is_not_shown_to_differ_may_still_be_half_a_standard_deviation():
     names = ["age", "phq9_baseline", "sessions", "gad7_change"]
-    effects = pd.DataFrame({"variable": names, "against": "no_consent", "g": [0.80, -0.46, 0.05, 0.30],
-                            "low": [0.3, -1.0, -0.4, -0.2], "high": [1.3, 0.1, 0.45, 0.8]})
+    effects = pd.DataFrame({"variable": names, "against": "no_consent", "g": [-0.80, -0.46, 0.05, 0.30],
+                            "low": [-1.3, -1.0, -0.4, -0.2], "high": [-0.3, 0.1, 0.45, 0.8]})
     letters = {"age": ("a", "b"), "phq9_baseline": ("ab", "b"), "sessions": ("a", "a"), "gad7_change": ("", "a")}
     groups = ("no_consent", "consent_and_participation")
     table = pd.DataFrame([(name, group, its) for name, both in letters.items()
                           for group, its in zip(groups, both, strict=True)], columns=["variable", "group", "letters"])
-    assert table1.differences_in_words(table, effects, "no_consent") == (
-        "1 of 3 variables: age (g 0.80, 0.30 to 1.30); a difference of half a standard deviation is excluded in 1 "
-        "of the other 2 (g of about half or more: PHQ-9 baseline -0.46)")
-    assert table1.differences_in_words(table, effects.iloc[1:], "no_consent") == (
-        "none of 2 variables, but a difference of half a standard deviation is excluded in 1 of them (g of about half "
-        "or more: PHQ-9 baseline -0.46)")
-    assert table1.differences_in_words(table, effects.iloc[3:], "no_consent") == ""
+    # the ends of 0.05 lie within half a standard deviation, those of -0.46 do not
+    silent = "could not be compared with those who consented and did not answer"
+    assert table1.differences_in_words(table, effects) == (
+        f"they were younger (g -0.80, -1.30 to -0.30) than those who did not consent, and {silent}; where no "
+        "difference was shown, half a standard deviation is excluded in 1 of 2 comparisons; too few have a value to "
+        "compare GAD-7 change")
+    assert table1.differences_in_words(table, effects.iloc[1:2]) == (
+        f"they were not shown to differ from those who did not consent, and {silent}; where no difference was "
+        "shown, half a standard deviation is excluded in none of 1 comparison")
+    assert table1.differences_in_words(table, effects.iloc[3:]) == ""
+    # more than one difference, and in both directions; the paper's groups have letters everywhere
+    apart = effects.iloc[[0, 2]].assign(g=[0.8, -0.9], low=[0.3, -1.4], high=[1.3, -0.4])
+    table["letters"] = ["a", "b"] * 4
+    assert table1.differences_in_words(table, apart).startswith(
+        "they were older (g 0.80, 0.30 to 1.30) and had fewer sessions (g -0.90, -1.40 to -0.40) than those who did "
+        f"not consent, and {silent}")
 
 
 def test_g_by_the_average_variance_where_spreads_differ():

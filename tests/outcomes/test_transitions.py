@@ -6,8 +6,8 @@ import pytest
 from conftest import RULES, table_at_6_months, table_of_paths
 
 from durability_utils.outcomes.rules import carry_back, classify
-from durability_utils.outcomes.transitions import as_square, by_status_at_end, count, inclusion, margin
-from durability_utils.study.columns import TIMES
+from durability_utils.outcomes.transitions import as_square, by_status_at_end, count, inclusion, kept_in_words, margin
+from durability_utils.study.columns import TIMES, completed
 
 GOOD, NONE, BAD = "reliable_improvement", "no_reliable_improvement", "reliable_deterioration"
 
@@ -89,6 +89,43 @@ def test_each_participant_is_counted_or_has_the_first_reason_that_holds(cohort):
     below = cohort.assign(phq9_baseline=9, gad7_baseline=7)
     assert status(below)[0] == "below_caseness"
     assert status(below.assign(consent_upflow="no"))[0] == "no_upflow_consent"
+
+
+def in_words(people, at_end, outcome="improvement", few=0, rules=RULES):
+    carried = carry_back(people) if rules.carry_back else people
+    classes = (classify(carried, time, rules)[outcome] for time in ("end", "6m", "12m"))
+    return kept_in_words(at_end, *classes, completed(people, "6m"), few)
+
+
+def test_how_many_are_still_well_in_words(cohort):
+    # of nine who had improved at end, four answered: two at both times, two at 12 months alone; one of each pair kept
+    # it at 6 months or then (the second pair by carry back), and three of the four at 12
+    unknown = " Of the other 5 it is not known whether they still were."
+    assert in_words(cohort, 9, few=10) == (
+        "Of 9 who had reliably improved at end of treatment 4 have scores at follow-up: 2 of 4 still were at 6 months "
+        "(for 2 the 12-month answer stands in; without it 1 of 2), and 3 of 4 still were at 12 months." + unknown)
+    assert "at follow-up: 2/4 (50 %, 15 to 85) still were at 6 months (" in in_words(cohort, 9)  # Wilson's, by hand
+    # without carry back those two are seen at 12 months only: other patients than at 6, and still no unknown ones
+    plain = in_words(cohort, 9, few=10, rules=RULES.changed(carry_back=False))
+    assert plain == (
+        "Of 9 who had reliably improved at end of treatment 4 have scores at follow-up: 1 of 2 still were at 6 months, "
+        "and 3 of 4 still were at 12 months. Not the same patients answered at 6 and at 12 months." + unknown)
+    assert in_words(cohort, 4).endswith("at 12 months.")  # of nobody it is not known
+
+
+def test_where_nobody_is_well_or_seen_words_take_the_place_of_numbers(cohort):
+    late, never = cohort.iloc[[2]], cohort.iloc[[5]]
+    had = "who had reliably improved at end of treatment"
+    assert in_words(late, 1, few=10) == (
+        f"Of 1 {had} 1 has scores at follow-up: 1 of 1 still were at 6 months (for 1 the 12-month answer stands in; "
+        "without it nobody has scores), and 1 of 1 still were at 12 months.")
+    early = late.assign(phq9_6m=5, gad7_6m=10, phq9_12m=pd.NA, gad7_12m=pd.NA)
+    assert in_words(early, 2, few=10) == (
+        f"Of 2 {had} 1 has scores at follow-up: 1 of 1 still were at 6 months, and nobody has scores at 12 months. "
+        "Of the other 1 it is not known whether they still were.")
+    assert in_words(never, 1200) == (
+        f"Of 1,200 {had} none has scores at follow-up: whether they still were is not known.")
+    assert in_words(never, 0, "recovery") == "Nobody had reliably recovered at end of treatment."
 
 
 def test_count_leaves_out_a_row_with_a_missing_code():
