@@ -126,7 +126,7 @@ def test_the_answer_in_words(recovered, printed):
         "nobody can say (too few: 10 answered, fewer than 30; with no assumption on the others 9 to 94 %)")
     all_of_them = two_groups({2.0: (6, 4, 0)})
     assert specifications.in_words(all_of_them, estimates(all_of_them, "improvement"), curve) == (
-        "6/10 (60 %, 31 to 83), as everybody answered")
+        "6/10\u00a0(60\u00a0%,\u00a031\u00a0to\u00a083), as everybody answered")
 
 
 def test_what_simulated_cohorts_showed_in_words():
