@@ -25,16 +25,17 @@ NAMES = ("service", "column", "file", "key", "finding")  # their words are names
 
 _RATE = ("n", "of", "share", "low", "high")
 # of a bundle too: intervals apart, raised letters behind, what is hidden
-_NUMBERS = re.compile(r"[-<]?[\d.,\u221e]+(\s%)?(\s\(.*\)[\u1d43\u1d47\u1d9c]*)?|[\d,]+/[\d,]+\s\(.*\)|[\d,]+\sof\s[\d,]+"
-                      r"|-?[\d.]+\sto\s-?[\d.]+|\u2013|\*|\[REDACTED\]|")
+_NUMBERS = re.compile(r"[-<]?[\d.,\u221e]+(\s%)?(\s\(.*\)[\u1d43\u1d47\u1d9c]*)?|[\d,]+/[\d,]+\s\(.*\)"
+                      r"|[\d,]+\sof\s[\d,]+|-?[\d.]+\sto\s-?[\d.]+|\u2013|\*|\[REDACTED\]|")
 _CODE = re.compile(r"[a-z0-9]+(_[A-Za-z0-9]+)+")
 
 
 # notebook servers put all cells on the right; what scrolls would be cut off on paper
 _STYLE = ("<style>table.shown th, table.shown td { text-align: left } table.shown .n { text-align: right } "
-          "table.shown th { white-space: normal } "
-          "@media screen { table.shown td.n, table.shown td.short { white-space: nowrap } "
-          ".scroll { overflow-x: auto } }</style>")
+          "table.shown th { white-space: normal } @media screen { .scroll { overflow-x: auto } "
+          "table.shown td.n, table.shown td.short { white-space: nowrap } } "
+          "@media print { table.shown { font-size: 7pt } table.shown td.n { white-space: normal } "
+          "table.shown th, table.shown td { padding: 0.15rem 0.2rem } }</style>")
 NO_ROWS = "No rows."
 
 
@@ -54,7 +55,7 @@ class Shown:
         sides = [side(cells) for cells in zip(*lines, strict=True)]
         head = "".join(f'<th scope="col"{side}>{html.escape(name)}</th>'
                        for name, side in zip(self.words.columns, sides, strict=True))
-        rows = ("".join(f"<td{side}>{html.escape(cell)}</td>" for cell, side in zip(row, sides, strict=True))
+        rows = ("".join(f"<td{side}>{_cell(cell)}</td>" for cell, side in zip(row, sides, strict=True))
                 for row in lines)
         body = "\n".join(f"<tr>{row}</tr>" for row in rows)
         return (f'{_STYLE}\n<div class="scroll" tabindex="0" role="group" aria-label="table">\n<table class="shown">\n'
@@ -174,7 +175,8 @@ def _word(value, name: str) -> str:
         return re.sub(r"(?<=[a-z])(?=\d)", " ", " \u203a ".join(map(label, value.split("."))))
     if isinstance(value, str):  # a code, or several
         codes = value.split(", ") if name not in NAMES else []
-        return ", ".join(label(code) if code in WORDS.keys() | WHOLE or _CODE.fullmatch(code) else code for code in codes) or value
+        return ", ".join(label(code) if code in WORDS or code in WHOLE or _CODE.fullmatch(code) else code
+                         for code in codes) or value
     if isinstance(value, bool | np.bool):
         return "yes" if value else "no"
     if isinstance(value, tuple | list):
@@ -207,10 +209,15 @@ def _estimate(value: str, low: str, high: str) -> str:
     return f"{value} ({low} to {high})".replace(" ", NO_BREAK)
 
 
-def side(cells: Iterable[str]) -> str:
-    """The class of a column's cells and of its header, as an attribute: ` class="n"` of numbers, which are on the right.
+def _cell(cell: str) -> str:
+    # on paper, where many columns have little room, an interval may stand below
+    return re.sub(rf"(,{NO_BREAK}|{NO_BREAK}(?=\())", r"\1<wbr>", html.escape(cell))
 
-    ` class="short"` of words that stay in one line, blank of others.
+
+def side(cells: Iterable[str]) -> str:
+    """The class of a column's cells and of its header, as an attribute.
+
+    ` class="n"` of numbers, which are on the right, ` class="short"` of words that stay in one line, blank of others.
     """
     if all(map(_NUMBERS.fullmatch, cells)):
         return ' class="n"'

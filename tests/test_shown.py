@@ -12,7 +12,8 @@ from durability_utils.study.errors import InputError
 
 
 @pytest.mark.parametrize(("value", "name", "words"), [
-    (1631, "n", "1,631"), (0.8592, "share", "86\u00a0%"), (0.8592, "consented_share", "86\u00a0%"), (0.0004, "p", "<0.001"),
+    (1631, "n", "1,631"), (0.8592, "share", "86\u00a0%"), (0.8592, "consented_share", "86\u00a0%"),
+    (0.0004, "p", "<0.001"),
     (0.0495, "p", "0.050"), (0.05, "p_kept", "0.050"), (2.306, "g", "2.31"), (-0.001, "g", "0.00"),
     (1e6, "mean", "1,000,000.00"), (np.nan, "p", "\u2013"), (np.inf, "z", "\u221e"),
     (33.23, "effective_sample_size", "33.2"), (0.0004, "coverage, pmm", "0\u00a0%"),
