@@ -1,11 +1,13 @@
 """How tables are read: one format for notebooks, pages, Word and bundles. CSV files keep codes and digits.
 
-A number is formatted by what its column is called: counts whole, shares in per cent, p to three decimals, everything
-else to two. An estimate and the ends of its interval are one cell, and so are n, N, share and interval.
+A number is formatted by what its column is called: counts whole, shares in per cent, p to three decimals, effective
+samples to one, everything else to two. An estimate and the ends of its interval are one cell, and so are n, N, share
+and interval; spaces within them do not break.
 """
 
 import html
 import re
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -13,22 +15,28 @@ import pandas as pd
 from durability_utils.outcomes.proportions import Proportion, proportion
 from durability_utils.outcomes.transitions import as_square
 from durability_utils.study.errors import InputError
-from durability_utils.study.labels import WORDS, label
+from durability_utils.study.labels import NO_BREAK, NOT_APPLICABLE, WHOLE, WORDS, label
 
-NOT_APPLICABLE = "\u2013"  # what is hidden by disclosure control has a sign of its own, *
 # columns, with or without _6m and the like behind, that hold shares of 0 to 1
-SHARES = re.compile(r"(.*_)?(share|estimate|pooled|target|adjusted|tau|coverage)(_.*)?|size|power|refused")
+SHARES = re.compile(r"(.*_)?(share|estimate|pooled|target|adjusted|tau|coverage)([_,].*)?|size|power|refused")
+ONE_DECIMAL = re.compile(r"effective(_.*)?")
 P_VALUES = re.compile(r"p|p_.*")
 NAMES = ("service", "column", "file", "key", "finding")  # their words are names, not codes
 
 _RATE = ("n", "of", "share", "low", "high")
-_NUMBERS = re.compile(r"[-<]?[\d.,\u221e]+( %)?( \(.*\))?|[\d,]+/[\d,]+ \(.*\)|\d+ of \d+|\u2013|\*|")
-_CODE = re.compile(r"[a-z0-9]+(_[a-z0-9]+)+")
+# of a bundle too: intervals apart, raised letters behind, what is hidden
+_NUMBERS = re.compile(r"[-<]?[\d.,\u221e]+(\s%)?(\s\(.*\)[\u1d43\u1d47\u1d9c]*)?|[\d,]+/[\d,]+\s\(.*\)"
+                      r"|[\d,]+\sof\s[\d,]+|-?[\d.]+\sto\s-?[\d.]+|\u2013|\*|\[REDACTED\]|")
+_CODE = re.compile(r"[a-z0-9]+(_[A-Za-z0-9]+)+")
 
 
-# notebook servers put all cells on the right
+# notebook servers put all cells on the right; what scrolls would be cut off on paper
 _STYLE = ("<style>table.shown th, table.shown td { text-align: left } table.shown .n { text-align: right } "
-          "table.shown td.n, table.shown td.short { white-space: nowrap } .scroll { overflow-x: auto }</style>")
+          "table.shown th { white-space: normal } @media screen { .scroll { overflow-x: auto } "
+          "table.shown td.n, table.shown td.short { white-space: nowrap } } "
+          "@media print { table.shown { font-size: 7pt } table.shown td.n { white-space: normal } "
+          "table.shown th, table.shown td { padding: 0.15rem 0.2rem } }</style>")
+NO_ROWS = "No rows."
 
 
 class Shown:
@@ -38,14 +46,16 @@ class Shown:
         self.words = words
 
     def __repr__(self) -> str:
-        return self.words.to_string(index=False, max_colwidth=60) if len(self.words) else "no rows"
+        return self.words.to_string(index=False, max_colwidth=60) if len(self.words) else NO_ROWS
 
     def _repr_html_(self) -> str:
+        if self.words.empty:
+            return f"<p>{NO_ROWS}</p>"
         lines = list(self.words.itertuples(index=False, name=None))
-        sides = [_side(cells) for cells in zip(*lines, strict=True)] or [""] * self.words.shape[1]
+        sides = [side(cells) for cells in zip(*lines, strict=True)]
         head = "".join(f'<th scope="col"{side}>{html.escape(name)}</th>'
                        for name, side in zip(self.words.columns, sides, strict=True))
-        rows = ("".join(f"<td{side}>{_unbroken(cell)}</td>" for cell, side in zip(row, sides, strict=True))
+        rows = ("".join(f"<td{side}>{_cell(cell)}</td>" for cell, side in zip(row, sides, strict=True))
                 for row in lines)
         body = "\n".join(f"<tr>{row}</tr>" for row in rows)
         return (f'{_STYLE}\n<div class="scroll" tabindex="0" role="group" aria-label="table">\n<table class="shown">\n'
@@ -88,12 +98,16 @@ def as_words(table: pd.DataFrame | pd.Series, digits: int = 2) -> pd.DataFrame:
         else:
             words[label(name)] = _formatted(column, name, digits)
             at += 1
-    return pd.DataFrame({name: cells for name, cells in words.items() if any(cells) or table.empty}, dtype="str")
+    return pd.DataFrame({name: [cell or NOT_APPLICABLE for cell in cells] for name, cells in words.items()
+                         if any(cells) or table.empty}, dtype="str")
 
 
 def rate(n: int, of: int, few: int = 0) -> str:
-    """n of `of`: `61/71 (86 %, 76 to 92)`; of fewer patients than `few` the counts alone, `2 of 3`."""
-    return f"{n} of {of}" if of < few else proportion(n, of).text()
+    """n of `of`: `61/71 (86 %, 76 to 92)`; of fewer patients than `few` the counts alone, `2 of 3`; of nobody `\u2013`.
+
+    Its spaces do not break.
+    """
+    return f"{n}{NO_BREAK}of{NO_BREAK}{of}" if 0 < of < few else proportion(n, of).text()
 
 
 def square(table: pd.DataFrame, few: int = 0) -> Shown:
@@ -124,7 +138,9 @@ def number(value: float, name: str = "", digits: int = 2) -> str:
     if P_VALUES.fullmatch(name):
         return "<0.001" if value < 0.001 else f"{value:.3f}"
     if SHARES.fullmatch(name):
-        return f"{_rounded(100 * value, 0)} %"
+        return f"{_rounded(100 * value, 0)}{NO_BREAK}%"
+    if ONE_DECIMAL.fullmatch(name):
+        return _rounded(value, 1)
     if isinstance(value, int | np.integer):
         return f"{value:,}"
     return _rounded(value, digits) if np.isfinite(value) else ("\u221e" if value > 0 else "-\u221e")
@@ -135,8 +151,8 @@ def unbroken(rate: Proportion, few: int = 0, between: str = " of ") -> str:
 
     `few`: of fewer than so many patients it is the counts alone, `2 of 2`; `between`: what stands between n and N.
     """
-    interval = f" {rate.text().partition(' ')[2]}" if rate.of >= max(few, 1) else ""
-    return f"{rate.n:,}{between}{rate.of:,}{interval}".replace(" ", "\u00a0")
+    interval = f" {rate.text().partition(NO_BREAK)[2]}" if rate.of >= max(few, 1) else ""
+    return f"{rate.n:,}{between}{rate.of:,}{interval}".replace(" ", NO_BREAK)
 
 
 def _rounded(value: float, digits: int) -> str:
@@ -159,7 +175,8 @@ def _word(value, name: str) -> str:
         return re.sub(r"(?<=[a-z])(?=\d)", " ", " \u203a ".join(map(label, value.split("."))))
     if isinstance(value, str):  # a code, or several
         codes = value.split(", ") if name not in NAMES else []
-        return ", ".join(label(code) if code in WORDS or _CODE.fullmatch(code) else code for code in codes) or value
+        return ", ".join(label(code) if code in WORDS or code in WHOLE or _CODE.fullmatch(code) else code
+                         for code in codes) or value
     if isinstance(value, bool | np.bool):
         return "yes" if value else "no"
     if isinstance(value, tuple | list):
@@ -188,16 +205,20 @@ def _of_same(name: str, low: str) -> bool:
 def _estimate(value: str, low: str, high: str) -> str:
     if low == high == NOT_APPLICABLE:
         return value
-    return f"{value} ({low.removesuffix(' %')} to {high.removesuffix(' %')})"
+    low, high = (end.removesuffix(f"{NO_BREAK}%") for end in (low, high))
+    return f"{value} ({low} to {high})".replace(" ", NO_BREAK)
 
 
-def _side(cells: tuple[str, ...]) -> str:
+def _cell(cell: str) -> str:
+    # on paper, where many columns have little room, an interval may stand below
+    return re.sub(rf"(,{NO_BREAK}|{NO_BREAK}(?=\())", r"\1<wbr>", html.escape(cell))
+
+
+def side(cells: Iterable[str]) -> str:
+    """The class of a column's cells and of its header, as an attribute.
+
+    ` class="n"` of numbers, which are on the right, ` class="short"` of words that stay in one line, blank of others.
+    """
     if all(map(_NUMBERS.fullmatch, cells)):
         return ' class="n"'
     return ' class="short"' if max(map(len, cells)) <= 20 else ""
-
-
-def _unbroken(cell: str) -> str:
-    # numbers with their interval stay in one line; words may be broken
-    together = re.match(r"[-<\d]", cell) and len(cell) < 40
-    return html.escape(cell.replace(" ", "\u00a0") if together else cell)

@@ -12,20 +12,25 @@ from durability_utils.study.errors import InputError
 
 
 @pytest.mark.parametrize(("value", "name", "words"), [
-    (1631, "n", "1,631"), (0.8592, "share", "86 %"), (0.8592, "consented_share", "86 %"), (0.0004, "p", "<0.001"),
+    (1631, "n", "1,631"), (0.8592, "share", "86\u00a0%"), (0.8592, "consented_share", "86\u00a0%"),
+    (0.0004, "p", "<0.001"),
     (0.0495, "p", "0.050"), (0.05, "p_kept", "0.050"), (2.306, "g", "2.31"), (-0.001, "g", "0.00"),
     (1e6, "mean", "1,000,000.00"), (np.nan, "p", "\u2013"), (np.inf, "z", "\u221e"),
-    (33.23, "effective_sample_size", "33.23"),
+    (33.23, "effective_sample_size", "33.2"), (0.0004, "coverage, pmm", "0\u00a0%"),
 ])
 def test_a_number_is_read_by_the_name_of_its_column(value, name, words):
     assert number(value, name) == words
+
+
+def spaced(table: pd.DataFrame) -> pd.DataFrame:
+    return as_words(table).replace("\u00a0", " ", regex=True)
 
 
 def test_a_rate_is_one_cell_and_so_is_an_estimate_with_its_interval():
     share, low, high = proportion(61, 71)[2:]
     table = pd.DataFrame({"service": ["north_a"], "n": [61], "of": [71], "share": share, "low": low, "high": high,
                           "g": 0.3, "g_low": -0.186, "g_high": 0.79, "share_6m": 0.123, "low_6m": 0.1, "high_6m": 0.2})
-    assert as_words(table).to_dict("list") == {
+    assert spaced(table).to_dict("list") == {
         "service": ["north_a"], "n/N (95 % interval)": ["61/71 (86 %, 76 to 92)"],
         "g (95 % interval)": ["0.30 (-0.19 to 0.79)"], "share 6 months (95 % interval)": ["12 % (10 to 20)"]}
 
@@ -33,8 +38,8 @@ def test_a_rate_is_one_cell_and_so_is_an_estimate_with_its_interval():
 def test_an_interval_is_the_table_s_own_whatever_its_method():
     # Goodman's of three classes, not Wilson's 76 to 92
     table = pd.DataFrame({"n": [61], "of": [71], "share": [61 / 71], "low": [0.734], "high": [0.931]})
-    assert as_words(table).iloc[0, 0] == "61/71 (86 %, 73 to 93)"
-    assert as_words(pd.DataFrame({"median": [9.0], "median_low": [7.0], "median_high": [np.nan]})).iloc[0, 0] == (
+    assert spaced(table).iloc[0, 0] == "61/71 (86 %, 73 to 93)"
+    assert spaced(pd.DataFrame({"median": [9.0], "median_low": [7.0], "median_high": [np.nan]})).iloc[0, 0] == (
         "9 (7 to \u2013)")
 
 
@@ -47,9 +52,9 @@ def test_a_figure_of_a_paper_is_read_by_its_path():
 def test_few_patients_are_a_sentence_of_counts_and_no_rate():
     assert too_few(10, 10) == ""
     assert too_few(1, 10) == "Not shown: 1 patient, fewer than 10, would show little but chance."
-    assert (rate(2, 3, 10), rate(0, 0, 10)) == ("2 of 3", "0 of 0")
-    assert rate(61, 71, 10) == "61/71 (86 %, 76 to 92)"
-    assert rate(2, 3, 3) == "2/3 (67 %, 21 to 94)"
+    assert (rate(2, 3, 10), rate(0, 0, 10), rate(0, 0)) == ("2\u00a0of\u00a03", "\u2013", "\u2013")
+    assert rate(61, 71, 10) == "61/71\u00a0(86\u00a0%,\u00a076\u00a0to\u00a092)"
+    assert rate(2, 3, 3) == "2/3\u00a0(67\u00a0%,\u00a021\u00a0to\u00a094)"
 
 
 def test_a_square_has_the_best_status_first_and_everyone_at_its_ends():
@@ -58,7 +63,7 @@ def test_a_square_has_the_best_status_first_and_everyone_at_its_ends():
     later = pd.Series(([codes.categories[1]] * 38 + [codes.categories[0]] * 9)
                       + ([codes.categories[1]] * 9 + [codes.categories[0]] * 27), dtype=codes)
     words = square(six_month_table(end, later), 10).words  # the paper's Table 5
-    assert words.to_numpy().tolist() == [
+    assert words.replace("\u00a0", " ", regex=True).to_numpy().tolist() == [
         ["reliable recovery", "38/47 (81 %, 67 to 90)", "9/47 (19 %, 10 to 33)", "47/83 (57 %, 46 to 67)"],
         ["no reliable recovery", "9/36 (25 %, 14 to 41)", "27/36 (75 %, 59 to 86)", "36/83 (43 %, 33 to 54)"],
         ["everyone at follow-up", "47/83 (57 %, 46 to 67)", "36/83 (43 %, 33 to 54)", "83"]]
@@ -80,8 +85,23 @@ def test_codes_are_words_names_stay_and_what_is_missing_has_its_sign():
         ["\u2013", "x", "\u2013", "no", "end"]]
 
 
-def test_a_column_in_which_nothing_is_said_is_left_out():
-    assert list(as_words(pd.DataFrame({"verdict": ["agrees"], "note": [""]}))) == ["verdict"]
+def test_a_column_in_which_nothing_is_said_is_left_out_and_a_blank_cell_has_its_sign():
+    table = pd.DataFrame({"verdict": ["agrees", "differs"], "note": ["", ""]})
+    assert list(as_words(table)) == ["verdict"]
+    assert as_words(table.assign(note=["", "by one"]))["note"].tolist() == ["\u2013", "by one"]
+
+
+def test_a_table_without_rows_is_a_sentence():
+    nothing = shown(pd.DataFrame({"verdict": [], "n": []}))
+    assert (repr(nothing), nothing._repr_html_()) == ("No rows.", "<p>No rows.</p>")
+
+
+def test_codes_of_the_dictionary_and_of_methods_are_words():
+    codes = ["white_british", "asian_pakistani", "long_term_sick", "pmm", "service_A, service_north, step3", "own"]
+    assert as_words(pd.DataFrame({"level": codes}))["level"].tolist() == [
+        "white British", "Asian Pakistani", "long-term sick", "imputed from those most alike",
+        "service A, service north, step 3", "whom the definition counts"]
+    assert list(as_words(pd.DataFrame({"q": [1.5], "after_re_referral": [1]}))) == ["Q", "after re-referral"]
 
 
 def test_a_count_of_which_some_are_missing_has_no_decimals_and_a_mean_has():

@@ -8,20 +8,9 @@ from matplotlib.figure import Figure
 from durability_utils.analyses.attrition import AUXILIARY, VARIABLES
 from durability_utils.figures import DARK, LIGHT, MIDDLE, add_caption, label, new_figure
 from durability_utils.outcomes.rules import OUTCOMES
+from durability_utils.study.labels import METHOD_WORDS
 
 GREY = "#888888"
-METHOD_WORDS = {
-    "complete_cases": "those who answered",
-    "complete_cases_carried_back": "those who answered, carried back",
-    "weighting": "weighted",
-    "doubly_robust": "doubly robust",
-    "normal": "imputed, normal errors",
-    "pmm": "imputed from those most alike",
-    "prior": "imputed, shifted by the prior",
-    "returned_to_baseline": "returned to baseline",
-    "worst_case": "worst case",
-    "best_case": "best case",
-}
 TIME_WORDS = {"6m": "6 months", "12m": "12 months"}
 STAGE_WORDS = {"consented": "consent", "answered": "answer"}
 # the rows of dots below the curve: what an estimate's method or variables have to name

@@ -52,7 +52,7 @@ def missing_scores_figure(settings: Sequence[tuple[float, float]]) -> Figure:
         panel.bar([0, 1], [n, n], color=DARK, width=0.6)
         panel.bar([1], [FINISHED - known], bottom=known, color="none", edgecolor=MIDDLE, hatch="//", width=0.6)
         for place, of in enumerate((known, FINISHED)):
-            rate = proportion(n, of).text().replace(" (", "\n(")
+            rate = proportion(n, of).text().replace("\u00a0(", "\n(")
             panel.annotate(rate, (place, of), ha="center", va="bottom", fontsize=8.5)
         panel.set(xticks=[0, 1], xticklabels=["paired", "NHS"], ylim=(0, 1.2 * FINISHED), xlim=(-0.6, 1.6),
                   title=f"{100 * missing:.0f} % without a score at end")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from durability_utils.study.errors import InputError
 from durability_utils.study.expected import expect_columns
+from durability_utils.study.labels import NO_BREAK, NOT_APPLICABLE
 
 TWO_SIDED = NormalDist().inv_cdf(0.975)
 
@@ -24,11 +25,11 @@ class Proportion(NamedTuple):
     high: float
 
     def text(self) -> str:
-        """For a reader, as in `61/71 (86 %, 76 to 92)` and `323/3,027 (11 %, 10 to 12)`."""
+        """For a reader, as in `61/71 (86 %, 76 to 92)`, with spaces that do not break; of nobody `\u2013`."""
         if self.of == 0:
-            return f"{self.n:,}/0 (no patients)"
-        percent = rounded_percent(self.n, self.of)
-        return f"{self.n:,}/{self.of:,} ({percent} %, {100 * self.low:.0f} to {100 * self.high:.0f})"
+            return NOT_APPLICABLE
+        interval = f"{rounded_percent(self.n, self.of)} %, {100 * self.low:.0f} to {100 * self.high:.0f}"
+        return f"{self.n:,}/{self.of:,} ({interval})".replace(" ", NO_BREAK)
 
 
 def proportion(n: int, of: int) -> Proportion:

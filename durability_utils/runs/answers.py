@@ -204,7 +204,7 @@ def _lacking(answers: Answers) -> str:
 
 def span(low: float, high: float) -> str:
     """Two shares as `6 to 98 %`, or one where they are the same."""
-    ends = [number(share, "share").removesuffix(" %") for share in (low, high)]
+    ends = [number(share, "share").removesuffix("\u00a0%") for share in (low, high)]
     return f"{' to '.join(dict.fromkeys(ends))} %".replace(" ", "\u00a0")
 
 
@@ -219,7 +219,7 @@ def england(answers: Answers, day, few: int) -> str:
     which = "," if own else f", the {'latest' if pd.isna(day) else 'nearest'} year published,"
     national = counts.loc[year]
     of = {"improvement": national["finished"], "recovery": national["finished"] - national["not_at_caseness"]}
-    shares = {outcome: number(national[f"reliable_{outcome}"] / of[outcome], "share").replace(" ", "\u00a0")
+    shares = {outcome: number(national[f"reliable_{outcome}"] / of[outcome], "share")
               for outcome in OUTCOMES if (outcome, "nhs") in answers.end}
     if not shares:
         return ""

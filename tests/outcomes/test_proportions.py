@@ -29,11 +29,11 @@ def test_wilson_interval_as_statsmodels_has_it(pair):
     assert 0 <= found.low <= found.share <= found.high <= 1
 
 
-def test_text_for_a_reader_says_in_words_that_nobody_is_in_the_denominator():
-    assert proportion(61, 71).text() == "61/71 (86 %, 76 to 92)"
+def test_text_for_a_reader_has_spaces_that_do_not_break_and_a_sign_where_nobody_is_in_the_denominator():
+    assert proportion(61, 71).text() == "61/71 (86 %, 76 to 92)".replace(" ", "\u00a0")
     nobody = proportion(0, 0)
     assert math.isnan(nobody.share) and math.isnan(nobody.low) and math.isnan(nobody.high)
-    assert nobody.text() == "0/0 (no patients)"
+    assert nobody.text() == "\u2013"
 
 
 @pytest.mark.parametrize(("n", "of", "percent"), [
