@@ -209,6 +209,10 @@ class TestStartNotebook:
         (row,) = [line for line in self.prose[0].splitlines() if "**manager**" in line]
         assert "(../docs/one_service.md)" in row and "`durability report`" in row
 
+    def test_no_question_about_news_comes_first_with_make_or_without(self):
+        command = 'jupyter labextension disable "@jupyterlab/apputils-extension:announcements"'
+        assert all(command in (PROJECT / name).read_text(encoding="utf-8") for name in ("Makefile", "README.md"))
+
     def test_make_lab_opens_on_it_and_sees_the_results(self):
         command = "jupyter lab --ServerApp.root_dir=. notebooks/start_here.ipynb"
         assert command in (PROJECT / "Makefile").read_text(encoding="utf-8")
