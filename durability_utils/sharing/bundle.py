@@ -34,6 +34,7 @@ from durability_utils.sharing.leaks import leaks
 from durability_utils.sharing.readable import Found, for_reader, paper_tables, what_was_found, workbook_sheets
 from durability_utils.sharing.shared_figures import shared_figures
 from durability_utils.sharing.workbook import Sheet, write_workbook
+from durability_utils.shown import side
 from durability_utils.study.errors import InputError
 from durability_utils.study.holds import Holds, read_holds
 from durability_utils.study.parameters import PROJECT
@@ -187,7 +188,7 @@ def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: li
     sections = {service: _service_sections(service, controlled, folder) for service in services}
     notices = [*filter(None, [synthetic_notice(study)]), WORDS[controlled.rule]]
     about, numbered = _about(controlled, lacking), paper_tables(study, controlled)
-    paper = [*(Section(2, heading, text) for heading, text in methods(study).items()),
+    paper = [*(Section(2, heading, text.replace("`", "")) for heading, text in methods(study).items()),
              Section(2, "Checklists", "Where each item of STROBE (observational studies) and of RECORD (routinely "
                      "collected data) is found.", checklists())]
     links = {"index": "Overview", **{service: service_name(service) for service in services}, "methods": "Methods"}
@@ -200,7 +201,7 @@ def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: li
         _write_page(folder / f"{name}.html", title, study, notices, parts, links, told)
     write_document(folder / "tables.docx", study.title, [
         *notices, *(" ".join(of.sentences) for of in [*found.values()][:1]), *about], numbered,
-                   [Section(1, "Methods in words"), *paper[:-1], paper[-1]._replace(level=1)], " ".join(notices))
+                   [Section(1, "Methods in words"), *paper[:-1], paper[-1]._replace(level=1)])
     checks = Sheet("Checklists", "Where each item of STROBE and of RECORD is found", "", checklists())
     write_workbook(folder / "tables.xlsx", study.title, [*notices, *about], [*workbook_sheets(controlled), checks])
     record = {"study": study.id, "title": study.title, "disclosure": controlled.rule, "lacking": lacking,
@@ -243,6 +244,9 @@ def _write_page(path: Path, title: str, study: Study, notices: list[str], sectio
     def picture(name: str) -> str:
         return base64.b64encode((path.parent / name).read_bytes()).decode()
 
+    def sides(table: pd.DataFrame) -> list[str]:
+        return [side(table.iloc[:, at]) for at in range(table.shape[1])]
+
     write(path, pages.get_template("share_page.html").render(
-        title=title, study=study.title, sections=sections, picture=picture, links=links, here=path.stem,
+        title=title, study=study.title, sections=sections, picture=picture, sides=sides, links=links, here=path.stem,
         notices=notices, found=found))
