@@ -122,8 +122,8 @@ def _could_be(controlled: Controlled, service: str, kept: Answers) -> list[str]:
                 for time, words_of_time in TIMES.items()
                 if (of := kept.kept.get((outcome, time))) and of.of < everyone]
         if said:
-            sentences.append(f"Of all {number(everyone)} who had {words}, without any assumption about those who did "
-                             f"not answer, {' and '.join(said)}.")
+            sentences.append(f"Of all {number(everyone)} who had {words} at the end of treatment, without any "
+                             f"assumption about those who did not answer, {' and '.join(said)}.")
     return sentences
 
 
