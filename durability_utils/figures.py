@@ -289,7 +289,7 @@ def group_means(table: pd.DataFrame, units: dict[str, str], title: str, caption:
         panel.hlines(y, rows["mean"] - half, rows["mean"] + half, color=DARK, linewidth=1.6)
         panel.plot(rows["mean"], y, "o", color=DARK)
         for at, mean, letters, n in zip(y, rows["mean"], rows["letters"], rows["n"], strict=True):
-            if n:
+            if n and letters.isalpha():  # else there are none, or a sign that they are hidden
                 panel.annotate(letters, (mean, at), xytext=(0, 6), textcoords="offset points", ha="center", fontsize=9)
         panel.set(title=label(variable), xlabel=units[variable], yticks=y, ylim=(-0.5, len(groups) - 0.3),
                   yticklabels=[label(group) for group in groups])

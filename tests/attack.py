@@ -326,8 +326,8 @@ class Attack:
         for row, later, before, after in zip(rows, rows[1:], cells, cells[1:], strict=False):
             self.at_most([after], [before])
             if row["share_percent"].isdecimal() and self.rule != "none" and not self.blank:
-                whole = int(row["at_risk"])
-                left = whole - 5 * round(int(row["share_percent"]) * whole / 500) + 2.5
+                whole = int(rows[0]["at_risk"])  # a small number is not told, so the least is not its half
+                left = whole - max(5 * round(int(row["share_percent"]) * whole / 500) - 2.5, self.most + 0.5)
                 begun, then = (self.truth[service, "at_risk", month] for month in ("0", str(later["month"])))
                 if then * whole <= begun * left:  # by Turnbull's estimate a few more can be
                     self.relation(0, np.inf, (cells[0], left), (after, -whole))

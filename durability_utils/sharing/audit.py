@@ -28,7 +28,6 @@ from durability_utils.outcomes.representativeness import DESCRIBED, GROUPS, VARI
 from durability_utils.outcomes.response import MODES, STAGES
 from durability_utils.outcomes.rules import IMPROVEMENT, RECOVERY, STEP_GROUPS
 from durability_utils.sharing.disclosure import (
-    BASE,
     LARGEST_HIDDEN,
     Controlled,
     Count,
@@ -640,10 +639,10 @@ def _curve(system: System, service: str, controlled: Controlled) -> None:
     for before, count in pairwise(months):
         system.between(0, np.inf, [before], [count])
         if (relapsed := controlled.relapsed.get(before)) is not None:
-            whole = controlled.shown[before]
-            left = {months[0]: whole - relapsed + BASE / 2, count: -whole}
+            whole = controlled.shown[months[0]]
+            left = {months[0]: whole - bounds(relapsed, controlled.rule)[0] + 0.5, count: -whole}
             if sum(system.exact[month] * factor for month, factor in left.items()) >= 0:
-                system.weighted(0, np.inf, left, (before,))
+                system.weighted(0, np.inf, left, (before, months[0]))
 
 
 def _steps(system: System, service: str) -> None:

@@ -41,6 +41,7 @@ from durability_utils.sharing.readable import (
 )
 from durability_utils.sharing.shared_figures import shared_figures
 from durability_utils.sharing.workbook import Sheet, write_workbook
+from durability_utils.shown import side
 from durability_utils.study.errors import InputError
 from durability_utils.study.holds import Holds, read_holds
 from durability_utils.study.parameters import PROJECT
@@ -196,7 +197,7 @@ def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: li
     sections = {service: _service_sections(service, controlled, folder, compared) for service in services}
     notices = [*filter(None, [synthetic_notice(study)]), WORDS[controlled.rule]]
     about, numbered = _about(controlled, lacking), paper_tables(study, controlled)
-    paper = [*(Section(2, heading, text) for heading, text in methods(study).items()),
+    paper = [*(Section(2, heading, text.replace("`", "")) for heading, text in methods(study).items()),
              Section(2, "Checklists", f"Where each item of STROBE and of RECORD is found. {STATEMENTS} Notebooks "
                      "(02_response_rates and so on) are pages of the private report; the numbers of them that may be "
                      "shared are in the tables here.", checklists())]
@@ -210,7 +211,7 @@ def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: li
         _write_page(folder / f"{name}.html", title, study, notices, parts, links, told)
     write_document(folder / "tables.docx", study.title, [
         *notices, *(" ".join(of.sentences) for of in [*found.values()][:1]), *about], numbered,
-                   [Section(1, "Methods in words"), *paper[:-1], paper[-1]._replace(level=1)], " ".join(notices))
+                   [Section(1, "Methods in words"), *paper[:-1], paper[-1]._replace(level=1)])
     checks = Sheet("Checklists", f"Where each item of STROBE and of RECORD is found. {STATEMENTS}", "", checklists())
     write_workbook(folder / "tables.xlsx", study.title, [*notices, *about],
                    [*workbook_sheets(study, controlled), checks])
@@ -255,6 +256,9 @@ def _write_page(path: Path, title: str, study: Study, notices: list[str], sectio
     def picture(name: str) -> str:
         return base64.b64encode((path.parent / name).read_bytes()).decode()
 
+    def sides(table: pd.DataFrame) -> list[str]:
+        return [side(table.iloc[:, at]) for at in range(table.shape[1])]
+
     write(path, pages.get_template("share_page.html").render(
-        title=title, study=study.title, sections=sections, picture=picture, links=links, here=path.stem,
+        title=title, study=study.title, sections=sections, picture=picture, sides=sides, links=links, here=path.stem,
         notices=notices, found=found))

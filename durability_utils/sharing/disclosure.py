@@ -199,7 +199,7 @@ class Controlled:
 
     tables: by service, step and name, all cells texts; `given` has what they hold. shown: every count as it stands
     there. rates: per cent with its interval, as texts, by (n, of). means, spreads (SDs): those that are shown, by their
-    count. relapsed: as so many of those at risk a curve is shown. exact, sums, squares: the true counts, and the true
+    count. relapsed: as so many of those followed a curve is shown. exact, sums, squares: the true counts, and the true
     sums of values and of their squares behind all means and SDs, shown or not.
     """
 
@@ -304,9 +304,11 @@ class Controlled:
 
         Shown where all counts of the row are, and where no fewer than the smallest count that is shown have it, or have
         it not. Those of answers, to which a model is fitted, only where the numbers tell already that one can be: of
-        FEWEST_MODELLED, and of more than a small number who lost it. The ends of an interval are rounded outwards. That
-        of a curve would tell its relapses: in its place stands Wilson's of those at risk, from the numbers as shown,
-        which is no narrower than Greenwood's.
+        FEWEST_MODELLED, and of more than a small number who lost it. The ends of an interval are rounded outwards.
+
+        A curve is shown as a count would be of those at risk in its first month, so that it is level where the estimate
+        is, and tells no more than such counts. Its interval would tell its relapses: in its place stands Wilson's of
+        those at risk, from the numbers as shown, which is no narrower than Greenwood's.
         """
         estimated, least = table.holds.estimates, shown_count(LARGEST_HIDDEN[self.rule] + 1, self.rule)
         numbers = table.cells[[*estimated, "low", "high"]].astype(float)
@@ -314,28 +316,36 @@ class Controlled:
             shown[[*numbers]] = numbers.map(lambda share: "" if pd.isna(share) else f"{100 * share:.0f}")
             return
         effective = [column for column, kind in table.holds.statistics.items() if kind == "effective"]
+        first = {of.what[:-1]: of for of in table.first[::-1]}  # of each curve
         for at, counts in enumerate(zip(*table.counts.values(), strict=True)):
             of, shares = table.counts[next(iter(estimated.values()))][at], numbers.loc[at, [*estimated]]
-            near = [BASE * round(share * self.shown[of] / BASE) for share in shares
-                    if self._is_shown(*counts) and not pd.isna(share)]
-            if of.kind != "at_risk" and near and (self.bounds(of)[0] < FEWEST_MODELLED or (
+            of_all = first[of.what[:-1]] if of.kind == "at_risk" else of
+            near = [share * self.shown[of_all] for share in shares
+                    if self._is_shown(of_all, *counts) and not pd.isna(share)]
+            if of.kind == "at_risk":
+                near = [n if isinstance(n, int) else 0 for n in (shown_count(round(n), self.rule) for n in near)]
+            elif near and (self.bounds(of)[0] < FEWEST_MODELLED or (
                     self.exact[of] - self.exact[counts[-1]] <= LARGEST_HIDDEN[self.rule])):
                 near = []
-            if min(near, default=0) < least or max(near) > self.shown[of] - least:
+            else:
+                near = [BASE * round(n / BASE) for n in near]
+            if min(near, default=0) < least or max(near) > self.shown[of_all] - least:
                 shown.loc[at, [*numbers, *effective]] = SYMBOLS[self.rule]
                 continue
             if of.kind == "at_risk":
                 self.relapsed[of] = near[0]
-            percents = [rounded_percent(n, self.shown[of]) for n in near]
-            shown.loc[at, [*numbers]] = [f"{percent:.0f}" for percent in (*percents, *self._ends(
-                of, near, numbers.loc[at, ["low", "high"]]))]
+                ends = self._ends_of_curve(self.shown[of_all], near, int(self.bounds(of)[0]))
+            else:
+                low, high = numbers.loc[at, ["low", "high"]] * self.shown[of] / BASE
+                ends = BASE * np.floor(low) / self.shown[of], min(BASE * np.ceil(high) / self.shown[of], 1)
+            shown.loc[at, [*numbers]] = [*(str(rounded_percent(n, self.shown[of_all])) for n in near),
+                                         *(f"{100 * end:.0f}" for end in ends)]
 
-    def _ends(self, of: Count, near: list[int], interval: pd.Series) -> tuple[float, float]:
-        if of.kind != "at_risk":
-            low, high = interval * self.shown[of] / BASE
-            return 100 * BASE * np.floor(low) / self.shown[of], min(100 * BASE * np.ceil(high) / self.shown[of], 100)
-        (fewest, _), (_, most), (least, whole) = *(bounds(near[end], self.rule) for end in (0, -1)), self.bounds(of)
-        return 100 * proportion(fewest, whole).low, 100 * proportion(most, max(least, most)).high
+    def _ends_of_curve(self, followed: int, near: list[int], at_risk: int) -> tuple[float, float]:
+        """Wilson's interval of at least so many at risk, for all shares that look as so many of those followed."""
+        fewest, most = bounds(near[0], self.rule)[0], min(bounds(near[-1], self.rule)[1], followed)
+        return (proportion(fewest * at_risk // followed, at_risk).low,
+                proportion(-(-most * at_risk // followed), at_risk).high)
 
     def _effects(self, shown: pd.DataFrame, column: str, counts: list[list[Count]]) -> None:
         """Hedges' g with its interval, from n, mean and SD as shown: it tells nothing beyond them."""

@@ -39,11 +39,10 @@ class Section(NamedTuple):
 
 
 def write_document(path: Path, title: str, notices: Sequence[str], tables: Sequence[Section],
-                   chapters: Sequence[Section], signs: str = "") -> None:
+                   chapters: Sequence[Section]) -> None:
     """Write the tables, numbered, each with heading and text as its caption, and then the chapters with headings.
 
-    notices: paragraphs below the title; the first one heads every page. Tables are of texts. signs: ends the notes of
-    each, which may be pasted without the others.
+    notices: paragraphs below the title; the first one heads every page. Tables are of texts.
     """
     document = docx.Document()
     document.core_properties.author = document.core_properties.comments = ""
@@ -67,7 +66,7 @@ def write_document(path: Path, title: str, notices: Sequence[str], tables: Seque
         caption.add_run(f". {section.heading}.").bold = True
         caption.add_run(f" {section.text}")
         _add_table(document, section.table, with_next=True)
-        document.add_paragraph(f"{section.notes} {signs}".strip(), style="Notes")
+        document.add_paragraph(section.notes, style="Notes")
     for section in chapters:
         document.add_heading(section.heading, section.level)
         if section.text:

@@ -15,10 +15,10 @@ from durability_utils.figures import scope
 from durability_utils.outcomes.proportions import Proportion
 from durability_utils.outcomes.representativeness import DESCRIBED, GROUPS, VARIABLES
 from durability_utils.outcomes.response import MODES, STAGES
-from durability_utils.runs.answers import KEPT_AT_12M, Answers, in_words
+from durability_utils.runs.answers import KEPT_AT_12M, TIMES, Answers, in_words, span
 from durability_utils.runs.report import STEP_NAMES, service_name, strips
 from durability_utils.sharing.audit import KNOWN, OUTCOMES
-from durability_utils.sharing.disclosure import BASE, Controlled, Count
+from durability_utils.sharing.disclosure import BASE, FARTHEST, Controlled, Count
 from durability_utils.sharing.document import Section
 from durability_utils.sharing.workbook import PValue, Share, Sheet
 from durability_utils.shown import NOT_APPLICABLE, number
@@ -37,8 +37,9 @@ _DESCRIBED = {"employment_baseline": "Employment at baseline", "employment_end":
 _LETTERS = str.maketrans("abc", "\u1d43\u1d47\u1d9c")  # raised
 _INDENT = "\u2003"
 RATE = "n (%, 95 % interval)"
-_NUMBERS = {"none": "exact", "nhs": f"rounded to the nearest {BASE}",
-            "opensafely": f"rounded to the nearest {BASE}, and totals are sums of those that may be shown"}
+_OFF = f"; a percentage of theirs may be off by up to {FARTHEST} points, for which its interval allows"
+_NUMBERS = {"none": "exact", "nhs": f"rounded to the nearest {BASE}{_OFF}",
+            "opensafely": f"rounded to the nearest {BASE}, and totals are sums of those that may be shown{_OFF}"}
 _INTERVALS = "Intervals are 95 % intervals by Wilson\u2019s method."
 
 # -- cells -----------------------------------------------------------------------------------------
@@ -51,9 +52,9 @@ def cell(text: str) -> str:
 
 
 def rate(n: str, percent: str, low: str = "", high: str = "") -> str:
-    """`60 (86 %, 76 to 92)`, or `60 (86 %)` without an interval; the sign alone where it is hidden."""
+    """`60 (86 %, 76 to 92)`, or `60 (86 %)` without an interval; the sign alone where it is hidden, or of nobody."""
     if not percent.isdecimal():
-        return cell(n) if n == percent else f"{cell(n)} ({percent or 'no patients'})"
+        return cell(n) if n == percent else f"{cell(n)} ({percent})" if percent else NOT_APPLICABLE
     interval = f", {low} to {high}" if low else ""
     return f"{cell(n)} ({percent} %{interval})".replace(" ", "\u00a0")
 
@@ -91,7 +92,8 @@ class Found(NamedTuple):
 
 
 def what_was_found(study: Study, controlled: Controlled, service: str) -> Found:
-    """The rates of those who kept their gains as the tables print them, and how many answered; the last one on counts.
+    """The rates of those who kept their gains as the tables print them, how far those who did not answer could move
+    them, and how many answered; the last one on counts.
 
     What is hidden is left out, and said to be where nothing is left.
     """
@@ -103,9 +105,27 @@ def what_was_found(study: Study, controlled: Controlled, service: str) -> Found:
         answered = (f"Of {counts.n(stages[0])} discharged, {consented} consented to be contacted; {either} of these "
                     "answered at least once.")
     carried = " A missing 6-month answer was replaced by the 12-month one." if study.rules.carry_back else ""
-    return Found([*(in_words(kept, study.few) or ["How many kept their gains may not be shown."]), answered,
+    return Found([*(in_words(kept, study.few) or ["How many kept their gains may not be shown."]),
+                  *_could_be(controlled, service, kept), answered,
                   f"Numbers of patients are {_NUMBERS[controlled.rule]}.{carried}"],
                  {outcome: strips(kept, outcome, study.few) for outcome in OUTCOMES})
+
+
+def _could_be(controlled: Controlled, service: str, kept: Answers) -> list[str]:
+    """The worst and the best case of all who were well at end, from the counts as shown, a sentence an outcome."""
+    table = controlled.tables.get((service, "all", "services_rates"), pd.DataFrame())
+    at_end = {row["rate"]: int(row["n"]) for row in table.to_dict("records")
+              if (row["service"], row["denominator"]) == (service, "nhs") and row["n"].isdecimal()}
+    sentences = []
+    for outcome, words in WELL.items():
+        everyone = at_end.get(f"reliable_{outcome}", 0)
+        said = [f"{span(of.n / everyone, 1 - (of.of - of.n) / everyone)} may still have at {words_of_time}"
+                for time, words_of_time in TIMES.items()
+                if (of := kept.kept.get((outcome, time))) and of.of < everyone]
+        if said:
+            sentences.append(f"Of all {number(everyone)} who had {words} at the end of treatment, without any "
+                             f"assumption about those who did not answer, {' and '.join(said)}.")
+    return sentences
 
 
 def _kept_rates(controlled: Controlled, service: str) -> Answers:
@@ -370,9 +390,12 @@ def workbook_sheets(study: Study, controlled: Controlled) -> list[Sheet]:
     for name in sorted(kinds, key=kinds.get):
         places = sorted(((service, step) for service, step, at in controlled.tables if at == name),
                         key=lambda place: (place[0] != "all", place[0], STEPS.index(place[1])))
-        given = [controlled.given[service, step, name] for service, step in places]
-        if not given[0].holds.title:  # another table holds the same counts
+        holds = controlled.given[(*places[0], name)].holds
+        if not holds.title:  # another table holds the same counts
             continue
+        if holds.service:  # that of all has each service's rows
+            places = [(service, step) for service, step in places if service == "all" or ("all", step) not in places]
+        given = [controlled.given[service, step, name] for service, step in places]
         everybody = service_name("all")
         if name.startswith("representativeness") and (some := compared_services(study)) != scope("all"):
             everybody += f" ({some} alone)"
@@ -388,7 +411,7 @@ def workbook_sheets(study: Study, controlled: Controlled) -> list[Sheet]:
         if len(services) > 1:
             whom = f"{everybody[0].lower()}{everybody[1:]}, and {len(services) - 1} of them"
         whom += f"; {', '.join(STEP_NAMES[step] for step in steps)}"
-        sheets.append(Sheet(label(name).capitalize(), given[0].holds.title, whom, pd.concat(parts, ignore_index=True)))
+        sheets.append(Sheet(label(name).capitalize(), holds.title, whom, pd.concat(parts, ignore_index=True)))
     return sheets
 
 
@@ -407,6 +430,7 @@ def _with_numbers(given, table: pd.DataFrame) -> pd.DataFrame:
     if holds.estimates:
         kinds |= dict.fromkeys((*(f"{column}_percent" for column in holds.estimates), "low", "high"), _KINDS["share"])
     words = [column for column in table if column in holds.labels]
+    kinds["month"] = int  # a label, and a number
     columns = {}
     for column, texts in table.items():
         if column in holds.statistics:  # of a kind that may differ from row to row

@@ -4,6 +4,7 @@ It knows nothing of disclosure control: whatever it is given, it writes.
 """
 
 import re
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.hyperlink import Hyperlink
 
-WIDEST = 60  # characters
+WIDEST, LINE = 60, 15  # characters, points
 BOLD = Font(name="Calibri", size=11, bold=True)
 
 
@@ -52,7 +53,7 @@ def write_workbook(path: Path, title: str, notices: Sequence[str], sheets: Seque
         contents.merge_cells(start_row=contents.max_row, end_row=contents.max_row, start_column=1, end_column=4)
         cell = contents.cell(contents.max_row, 1)
         cell.alignment = Alignment(wrap_text=True, vertical="top")
-        contents.row_dimensions[cell.row].height = 15 * (1 + len(text) // 110)
+        contents.row_dimensions[cell.row].height = LINE * (1 + len(text) // 110)
     contents["A1"].font = Font(name="Calibri", size=14, bold=True)
     contents.append([])
     contents.append(["Sheet", "What it holds", "Of whom", "Rows"])
@@ -75,6 +76,9 @@ def _fill(sheet, table: pd.DataFrame) -> None:
     for texts in ([list(table.columns)], table.astype("object").itertuples(index=False, name=None)):
         for row in texts:
             sheet.append([None if cell == "" else cell for cell in row])
+    columns = table.astype("str").to_dict("list")
+    widths = [min(WIDEST, max(max(map(len, str(name).split()), default=0) + 3,  # a header may stand in two lines
+                              len(str(name)) // 2 + 3, *map(len, texts)) + 2) for name, texts in columns.items()]
     for column in sheet.iter_cols():
         numbers = any(isinstance(cell.value, int | float) for cell in column)
         for cell in column:
@@ -82,18 +86,18 @@ def _fill(sheet, table: pd.DataFrame) -> None:
             if cell.data_type == "f":  # a text that begins with = is no formula
                 cell.data_type = "s"
             cell.alignment = Alignment(horizontal="right" if numbers else None, vertical="top",
-                                       wrap_text=len(str(cell.value or "")) > WIDEST or cell.row == 1)
+                                       wrap_text=len(str(cell.value or "")) > WIDEST - 2 or cell.row == 1)
+    for at, row in enumerate(zip(*columns.values(), strict=True), start=2):  # else lines lie over each other
+        sheet.row_dimensions[at].height = LINE * max(len(textwrap.wrap(text, WIDEST - 8)) or 1 for text in row)
     for cell in sheet[1]:
         cell.font = BOLD
-    sheet.row_dimensions[1].height = 30  # two lines
+    sheet.row_dimensions[1].height = 2 * LINE
     sheet.freeze_panes = "B2"  # header and first column
     sheet.auto_filter.ref = sheet.dimensions
     sheet.print_title_rows = "1:1"
     _set_page(sheet)
-    for at, (name, texts) in enumerate(table.astype("str").to_dict("list").items(), start=1):
-        longest_word = max(map(len, str(name).split()), default=0)
-        width = max(longest_word + 3, len(name) // 2 + 3, *map(len, texts))  # a header may stand in two lines
-        sheet.column_dimensions[get_column_letter(at)].width = min(WIDEST, width + 2)
+    for at, width in enumerate(widths, start=1):
+        sheet.column_dimensions[get_column_letter(at)].width = width
 
 
 def _set_page(sheet) -> None:

@@ -125,9 +125,10 @@ def of_means(figure: Figure, table: pd.DataFrame):
     for row in table.to_dict("records"):
         n, mean, sd = (numbers(row[column]) for column in ("n", "mean", "sd"))
         half = t.ppf(0.975, n - 1) * sd / np.sqrt(n)
+        letters = row["letters"] if row["letters"].isalpha() and not np.isnan([n, mean]).any() else np.nan
         printed |= {(label(row["variable"]), label(row["group"]), kind): value
                     for kind, value in (("mean", mean), ("low", mean - half), ("high", mean + half),
-                                        ("letters", np.nan if np.isnan([n, mean]).any() else row["letters"]))}
+                                        ("letters", letters))}
     return drawn, printed
 
 

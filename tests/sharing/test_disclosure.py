@@ -429,10 +429,24 @@ def test_a_curve_is_shown_by_month_and_its_interval_follows_from_what_is_shown()
                   at_most=[0.3, 0.3, 0.2], low=[0.1, 0.1, 0.0], high=[0.4, 0.5, 0.5])
     shown = Controlled(declared({("all", "all", "relapse_by_month"): curve}), "nhs").tables[
         "all", "all", "relapse_by_month"]
-    low, high = proportion(5, 32).low, proportion(12, 28).high
+    low, high = proportion(4, 28).low, proportion(12, 28).high  # of 28 at least, 5 of 30 are 4.7, 12 of 30 are 11.2
     assert shown.drop(columns=["variable", "level"]).to_numpy().tolist() == [
         ["6", "30", "17", "33", f"{100 * low:.0f}", f"{100 * high:.0f}"], ["7", *"*****"]]
     assert high - low > 0.3 - 0.2 + 1.96 * ((0.2 * 0.8 / 32) ** 0.5 + (0.3 * 0.7 / 32) ** 0.5)
+
+
+def test_a_curve_is_level_where_the_estimate_is_and_a_small_number_of_all_followed_is_hidden():
+    """Hand count: of 51, shown as 50, 0.09 are 4.5, hidden; 0.123 are 6 (5 of 50), 0.187 are 9 (10 of 50)."""
+    curve = table(variable="all", level="all", month=["0", "5", "6", "7", "8", "12"], at_risk=[51, 51, 50, 33, 29, 23],
+                  relapses=0, censored=0, share=[0, 0.09, 0.123, 0.123, 0.123, 0.187],
+                  at_most=[0, 0.09, 0.123, 0.123, 0.123, 0.187], low=0.05, high=0.4)
+    cells = declared({("all", "all", "relapse_by_month"): curve})
+    shown = Controlled(cells, "nhs").tables["all", "all", "relapse_by_month"]
+    assert shown["share_percent"].tolist() == ["*", "*", "10", "10", "10", "20"]
+    low, high = pd.to_numeric(shown["low"][2:]), pd.to_numeric(shown["high"][2:])
+    assert low.le([5.5, 5.5, 5.5, 8.7]).all() and high.ge([26.4, 26.4, 26.4, 37.7]).all()  # Greenwood's of the study
+    assert Controlled(cells, "opensafely").tables["all", "all", "relapse_by_month"]["share_percent"].tolist() == [
+        *["[REDACTED]"] * 5, "20"]
 
 
 def test_the_rest_of_left_out_levels_is_protected():

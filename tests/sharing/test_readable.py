@@ -12,7 +12,7 @@ from matplotlib.textpath import text_to_path
 from durability_utils.outcomes import representativeness, response, transitions
 from durability_utils.outcomes.proportions import with_proportions
 from durability_utils.outcomes.transitions import by_status_at_end
-from durability_utils.sharing.disclosure import WORDS, Controlled, table_of
+from durability_utils.sharing.disclosure import Controlled, table_of
 from durability_utils.sharing.document import A4, MARGIN, Section, fitted, write_document
 from durability_utils.sharing.readable import cell, paper_tables, rate, workbook_sheets
 from durability_utils.sharing.workbook import PValue, Share, Sheet, write_workbook
@@ -83,7 +83,7 @@ def test_square_tables_are_those_of_the_paper(exact):
     assert rows[:4] == [["All steps", "", "", "", ""],
                         ["reliable improvement", "61 (86 %)", "9 (13 %)", "1 (1 %)", "71"],
                         ["no reliable improvement", "8 (47 %)", "8 (47 %)", "1 (6 %)", "17"],
-                        ["reliable deterioration", "0 (no patients)", "0 (no patients)", "0 (no patients)", "0"]]
+                        ["reliable deterioration", "\u2013", "\u2013", "\u2013", "0"]]
     assert rows[5][1] == "23 (96 %)"
     assert rows[9] == ["reliable improvement", "37 (80 %)", "8 (17 %)", "1 (2 %)", "46"]
 
@@ -125,7 +125,7 @@ def test_a_table_without_any_number_is_left_out(study):
 
 @pytest.mark.parametrize(("row", "words"), [
     (("3025", "86", "76", "92"), "3,025 (86 %, 76 to 92)"), (("40", "*", "*", "*"), "40 (*)"), (("*", "*"), "*"),
-    (("0", ""), "0 (no patients)"), (("60", "86"), "60 (86 %)")])
+    (("0", ""), "\u2013"), (("60", "86"), "60 (86 %)")])
 def test_a_rate_is_one_cell_that_does_not_break(row, words):
     assert rate(*row).replace("\u00a0", " ") == words
     assert "%" not in words or " " not in rate(*row)
@@ -142,7 +142,7 @@ def document(hidden, tmp_path_factory):
     path = tmp_path_factory.mktemp("word") / "tables.docx"
     checks = pd.DataFrame({"item": ["1"], "found in": ["index.html"]})
     write_document(path, "A study", ["Synthetic data."], list(hidden.values()),
-                   [Section(1, "Checklists", "Where.", checks)], WORDS["nhs"])
+                   [Section(1, "Checklists", "Where.", checks)])
     return docx.Document(path)
 
 
@@ -154,7 +154,7 @@ def test_a_page_is_a4_and_tables_are_numbered_above_with_notes_below(document, h
     assert captions == [f"Table {number}. {section.heading}. {section.text}"
                         for number, section in enumerate(hidden.values(), start=1)]
     assert [p.text for p in document.paragraphs if p.style.name == "Notes"] == [
-        f"{section.notes} {WORDS['nhs']}" for section in hidden.values()]
+        section.notes for section in hidden.values()]
     assert len(document.tables) == len(hidden) + 1
 
 
