@@ -6,10 +6,12 @@ Nothing in it comes from the notebooks: it is made from the tables of a run as `
 import base64
 import json
 import shutil
+import signal
+import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
@@ -60,6 +62,7 @@ def share(study: Study, results: Path, output: Path, rule: str, withhold: bool =
     """
     show(0, 4, "looks whether results are up to date")
     lacking = _check_results(study, results)
+    _restore(output)
     _check_output(study, output)
     show(1, 4, "hides small numbers, and attacks what is left")
     controlled = control_safely(read_tables(study, results), rule, study.table1_services)
@@ -78,13 +81,16 @@ def share(study: Study, results: Path, output: Path, rule: str, withhold: bool =
         if found := leaks(aside, patient_ids(study, results), private):
             more = f" and {len(found) - 5} more" if len(found) > 5 else ""
             raise InputError(f"nothing was shared: {'; '.join(found[:5])}{more}")
-        if rule != "none":
-            releases.enter(register, patients, controlled, study.table1_services, override)
-        old = output.with_name(f".{output.name}.old")
-        if output.exists():
-            output.replace(old)
-        aside.replace(output)
-        shutil.rmtree(old, ignore_errors=True)
+        with _uninterrupted():
+            # first: a bundle that is not in the register is worse than an entry without a bundle
+            entry = releases.enter(register, patients, controlled, study.table1_services, override) if (
+                rule != "none") else None
+            try:
+                _swap(aside, output)
+            except BaseException:
+                if entry:
+                    entry.unlink()
+                raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return lacking
@@ -137,6 +143,47 @@ def _check_output(study: Study, output: Path) -> None:
                          "--output")
     if output.is_file():
         raise InputError(f"{output.name}: is a file; expected a folder for the bundle after --output")
+
+
+def _old(output: Path) -> Path:
+    return output.with_name(f".{output.name}.old")
+
+
+def _restore(output: Path) -> None:
+    """Put the earlier bundle back that a killed `share` had moved aside; removed where another is in its place."""
+    if _old(output).is_dir():
+        if output.exists():
+            shutil.rmtree(_old(output))
+        else:
+            _old(output).replace(output)
+
+
+def _swap(aside: Path, output: Path) -> None:
+    """Put a new bundle in the place of the earlier one, which comes back where that fails."""
+    if output.exists():
+        output.replace(_old(output))
+    try:
+        aside.replace(output)
+    except BaseException:
+        _restore(output)
+        raise
+    shutil.rmtree(_old(output), ignore_errors=True)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold a Ctrl-C back until the end."""
+    if threading.current_thread() is not threading.main_thread():  # it is told the main thread alone
+        yield
+        return
+    came = []
+    before = signal.signal(signal.SIGINT, lambda *_: came.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def read_tables(study: Study, results: Path) -> Tables:

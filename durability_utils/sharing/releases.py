@@ -99,16 +99,18 @@ def _read(entry: dict) -> Release:
     return Release(str(entry["made"]), LARGEST_HIDDEN[entry["rule"]], patients, system, ends)
 
 
-def enter(folder: Path, patients: Patients, controlled: Controlled, compared: Sequence[str], override: str) -> None:
-    """Put a bundle into the register, with what everybody knows by it."""
+def enter(folder: Path, patients: Patients, controlled: Controlled, compared: Sequence[str], override: str) -> Path:
+    """Put a bundle into the register, with what everybody knows by it; the file of the entry."""
     made, system = datetime.now(UTC), knowledge(controlled, compared)
-    _write(folder / f"{made:%Y-%m-%dT%H%M%S.%f}.json", json.dumps({
+    entry = folder / f"{made:%Y-%m-%dT%H%M%S.%f}.json"
+    _write(entry, json.dumps({
         "made": made.isoformat(timespec="seconds"), "rule": controlled.rule, "override": override, "patients": patients,
         "intervals": {_name(count): ends for count, ends in intervals(controlled, system).items()},
         "exact": {_name(unknown): n for unknown, n in system.exact.items()},
         "bounds": {_name(unknown): _finite(low) for unknown, (low, _) in system.bounds.items()},
         "rows": [[{_name(unknown): factor for unknown, factor in terms.items()}, _finite(low), _finite(high)]
                  for terms, low, high, _ in system.rows]}))
+    return entry
 
 
 def control_again(controlled: Controlled, compared: Sequence[str], releases: Iterable[Release],
