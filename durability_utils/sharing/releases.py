@@ -9,7 +9,7 @@ import hmac
 import json
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -114,15 +114,18 @@ def enter(folder: Path, patients: Patients, controlled: Controlled, compared: Se
 
 
 def control_again(controlled: Controlled, compared: Sequence[str], releases: Iterable[Release],
-                  patients: Patients) -> Controlled:
-    """Tables that are safe alone, without what they would tell beside earlier releases of the same patients."""
+                  patients: Patients, show: Callable[[int, int], None] = lambda *_: None) -> Controlled:
+    """Tables that are safe alone, without what they would tell beside earlier releases of the same patients.
+
+    show: as `System.protect`.
+    """
     system = knowledge(controlled, compared)
     asked, fallen = intervals(controlled, system), set()
     for release in releases:
         differences, means = _remember(system, release, patients)
         asked |= differences
         fallen |= means & {Mean(count) for count in controlled.means}
-    return without(controlled, fallen | system.protect(asked, worth(controlled)))
+    return without(controlled, fallen | system.protect(asked, worth(controlled), show))
 
 
 def _remember(system: System, release: Release, patients: Patients) -> tuple[dict[tuple, tuple[int, int]], set[Mean]]:
