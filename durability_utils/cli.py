@@ -2,12 +2,14 @@
 
 import os
 import re
+import signal
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -24,7 +26,7 @@ from durability_utils.study.findings import FINDINGS_FILE, PROFILE
 from durability_utils.study.parameters import read_yaml
 from durability_utils.study.study_file import DISCLOSURE_RULES, Study, read_study
 
-DATA = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".sav", ".dta", ".parquet")
+DATA = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".sav", ".dta", ".parquet", ".json", ".zip")
 EXAMPLES = """Examples, in the order of a study:
 
 \b
@@ -32,17 +34,47 @@ EXAMPLES = """Examples, in the order of a study:
   durability check my_study.yaml
   durability run my_study.yaml
   durability report my_study.yaml --service north
-  durability share my_study.yaml --output bundle"""
+  durability share my_study.yaml --output bundle
+  durability list my_study.yaml --service north"""
+UsageError = typer.BadParameter.__base__  # typer 0.29 has taken click into itself, earlier ones import it
 
 
 class _Commands(TyperGroup):
-    """Commands that a Ctrl-C ends with one line, whatever they are at: what they write aside is gone by then."""
+    """Commands that a Ctrl-C ends with one line, whatever they are at: what they write aside is gone by then.
+
+    What is wrong with options or arguments is one line, too; help names arguments without Python's types.
+    """
+
+    def make_context(self, *args, **kwargs):
+        with _wrong_usage():
+            return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx):
         try:
-            return super().invoke(ctx)
+            with _wrong_usage():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             _stop("stopped; nothing is left half written", 130)
+
+    def get_command(self, ctx, name):
+        command = super().get_command(ctx, name)
+        for argument in command.params if command else ():
+            if argument.param_type_name == "argument":
+                argument.display_type_rich = lambda ctx: ""
+                argument.get_usage_pieces = lambda ctx, metavar=argument.metavar: [metavar]
+        return command
+
+
+@contextmanager
+def _wrong_usage() -> Iterator[None]:
+    try:
+        yield
+    except UsageError as error:
+        said = error.format_message()
+        if error.ctx and "\n" not in said:  # without any argument it is the help itself
+            said = f"{said.rstrip('.')}. See {error.ctx.command_path} --help"
+        typer.echo(said, err=True)
+        raise typer.Exit(2) from None
 
 
 app = typer.Typer(cls=_Commands, help=durability_utils.__doc__, epilog=EXAMPLES, no_args_is_help=True,
@@ -196,10 +228,11 @@ def run(study_file: StudyFile, output: Output = RESULTS, service: Services = (),
             with _progress(quiet) as show:
                 show(0, len(runs), "starts")
                 for running, result in batch.run_all(runs, pool, jobs, timeout, fresh):
+                    line = _logged(result, results) if result else ""
                     results += [result] if result else []
-                    line = result and result.status != "unchanged" and (
-                        f"{len(results)}/{len(runs)} {result.run.label} {result.status} {result.seconds:.1f} s")
-                    show(len(results), len(runs), ", ".join(map(_short, running)), line or "")
+                    executed = sum(result.status not in ("unchanged", "skipped") for result in results)
+                    show(len(results), len(runs), ", ".join(map(_short, running)),
+                         line and f"{len(results)}/{len(runs)} {line}", executed)
                 show(len(results), len(runs), "writes the report")
                 of_all = _write_report(study, output, everything, results, started)
             warnings = _conclude(study, output, results, of_all, started, quiet)
@@ -263,7 +296,7 @@ def share(study_file: StudyFile, output: BundleFolder, results: Results = RESULT
         if rule not in DISCLOSURE_RULES:
             raise InputError(f"disclosure: expected {' or '.join(DISCLOSURE_RULES)}, found {rule or 'nothing'}; say "
                              f"which in {study_file.name}, as in `disclosure: nhs`, or with --disclosure")
-        with _progress() as show:
+        with _progress(timed=False) as show:
             show(0, 1, "starts")
             from durability_utils.sharing.bundle import share as share_results
 
@@ -277,19 +310,25 @@ def share(study_file: StudyFile, output: BundleFolder, results: Results = RESULT
 @app.command("list")
 def list_runs(study_file: StudyFile, output: Output = RESULTS, service: Services = (), step: Steps = (),
               notebook: Notebooks = ()) -> None:
-    """List what would run, and where it would lie."""
+    """List what would run, and where it would lie.
+
+    \b
+    durability list my_study.yaml --service north
+    """
     with _refusals():
         runs = plan.plan(_study(study_file), output, service, step, notebook, plan.NOTEBOOKS)
     for planned in runs:
         typer.echo(f"{planned.name:<25} {planned.service:<12} {planned.step:<6} {planned.target.as_posix()}")
-    typer.echo(f"{len(runs)} runs")
+    typer.echo(f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}")
 
 
 def _study(path: Path) -> Study:
     """The study of a study file; an export in its place is answered with the command that it needs."""
-    if path.suffix.lower() in DATA:
-        raise InputError(f"{path.name} is data, not a study file; propose one from it first: durability new MY_STUDY "
-                         f"{path.as_posix()}")
+    is_folder = path.is_dir()
+    if is_folder or (path.suffix.lower() in DATA and path.exists()):
+        named = f'"{path.as_posix()}"' if " " in path.as_posix() else path.as_posix()
+        raise InputError(f"{path.absolute().name} is {'a folder' if is_folder else 'data'}, not a study file; propose "
+                         f"one from it first: durability new MY_STUDY {named}")
     return read_study(path)
 
 
@@ -321,6 +360,9 @@ def _pool(scheduler: str | None, jobs: int, runs: int) -> tuple[Executor, int]:
 
 def _stop(message: str, code: int) -> NoReturn:
     """End at once: kernels end with this process, and what they have not finished is run next time."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        sys.stderr.write("\x1b[?25h")  # a bar that has just begun has hidden the cursor
     typer.echo(message, err=True)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -333,8 +375,14 @@ def _refusals() -> Iterator[None]:
         yield
     except (InputError, OSError) as error:
         place = getattr(error, "filename", None)  # by its name alone: where it lies is nobody's business
-        typer.echo(f"{Path(str(place)).name}: {error.strerror}" if place else str(error), err=True)
+        typer.echo(f"{_name(Path(str(place)))}: {error.strerror}" if place else str(error), err=True)
         raise typer.Exit(2) from None
+
+
+def _name(path: Path) -> str:
+    """The name of a file or folder; of what is written aside, under a hidden name, that of the folder where it lies."""
+    aside = next((part for part in (path, *path.parents) if re.match(r"\.[^.]", part.name)), None)
+    return f"{aside.absolute().parent.name}/" if aside else path.name
 
 
 def _mapped(columns: ColumnMap, absent: list[str]) -> str:
@@ -401,29 +449,57 @@ def _looks_wrong(findings, cleaned) -> str:
 
 
 @contextmanager
-def _progress(quiet: bool = False) -> Iterator[Callable]:
+def _progress(quiet: bool = False, timed: bool = True) -> Iterator[Callable]:
     """A function that shows how far a command is: `show(done, total, what it is at)`, a bar in a terminal.
 
-    Elsewhere only its fourth argument, a line for a log, is printed.
+    Elsewhere, and where a terminal cannot move its cursor, only its fourth argument, a line for a log, is printed. Its
+    fifth: how many of those done took time, all unless given. timed: say how much time is left.
     """
     from rich import progress as rich
     from rich.console import Console
     from rich.table import Column
+    from rich.text import Text
+
+    class TimeLeft(rich.ProgressColumn):
+        def render(self, task):
+            return Text(_time_left(time.monotonic() - began, executed, (task.total or 0) - task.completed))
+
+    began, executed, console = time.monotonic(), 0, Console(stderr=True)
 
     words = rich.TextColumn("{task.description}", markup=False, table_column=Column(
         ratio=1, no_wrap=True, overflow="ellipsis"))  # what is too long is cut there, and the bar stays
-    columns = (rich.BarColumn(20), rich.MofNCompleteColumn(), rich.TimeElapsedColumn(), rich.TimeRemainingColumn(),
-               rich.TextColumn("left"), words)
-    with rich.Progress(*columns, console=Console(stderr=True), disable=quiet or not sys.stderr.isatty(),
-                       transient=True, expand=True) as progress:
+    columns = (rich.BarColumn(20), rich.MofNCompleteColumn(), rich.TimeElapsedColumn(),
+               *([TimeLeft()] if timed else []), words)
+    is_bar = not quiet and sys.stderr.isatty() and not console.is_dumb_terminal
+    with rich.Progress(*columns, console=console, disable=not is_bar, transient=True, expand=True) as progress:
         task = progress.add_task("", total=None)
 
-        def show(done: int, total: int, doing: str, line: str = "") -> None:
+        def show(done: int, total: int, doing: str, line: str = "", of_these: int | None = None) -> None:
+            nonlocal began, executed
+            executed = done if of_these is None else of_these
+            if not (executed or doing):  # what is unchanged is passed over, and nothing has begun
+                began = time.monotonic()
             progress.update(task, completed=done, total=total, description=doing)
-            if line and progress.disable and not quiet:
+            if line and not is_bar and not quiet:
                 typer.echo(line, err=True)
 
         yield show
+
+
+def _time_left(seconds: float, executed: int, left: int) -> str:
+    """How long the runs that are left take, if as long as those that were executed in so many seconds."""
+    return f"{timedelta(seconds=round(seconds / executed * left))} left" if executed >= 5 else "-:--:-- left"
+
+
+def _logged(result: Result, before: list[Result]) -> str:
+    """A run in the log; what is unchanged is not, and of what is skipped the first of each service stands for all."""
+    if result.status == "unchanged":
+        return ""
+    if result.status == "skipped":
+        service = result.run.service
+        is_first = not any(other.status == "skipped" and other.run.service == service for other in before)
+        return f"service {service}: skipped, {result.message}" if is_first else ""
+    return f"{result.run.label} {result.status} {result.seconds:.1f} s"
 
 
 def _short(run: Run) -> str:

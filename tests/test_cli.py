@@ -16,7 +16,7 @@ from strangers_export import write_strangers_export
 from tiny_study import make_study
 from typer.testing import CliRunner
 
-from durability_utils.cli import app
+from durability_utils.cli import _name, _time_left, app
 from durability_utils.cohort import cleaning, last_month, plausibility
 from durability_utils.runs import plan
 from durability_utils.study.columns import dictionary
@@ -118,6 +118,27 @@ def test_a_bad_study_file_is_refused(tmp_path, monkeypatch, command):
     assert result.exit_code == 2
     assert "bad.yaml: unknown key 'steps'" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["bad.yaml"]
+
+
+def test_an_export_that_is_not_there_is_said_once(study, tmp_path):
+    path = study({"A": "fine"})
+    (tmp_path / "data" / "A.csv").unlink()
+    result = durability("run", path)
+    assert result.exit_code == 1
+    assert result.stderr.count("A.csv") == 1
+    skipped = [line for line in result.stderr.splitlines() if "skipped" in line]
+    assert len(skipped) == len({line.partition(" ")[2] for line in skipped}) == 2  # of A, and of all
+
+
+def test_time_left_by_hand():
+    """Five executed in 10 s, 8 left: 16 s; nothing before five."""
+    assert _time_left(10, 5, 8) == "0:00:16 left"
+    assert _time_left(10, 4, 9) == "-:--:-- left"
+
+
+def test_what_is_written_aside_is_named_by_its_folder():
+    assert _name(Path("exports/bundles/.bundle.1a2b3c4d/tables")) == "bundles/"
+    assert _name(Path("../exports/north.csv")) == "north.csv"
 
 
 def test_an_output_that_is_a_file_is_refused(study, tmp_path):
@@ -247,16 +268,40 @@ class TestHelp:
         commands = re.findall(r"^  (\w+) {2,}\w.*[^.]\.$", said, re.M)
         assert commands == ["new", "check", "run", "report", "share", "list"]
         assert "durability new my_study exports/north.csv" in said
-        for command in commands[:-1]:
-            assert f"\n  durability {command} my_study" in durability(command, "--help").stdout
-        assert not re.search("list\\[str\\]|int range|<dir>", durability("run", "--help").stdout)
+        for command in commands:
+            assert f"\n    durability {command} my_study" in said
+            own = durability(command, "--help").stdout
+            assert f"\n  durability {command} my_study" in own
+            assert not re.search(r"list\[|int range|<\w+>|[{}]", own)
+        assert "[OPTIONS] MY_STUDY EXPORT...\n" in durability("new", "--help").stdout
 
     @pytest.mark.parametrize("command", ["run", "check", "list", "report"])
     @pytest.mark.parametrize("name", ["north.csv", "north.XLSX", "north.sav", "north.parquet", "north.dta"])
-    def test_an_export_in_the_place_of_a_study_file_is_answered_with_new(self, command, name):
+    def test_an_export_in_the_place_of_a_study_file_is_answered_with_new(self, tmp_path, monkeypatch, command, name):
+        monkeypatch.chdir(tmp_path)
+        result = durability(command, f"exports/{name}")
+        assert result.exit_code == 2 and ": no such file" in result.stderr and "data" not in result.stderr
+        (tmp_path / "exports").mkdir()
+        (tmp_path / "exports" / name).touch()
         result = durability(command, f"exports/{name}")
         assert (result.exit_code, result.stderr) == (
             2, f"{name} is data, not a study file; propose one from it first: durability new MY_STUDY exports/{name}\n")
+
+    def test_a_folder_too_and_a_name_with_blanks_stands_in_quotes(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "the north").mkdir()
+        assert durability("check", "the north").stderr == (
+            "the north is a folder, not a study file; propose one from it first: durability new MY_STUDY "
+            '"the north"\n')
+
+    @pytest.mark.parametrize(("arguments", "message"), [
+        (("run", "a.yaml", "--jobs", "x"), "Invalid value for '--jobs'"), (("run",), "Missing argument 'STUDY.yaml'"),
+        (("run", "a.yaml", "--nope"), "No such option: --nope"), (("--nope",), "No such option: --nope"),
+        (("new", "a"), "Missing argument 'EXPORT...'"), (("frob",), "No such command 'frob'")])
+    def test_wrong_usage_is_answered_with_one_line(self, arguments, message):
+        result = durability(*arguments)
+        assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+        assert result.stderr.startswith(message) and result.stderr.endswith(" --help\n")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="pseudo-terminals and signals of Linux")

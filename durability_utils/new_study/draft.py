@@ -129,7 +129,7 @@ def write_files(texts: dict[Path, str], force: bool = False) -> None:
             for written, path in zip(asides, texts, strict=True):
                 path.parent.mkdir(exist_ok=True)
                 written.replace(path)
-        except OSError:
+        except BaseException:  # a Ctrl-C, too
             for path in texts:
                 path.write_bytes(before[path]) if path in before else path.unlink(missing_ok=True)
                 with suppress(OSError):  # holds something else

@@ -12,7 +12,7 @@ problem on tabular data with linear constraints, Management Science 47: 1008-102
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise, product
@@ -72,16 +72,17 @@ def is_known(count: Count) -> bool:
                                        for name, allowed in zip(what, places, strict=False))
 
 
-def control_safely(tables: Tables, rule: str, compared: Sequence[str]) -> Controlled:
+def control_safely(tables: Tables, rule: str, compared: Sequence[str],
+                   show: Callable[[int, int], None] = lambda *_: None) -> Controlled:
     """The tables under a rule, without what would leave a count less than its interval of protection.
 
-    compared: the services that the table of representativeness of `all` pools.
+    compared: the services that the table of representativeness of `all` pools. show: as `System.protect`.
     """
     controlled = Controlled(tables, rule)
     if rule == "none":
         return controlled
     system = knowledge(controlled, compared)
-    return without(controlled, system.protect(intervals(controlled, system), worth(controlled)))
+    return without(controlled, system.protect(intervals(controlled, system), worth(controlled), show))
 
 
 def without(controlled: Controlled, fallen: Iterable["Count | Mean"]) -> Controlled:
@@ -164,17 +165,19 @@ class System:
             self.bounds.setdefault(unknown, (0, np.inf))
         self.rows.append((terms, low, high, shown))
 
-    def protect(self, intervals: dict[tuple, tuple[int, int]], worth: dict[tuple, float]) -> set[tuple]:
+    def protect(self, intervals: dict[tuple, tuple[int, int]], worth: dict[tuple, float],
+                show: Callable[[int, int], None] = lambda *_: None) -> set[tuple]:
         """What has to be hidden of the keys of `worth`, so that each unknown could be either end of its interval.
 
         A count that is hidden without being small may lie anywhere in an interval as wide. An end that no hiding makes
-        possible is left out: it is impossible by how the tables are made. Raises InputError where the true numbers are
-        no solution, and where a solver does not come to an end in time.
+        possible is left out: it is impossible by how the tables are made. show: told of how many ends of how
+        many that is settled. Raises InputError where the true numbers are no solution, and where a solver does not come
+        to an end in time.
         """
         problem = _Problem(self)
         left = {problem.place[unknown]: {*ends} - {self.exact[unknown]} for unknown, ends in intervals.items()}
         groups = {problem.place[unknown]: _neighbours(unknown) for unknown in intervals}
-        random, idle, fallen = Random(1), 0, set()
+        random, idle, fallen, of = Random(1), 0, set(), sum(map(len, left.values()))
 
         def push(*above_all: tuple[int, int]) -> int:
             """Strike off what is possible with one number that is left of each group; how many numbers that was."""
@@ -182,7 +185,9 @@ class System:
             random.shuffle(unseen)  # who is first differs each time
             wanted = {groups[at]: (at, random.choice(sorted(left[at])), 1000 ** random.random()) for at in unseen}
             problem.push([*wanted.values(), *((at, number, 1e6) for at, number in above_all)])
-            return problem.seen(left)
+            seen = problem.seen(left)
+            show(of - sum(map(len, left.values())), of)
+            return seen
 
         def slides(unknown: tuple) -> bool:
             """Whether it is hidden, not small, and could be as many numbers in a row as look alike."""

@@ -6,10 +6,12 @@ Nothing in it comes from the notebooks: it is made from the tables of a run as `
 import base64
 import json
 import shutil
+import signal
+import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
@@ -54,38 +56,47 @@ def share(study: Study, results: Path, output: Path, rule: str, withhold: bool =
           show: Callable[[int, int, str], None] = lambda *_: None) -> list[str]:
     """Write the bundle of a study's results to `output`, in the place of an earlier one, and return what it lacks.
 
-    withhold: leave out what it would tell beside earlier releases. override: why it may tell that. show: told how many
-    stages of how many are done, and what comes next. Raises InputError, and writes nothing, where the results are not
-    those of the study file and exports as they are, `output` holds something else, the bundle would hold what must not
-    leave (see `leaks`), or it would tell more beside an earlier release than each of them does (see `releases`).
+    withhold: leave out what it would tell beside earlier releases. override: why it may tell that. show: told how
+    much of how much is done of a stage, and which stage that is. Raises InputError, and writes nothing, where the
+    results are not those of the study file and exports as they are, `output` holds something else, the bundle would
+    hold what must not leave (see `leaks`), or it would tell more beside an earlier release than each of them does (see
+    `releases`).
     """
-    show(0, 4, "looks whether results are up to date")
+    def stage(number: int, what: str) -> Callable[[int, int], None]:
+        show(0, 1, words := f"{number} of 4: {what}")
+        return lambda done, of: show(done, of, words)
+
+    stage(1, "looks whether results are up to date")
     lacking = _check_results(study, results)
+    _restore(output)
     _check_output(study, output)
-    show(1, 4, "hides small numbers, and attacks what is left")
-    controlled = control_safely(read_tables(study, results), rule, study.table1_services)
+    told = stage(2, "hides small numbers, and attacks what is left")
+    controlled = control_safely(read_tables(study, results), rule, study.table1_services, told)
     if rule != "none":
         register = releases.register(results, study)
         patients = releases.patients_of(results, study, register)
         if not override and (earlier := releases.earlier(register, patients)):
-            controlled = _beside_earlier(controlled, study, earlier, patients, withhold)
+            controlled = _beside_earlier(controlled, study, earlier, patients, withhold, told)
     aside = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}")
     try:
-        show(2, 4, "writes pages, tables and figures")
-        write_bundle(study, controlled, aside, lacking, override)
-        show(3, 4, "searches every file for ids")
+        told = stage(3, "writes pages, tables and figures")
+        write_bundle(study, controlled, aside, lacking, override, told)
+        told = stage(4, "searches every file for ids")
         private = [PROJECT, results, study.path.parent,
                    *(file.parent for entry in study.services.values() for file in entry.files)]
-        if found := leaks(aside, patient_ids(study, results), private):
+        if found := leaks(aside, patient_ids(study, results), private, told):
             more = f" and {len(found) - 5} more" if len(found) > 5 else ""
             raise InputError(f"nothing was shared: {'; '.join(found[:5])}{more}")
-        if rule != "none":
-            releases.enter(register, patients, controlled, study.table1_services, override)
-        old = output.with_name(f".{output.name}.old")
-        if output.exists():
-            output.replace(old)
-        aside.replace(output)
-        shutil.rmtree(old, ignore_errors=True)
+        with _uninterrupted():
+            # first: a bundle that is not in the register is worse than an entry without a bundle
+            entry = releases.enter(register, patients, controlled, study.table1_services, override) if (
+                rule != "none") else None
+            try:
+                _swap(aside, output)
+            except BaseException:
+                if entry:
+                    entry.unlink()
+                raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return lacking
@@ -114,9 +125,10 @@ def _check_results(study: Study, results: Path) -> list[str]:
 
 
 def _beside_earlier(controlled: Controlled, study: Study, earlier: list[releases.Release],
-                    patients: releases.Patients, withhold: bool) -> Controlled:
+                    patients: releases.Patients, withhold: bool,
+                    show: Callable[[int, int], None] = lambda *_: None) -> Controlled:
     """What may be shared after earlier releases; InputError where that is less, unless it is to be left out."""
-    safe = releases.control_again(controlled, study.table1_services, earlier, patients)
+    safe = releases.control_again(controlled, study.table1_services, earlier, patients, show)
     fallen = sorted([*map(str, safe.hidden - controlled.hidden),
                      *(f"the mean of {count}" for count in safe.without_means - controlled.without_means)])
     if fallen and not withhold:
@@ -138,6 +150,47 @@ def _check_output(study: Study, output: Path) -> None:
                          "--output")
     if output.is_file():
         raise InputError(f"{output.name}: is a file; expected a folder for the bundle after --output")
+
+
+def _old(output: Path) -> Path:
+    return output.with_name(f".{output.name}.old")
+
+
+def _restore(output: Path) -> None:
+    """Put the earlier bundle back that a killed `share` had moved aside; removed where another is in its place."""
+    if _old(output).is_dir():
+        if output.exists():
+            shutil.rmtree(_old(output))
+        else:
+            _old(output).replace(output)
+
+
+def _swap(aside: Path, output: Path) -> None:
+    """Put a new bundle in the place of the earlier one, which comes back where that fails."""
+    if output.exists():
+        output.replace(_old(output))
+    try:
+        aside.replace(output)
+    except BaseException:
+        _restore(output)
+        raise
+    shutil.rmtree(_old(output), ignore_errors=True)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold a Ctrl-C back until the end."""
+    if threading.current_thread() is not threading.main_thread():  # it is told the main thread alone
+        yield
+        return
+    came = []
+    before = signal.signal(signal.SIGINT, lambda *_: came.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def read_tables(study: Study, results: Path) -> Tables:
@@ -180,14 +233,18 @@ def patient_ids(study: Study, results: Path) -> set[str]:
 
 # -- what is in it ---------------------------------------------------------------------------------
 
-def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: list[str], override: str = "") -> None:
-    """Write all files of the bundle below `folder`."""
+def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: list[str], override: str = "",
+                 show: Callable[[int, int], None] = lambda *_: None) -> None:
+    """Write all files of the bundle below `folder`. show: told how many pages, and figures of a page, are written."""
     caption = f"{study.title}. {WORDS[controlled.rule]}"
     compared = compared_services(study)
     services = [name for name in ("all", *study.services) if any(name == service for service, *_ in controlled.tables)]
     for (service, step, name), table in controlled.tables.items():
         write_table(table, folder / "tables" / service / step / f"{name}.csv")
-    for service, step in product(services, STEPS):
+    drawn = [*product(services, STEPS)]
+    steps = len(drawn) + len(services) + 4  # two pages, a document and a workbook, too
+    for done, (service, step) in enumerate(drawn):
+        show(done, steps)
         for name, figure in shared_figures(
                 service, step, controlled.tables, caption, compared).items():
             path = folder / "figures" / service / step / name
@@ -205,14 +262,18 @@ def write_bundle(study: Study, controlled: Controlled, folder: Path, lacking: li
     first = [*([Section(2, "About these numbers", " ".join(about))] if about else []), *(
         table._replace(heading=f"Table {number}. {table.heading}") for number, table in enumerate(numbered, start=1))]
     found = {service: what_was_found(study, controlled, service) for service in services}
-    for name, title, parts, told in [
+    pages_of = [
             ("index", study.title, first, found), ("methods", "Methods in words, and checklists", paper, {}),
-            *((service, service_name(service), sections[service], {service: of}) for service, of in found.items())]:
+            *((service, service_name(service), sections[service], {service: of}) for service, of in found.items())]
+    for done, (name, title, parts, told) in enumerate(pages_of, len(drawn)):
+        show(done, steps)
         _write_page(folder / f"{name}.html", title, study, notices, parts, links, told)
+    show(steps - 2, steps)
     write_document(folder / "tables.docx", study.title, [
         *notices, *(" ".join(of.sentences) for of in [*found.values()][:1]), *about], numbered,
                    [Section(1, "Methods in words"), *paper[:-1], paper[-1]._replace(level=1)])
     checks = Sheet("Checklists", f"Where each item of STROBE and of RECORD is found. {STATEMENTS}", "", checklists())
+    show(steps - 1, steps)
     write_workbook(folder / "tables.xlsx", study.title, [*notices, *about],
                    [*workbook_sheets(study, controlled), checks])
     record = {"study": study.id, "title": study.title, "disclosure": controlled.rule, "lacking": lacking,

@@ -2,7 +2,7 @@
 
 import getpass
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from functools import cache
 from itertools import pairwise
@@ -65,7 +65,8 @@ _PERSONAL = re.compile(
     r"pt|serviceuser|servicerequest)s?(?:ids?|refs?|reference|no|nr|number|identifier|key|pseudonym))$|^ids?$")
 
 
-def leaks(folder: Path, patient_ids: Iterable[str], private_folders: Iterable[Path]) -> list[str]:
+def leaks(folder: Path, patient_ids: Iterable[str], private_folders: Iterable[Path],
+          show: Callable[[int, int], None] = lambda *_: None) -> list[str]:
     """What must not leave, in any file below `folder`: one line each with the file and the kind, never the value.
 
     Looked for: a patient's id, a table with one row a patient or a column of what identifies persons, NHS and National
@@ -73,7 +74,7 @@ def leaks(folder: Path, patient_ids: Iterable[str], private_folders: Iterable[Pa
     and `private_folders`), the user's name; in names, texts, and metadata of HTML, SVG, CSV, JSON, notebooks, PNG, XLSX
     and DOCX, as a person reads them (`plain`). A file of another kind cannot be looked into and counts as a leak. An id
     that could be a count or a word of the report is found only where ids stand: behind a word such as *patient*, in a
-    column of ids, as the name of a file.
+    column of ids, as the name of a file. show: told how many files of how many have been looked into.
     """
     ids = _Ids(patient_ids)
     places = {_slashes(str(place)) for path in private_folders for place in (path.absolute(), path.resolve())
@@ -93,7 +94,9 @@ def leaks(folder: Path, patient_ids: Iterable[str], private_folders: Iterable[Pa
         return known[text]
 
     found: dict[str, None] = {}
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    for done, file in enumerate(files):
+        show(done, len(files))
         name = file.relative_to(folder)
         in_name = [kind for part in (name.as_posix(), *name.parts) for kind in kinds(part)]
         if not ids.short.isdisjoint(plain(part).casefold() for part in (*name.parts, name.stem)):

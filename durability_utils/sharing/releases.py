@@ -9,7 +9,7 @@ import hmac
 import json
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -99,28 +99,33 @@ def _read(entry: dict) -> Release:
     return Release(str(entry["made"]), LARGEST_HIDDEN[entry["rule"]], patients, system, ends)
 
 
-def enter(folder: Path, patients: Patients, controlled: Controlled, compared: Sequence[str], override: str) -> None:
-    """Put a bundle into the register, with what everybody knows by it."""
+def enter(folder: Path, patients: Patients, controlled: Controlled, compared: Sequence[str], override: str) -> Path:
+    """Put a bundle into the register, with what everybody knows by it; the file of the entry."""
     made, system = datetime.now(UTC), knowledge(controlled, compared)
-    _write(folder / f"{made:%Y-%m-%dT%H%M%S.%f}.json", json.dumps({
+    entry = folder / f"{made:%Y-%m-%dT%H%M%S.%f}.json"
+    _write(entry, json.dumps({
         "made": made.isoformat(timespec="seconds"), "rule": controlled.rule, "override": override, "patients": patients,
         "intervals": {_name(count): ends for count, ends in intervals(controlled, system).items()},
         "exact": {_name(unknown): n for unknown, n in system.exact.items()},
         "bounds": {_name(unknown): _finite(low) for unknown, (low, _) in system.bounds.items()},
         "rows": [[{_name(unknown): factor for unknown, factor in terms.items()}, _finite(low), _finite(high)]
                  for terms, low, high, _ in system.rows]}))
+    return entry
 
 
 def control_again(controlled: Controlled, compared: Sequence[str], releases: Iterable[Release],
-                  patients: Patients) -> Controlled:
-    """Tables that are safe alone, without what they would tell beside earlier releases of the same patients."""
+                  patients: Patients, show: Callable[[int, int], None] = lambda *_: None) -> Controlled:
+    """Tables that are safe alone, without what they would tell beside earlier releases of the same patients.
+
+    show: as `System.protect`.
+    """
     system = knowledge(controlled, compared)
     asked, fallen = intervals(controlled, system), set()
     for release in releases:
         differences, means = _remember(system, release, patients)
         asked |= differences
         fallen |= means & {Mean(count) for count in controlled.means}
-    return without(controlled, fallen | system.protect(asked, worth(controlled)))
+    return without(controlled, fallen | system.protect(asked, worth(controlled), show))
 
 
 def _remember(system: System, release: Release, patients: Patients) -> tuple[dict[tuple, tuple[int, int]], set[Mean]]:

@@ -48,7 +48,8 @@ def read_yaml(path: Path, text_only: bool = False) -> dict:
     except FileNotFoundError:
         raise InputError(f"{path.name}: no such file in {path.parent.name or '.'}/") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path.name}: cannot be read as a UTF-8 text file ({type(error).__name__})") from None
+        why = "it is a folder" if path.is_dir() else getattr(error, "strerror", "") or "it has bytes that are no UTF-8"
+        raise InputError(f"{path.name}: cannot be read as a UTF-8 text file: {why}") from None
     except RecursionError:
         raise InputError(f"{path.name}: nested too deeply") from None
     except yaml.YAMLError as error:
@@ -56,7 +57,7 @@ def read_yaml(path: Path, text_only: bool = False) -> dict:
         where = f", line {mark.line + 1}" if mark else ""
         raise InputError(f"{path.name}{where}: not valid YAML: {getattr(error, 'problem', error)}") from None
     if not isinstance(content, dict):
-        raise InputError(f"{path.name}: expected `key: value` lines, found {type(content).__name__}")
+        raise InputError(f"{path.name}: expected `key: value` lines, found {_KINDS.get(type(content), 'a value')}")
     return content
 
 
@@ -85,6 +86,7 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False),
 # what is expected where no description says more
 _WORDS = {"string": "a text", "integer": "a whole number", "number": "a number", "boolean": "true or false",
           "object": "`key: value` lines", "array": "a list", "date": "a day as YYYY-MM-DD", "path": "a path"}
+_KINDS = {type(None): "nothing", str: "a text without keys", list: "a list"}
 
 
 def read_checked(kind, path: Path, text_only: bool = False):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import canonical_rows, write_csv
 
-from durability_utils.new_study.draft import column_map, new_services, new_study, summary
+from durability_utils.new_study.draft import column_map, new_services, new_study, summary, write_files
 from durability_utils.study.column_maps import read_column_map
 from durability_utils.study.errors import InputError
 
@@ -98,3 +98,23 @@ def test_an_export_with_a_title_and_decimal_commas_goes_to_a_map_that_reads_it(t
     read = read_column_map(tmp_path / "mine_columns" / "north.yaml")
     assert (read.file.separator, read.file.header, read.decimal) == (";", 3, "comma")
     assert "# north.csv: line 24 is no patient's" in (tmp_path / "mine_columns" / "north.yaml").read_text("utf-8")
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_stopped_while_it_writes_it_leaves_what_was_there(tmp_path, monkeypatch, force):
+    """Ctrl-C as the second of three files is put into its place."""
+    texts = {tmp_path / "mine_columns" / f"{name}.yaml": "new" for name in "ab"} | {tmp_path / "mine.yaml": "new"}
+    if force:
+        (tmp_path / "mine.yaml").write_text("old", encoding="utf-8")
+    real = Path.replace
+
+    def replace(path, target):
+        if target.name == "b.yaml":
+            raise KeyboardInterrupt
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(KeyboardInterrupt):
+        write_files(texts, force)
+    assert {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()} == (
+        {"mine.yaml": "old"} if force else {})

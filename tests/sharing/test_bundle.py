@@ -185,8 +185,8 @@ def test_a_leak_stops_the_bundle_and_the_earlier_one_stays(bundle, results, stud
     earlier = (bundle / "index.html").read_bytes()
     real = sharing.write_bundle
 
-    def leaking(study, controlled, folder, lacking, override):
-        real(study, controlled, folder, lacking, override)
+    def leaking(study, controlled, folder, *rest):
+        real(study, controlled, folder, *rest)
         (folder / "tables" / "all" / "all" / "note.csv").write_text("note\nask TT-02197\n", encoding="utf-8")
 
     monkeypatch.setattr(sharing, "write_bundle", leaking)

@@ -51,9 +51,9 @@ def test_a_mapping_is_read(read, text, options, expected):
     ("a: !!int twelve", "some.yaml, line 1: not valid YAML: 'twelve'"),
     ("a: !!map 3", "some.yaml, line 1: not valid YAML"),
     ("a: \0", "some.yaml: not valid YAML"),
-    ("- a\n- b", "some.yaml: expected `key: value` lines, found list"),
-    ("just words", "some.yaml: expected `key: value` lines, found str"),
-    ("", "some.yaml: expected `key: value` lines, found NoneType"),
+    ("- a\n- b", "some.yaml: expected `key: value` lines, found a list"),
+    ("just words", "some.yaml: expected `key: value` lines, found a text without keys"),
+    ("", "some.yaml: expected `key: value` lines, found nothing"),
     (b"a: caf\xe9", "some.yaml: cannot be read as a UTF-8 text file"),
 ])
 def test_what_is_no_mapping_is_refused_with_file_and_line(read, text, message):
