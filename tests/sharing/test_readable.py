@@ -148,8 +148,8 @@ def test_how_far_those_who_did_not_answer_could_move_a_rate_where_all_of_it_is_s
     kept = Answers(kept={("improvement", "6m"): proportion(60, 70), ("improvement", "12m"): proportion(35, 45),
                          ("recovery", "6m"): proportion(40, 45)})
     assert [text.replace("\u00a0", " ") for text in _could_be(tables, "all", kept)] == [
-        "Of all 1,090 who had reliably improved at the end of treatment, without any assumption about those who did not "
-        "answer, 6 to 99 % may still have at 6 months and 3 to 99 % may still have at 12 months."]
+        "Of all 1,090 who had reliably improved at the end of treatment, without any assumption about those who did "
+        "not answer, 6 to 99 % may still have at 6 months and 3 to 99 % may still have at 12 months."]
     assert _could_be(tables, "B", kept) == []
 
 
