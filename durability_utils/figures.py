@@ -78,16 +78,20 @@ def flow_diagram(main: list[tuple[str, int]], aside: list[list[tuple[str, int]]]
     axes.set(xlim=(0, 10), ylim=(-len(main) + 0.4, 0.6))
     axes.axis("off")
     for level, (words, n) in enumerate(main):
-        _box(axes, 0.2, -level, 4.6, 0.5, f"{words}\nn = {n}", DARK, "white")
+        _box(axes, 0.2, -level, 4.6, 0.5, f"{words}\nn = {_count(n)}", DARK, "white")
         if level + 1 < len(main):
             axes.annotate("", (2.5, -level - 0.74), (2.5, -level - 0.26),
                           arrowprops={"arrowstyle": "-|>", "color": DARK})
             if aside[level]:
-                words = "\n".join(f"{reason}: {count}" for reason, count in aside[level])
+                words = "\n".join(f"{reason}: {_count(count)}" for reason, count in aside[level])
                 axes.annotate("", (5.35, -level - 0.5), (2.5, -level - 0.5),
                               arrowprops={"arrowstyle": "-|>", "color": "#888888"})
                 _box(axes, 5.4, -level - 0.5, 4.4, 0.16 + 0.17 * len(aside[level]), words, "#f1f3f4", "black")
     return add_caption(figure, title, caption)
+
+
+def _count(n: int | str) -> str:
+    return f"{int(n):,}" if str(n).isdecimal() else str(n)  # of a bundle it may be a sign
 
 
 def _box(axes, x, y, width, height, words, colour, text_colour) -> None:
@@ -107,7 +111,7 @@ def response_rates(rates: pd.DataFrame, title: str, caption: str) -> Figure:
         low, high = 100 * rates[f"{stage}_low"], 100 * rates[f"{stage}_high"]
         panel.hlines(rows, low, high, color=DARK, linewidth=1.6)
         panel.plot(share, rows, "o", color=DARK, markersize=6)
-        counts = [f"{n}/{total}" for n, total in zip(rates[stage], rates[of], strict=True)]
+        counts = [f"{_count(n)}/{_count(total)}" for n, total in zip(rates[stage], rates[of], strict=True)]
         for row, count in zip(rows, counts, strict=True):
             panel.annotate(count, (1.0, row), xycoords=("axes fraction", "data"), ha="right",
                            xytext=(0, 5), textcoords="offset points", fontsize=8, color="#444444")

@@ -98,7 +98,7 @@ def test_a_title_with_mathematics_is_drawn_as_it_stands(title):
 def test_flow_diagram_shows_every_count():
     main = [("discharged", 3027), ("consented", 323)]
     figure = figures.flow_diagram(main, [[("no consent", 2704)], []], "t", "c")
-    assert "n = 3027" in texts(figure) and "n = 323" in texts(figure) and "no consent: 2704" in texts(figure)
+    assert "n = 3,027" in texts(figure) and "n = 323" in texts(figure) and "no consent: 2,704" in texts(figure)
     assert sum(isinstance(patch, FancyBboxPatch) for patch in figure.axes[0].patches) == 3
 
 

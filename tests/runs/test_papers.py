@@ -81,8 +81,9 @@ def test_what_the_methods_say_of_the_comparison_is_what_notebook_05_does(study):
 
 
 def test_covariates_in_the_methods_are_those_of_the_code():
-    assert attrition.VARIABLES == {"scores": ["phq9_end", "anxiety_end", "phq9_baseline", "anxiety_baseline"],
-                                   "services": ["service"], "all": ["step3", "age", "sessions"]}
+    assert attrition.VARIABLES == {
+        "services_first": [], "scores": ["phq9_end", "anxiety_end", "phq9_baseline", "anxiety_baseline"],
+        "services": ["service"], "all": ["step3", "age", "sessions"]}
     assert attrition.AUXILIARY == ["answered_6m", "phq9_6m", "anxiety_6m"]
     assert case_mix.RECORDED == ["phq9_baseline", "gad7_baseline", "age", "employment_baseline", "gender"]
     assert set(relapse.GROUPED_BY) == {"residual_phq9", "residual_gad7", "step3"}

@@ -43,6 +43,7 @@ def lines(axes) -> list[tuple[float, float, float]]:
 
 
 def numbers(text: str) -> float:
+    text = text.replace(",", "")
     return float(text) if re.fullmatch(r"-?[\d.]+", text) else np.nan
 
 
@@ -64,7 +65,8 @@ def of_response(figure: Figure, table: pd.DataFrame):
         drawn |= {(name, stage, "n/N"): text for name, text in zip(names.values(), words(axes), strict=True)}
     printed = {(row["service"], stage, kind): numbers(row[f"{stage}_{kind}"]) for row in table.to_dict("records")
                for stage in OF for kind in ("percent", "low", "high")}
-    return drawn, printed | {(row["service"], stage, "n/N"): f"{row[stage]}/{row[of]}"
+    return drawn, printed | {(row["service"], stage, "n/N"): "/".join(
+                                 f"{int(n):,}" if n.isdecimal() else n for n in (row[stage], row[of]))
                              for row in table.to_dict("records") for stage, of in OF.items()}
 
 

@@ -1,5 +1,7 @@
 """What people paste into papers: tables, Word file and workbook, made from the published counts."""
 
+from types import SimpleNamespace
+
 import docx
 import openpyxl
 import pandas as pd
@@ -10,11 +12,12 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
 from durability_utils.outcomes import representativeness, response, transitions
-from durability_utils.outcomes.proportions import with_proportions
+from durability_utils.outcomes.proportions import proportion, with_proportions
 from durability_utils.outcomes.transitions import by_status_at_end
+from durability_utils.runs.answers import Answers
 from durability_utils.sharing.disclosure import Controlled, table_of
 from durability_utils.sharing.document import A4, MARGIN, Section, fitted, write_document
-from durability_utils.sharing.readable import cell, paper_tables, rate, workbook_sheets
+from durability_utils.sharing.readable import _could_be, cell, paper_tables, rate, workbook_sheets
 from durability_utils.sharing.workbook import PValue, Share, Sheet, write_workbook
 from durability_utils.study.parameters import PROJECT
 from durability_utils.study.study_file import read_study
@@ -133,6 +136,21 @@ def test_a_rate_is_one_cell_that_does_not_break(row, words):
 
 def test_cells_are_in_the_one_format():
     assert [cell(text) for text in ("3025", "*", "< 0.001", "", "-0.5")] == ["3,025", "*", "<0.001", "\u2013", "-0.5"]
+
+
+def test_how_far_those_who_did_not_answer_could_move_a_rate_where_all_of_it_is_shown():
+    """Hand count: 60 of 1,090 are 6 %, with the 1,020 of whom nobody knows 99 %; 35, and 1,045 more, 3 and 99 %."""
+    rates = pd.DataFrame([("all", "reliable_improvement", "nhs", "1090"),
+                          ("all", "reliable_improvement", "paired", "900"),
+                          ("all", "reliable_recovery", "nhs", "*"), ("A", "reliable_improvement", "nhs", "95")],
+                         columns=["service", "rate", "denominator", "n"])
+    tables = SimpleNamespace(tables={("all", "all", "services_rates"): rates})
+    kept = Answers(kept={("improvement", "6m"): proportion(60, 70), ("improvement", "12m"): proportion(35, 45),
+                         ("recovery", "6m"): proportion(40, 45)})
+    assert [text.replace("\u00a0", " ") for text in _could_be(tables, "all", kept)] == [
+        "Of all 1,090 who had reliably improved at the end of treatment, without any assumption about those who did "
+        "not answer, 6 to 99 % may still have at 6 months and 3 to 99 % may still have at 12 months."]
+    assert _could_be(tables, "B", kept) == []
 
 
 # -- Word ------------------------------------------------------------------------------------------
