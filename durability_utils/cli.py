@@ -362,7 +362,7 @@ def _stop(message: str, code: int) -> NoReturn:
     """End at once: kernels end with this process, and what they have not finished is run next time."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-        sys.stderr.write("\x1b[?25h")  # a bar that has just begun has hidden the cursor
+        os.write(2, b"\x1b[?25h")  # a bar that has just begun has hidden the cursor; sys.stderr is that bar's own
     typer.echo(message, err=True)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -353,4 +353,5 @@ class TestTerminal:
                 lines = [line for line in re.split("[\r\n]+", re.sub(r"\x1b\[[\d;?]*\w", "", said))
                          if "stopped" in line]
                 assert len(lines) == 1
+                assert said.rfind("\x1b[?25h") >= said.rfind("\x1b[?25l")  # the cursor is there
         assert stopped > 1
